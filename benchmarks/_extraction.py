@@ -103,7 +103,7 @@ class Weather:
 
 @dataclass
 class Review:
-    """What somebody thinks of something."""
+    """A review of a product."""
 
     product: str
     stars: int

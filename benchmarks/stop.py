@@ -54,7 +54,7 @@ json.dumps(figures[1:])
 
 
 def measure(engine: str, device: str, waits: list[float]) -> list[list[float]]:
-    """Per stop: milliseconds until the end, tokens computed that nobody saw, milliseconds a token takes.
+    """Per stop: milliseconds until the end, tokens computed after the last one seen, milliseconds per token.
 
     A stop comes so many tokens' time after the fifth token was seen; 0 is at once, before Python does anything else.
     """

@@ -1,4 +1,4 @@
-"""What constrained decoding gives and costs, on the pocket model: calls and objects held to their schemas, and not.
+"""What constrained decoding gains and costs: the pocket model's calls and objects with and without schemas.
 
 Each held-out request for a tool is asked three times, greedily, in Chromium: free, with the choice left to the model,
 and with a call required; in the last two the engine holds calls to the tools' schemas. A call is valid when it is of a

@@ -37,7 +37,7 @@ def main(options: list[str]) -> None:
 
 
 def lock(name: str, options: list[str]) -> None:
-    """Resolve one file of wishes into its lock."""
+    """Resolve one file of requirements into its lock."""
     constraint = [f"--constraints={CONSTRAINED_BY[name]}.txt"] if name in CONSTRAINED_BY else []
     command = ["uv", "pip", "compile", "--quiet", "--universal", f"--python-version={OLDEST_PYTHON}"]
     hidden = ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command=make lock"]

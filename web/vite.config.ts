@@ -25,6 +25,20 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // web-llm is 6 MB with its tokenizer inside; it is fetched only by those who use it.
     chunkSizeWarningLimit: 8000,
-    rolldownOptions: { input: { index: page("index.html"), host: page("host.html"), python: page("python.html") } },
+    rolldownOptions: {
+      input: {
+        index: page("index.html"),
+        host: page("host.html"),
+        python: page("python.html"),
+        connect: page("src/connect/local.ts"),
+        "connect-served": page("src/connect/served.ts"),
+        sw: page("src/offline/service-worker.ts"),
+      },
+      // These are found by their names, which stay the same.
+      preserveEntrySignatures: "allow-extension",
+      output: {
+        entryFileNames: ({ name }) => (/^(connect|sw)/.test(name) ? "[name].js" : "assets/[name]-[hash].js"),
+      },
+    },
   },
 });

@@ -10,26 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-import anthropic_exchanges
-import anthropic_scenarios
-import cloud_scenarios
-import gemini_exchanges
-import gemini_scenarios
-import ollama_exchanges
-import ollama_scenarios
-import openai_exchanges
 from browserllm._internal.http.fetch import BROWSERS_OWN, FORBIDDEN
 from in_page import open_python, run_python
 from pytest_in_page import TESTS, put_tests
 from vendor_server import PATIENCE_S, Hold, Reply, VendorServer, answer, stream
-
-SCENARIOS = {
-    "openai": (cloud_scenarios.OPENAI, openai_exchanges.EXCHANGES),
-    "anthropic": (anthropic_scenarios.SCENARIOS, anthropic_exchanges.EXCHANGES),
-    "gemini": (gemini_scenarios.SCENARIOS, gemini_exchanges.EXCHANGES),
-    "ollama": (ollama_scenarios.SCENARIOS, ollama_exchanges.EXCHANGES),
-}
-"""By vendor: what it must do, and what its server plays."""
+from vendors import SCENARIOS, VENDORS
 
 MANY = 1000
 
@@ -40,7 +25,7 @@ def servers() -> Iterator[Mapping[str, VendorServer]]:
     with ExitStack() as stack:
         yield {
             vendor: stack.enter_context(VendorServer(exchanges, cors=True))
-            for vendor, (_, exchanges) in SCENARIOS.items()
+            for vendor, (_, exchanges) in VENDORS.items()
         }
 
 
@@ -59,12 +44,10 @@ def page(start_browser: Callable[..., BrowserContext], site_url: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize(
-    ("vendor", "name"), [(vendor, name) for vendor, (scenarios, _) in SCENARIOS.items() for name in scenarios]
-)
+@pytest.mark.parametrize(("vendor", "name"), SCENARIOS)
 def test_scenario(page: Page, servers: Mapping[str, VendorServer], vendor: str, name: str) -> None:
     """A page gets the same answers, and the same errors."""
-    module = SCENARIOS[vendor][0][name].__module__
+    module = VENDORS[vendor][0][name].__module__
     run_python(page, f"import {module}\nawait {module}.{name}({servers[vendor].url!r})\nNone")
 
 
@@ -90,8 +73,8 @@ def send(page: Page, url: str, method: str = "GET", **given: Any) -> dict[str, A
     return run_python(page, SEND.replace("GIVEN", repr(json.dumps({"method": method, "url": url, **given}))))
 
 
-def test_nothing_of_the_page_goes_along(page: Page, server: VendorServer) -> None:
-    """Neither the cookies that the browser has for the server, nor where the page is; headers come and go."""
+def test_a_request_carries_nothing_of_the_page(page: Page, server: VendorServer) -> None:
+    """Neither the browser's cookies for the server, nor the page's address; headers arrive unchanged."""
     url = server.add("plain", answer({"ok": True}, x_request_id="r-1"))
     page.context.add_cookies([{"name": "who", "value": "me", "url": server.url}])
     outcome = send(page, url, headers={"authorization": "Bearer k", "User-Agent": "ours"})
@@ -113,7 +96,7 @@ def test_a_server_that_does_not_let_pages_ask_it(page: Page) -> None:
     assert closed.url in outcome["message"]
 
 
-def test_a_redirect_is_told_and_not_followed(page: Page, server: VendorServer) -> None:
+def test_a_redirect_is_an_error_and_not_followed(page: Page, server: VendorServer) -> None:
     """The key stays where it was sent."""
     elsewhere = server.add("elsewhere", answer({}))
     url = server.add("moved", Reply(status=307, headers={"location": elsewhere}, length=0))

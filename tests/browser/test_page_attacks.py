@@ -63,7 +63,7 @@ def test_the_host_page_takes_no_socket_from_its_address(
 
 
 def test_a_built_site_and_the_chat_pages_server_have_no_host_page(browser: BrowserContext, built: Path) -> None:
-    """Nobody but a browser that Python launched is given it, in whatever spelling."""
+    """Only a browser that Python launched gets it, whatever the spelling of its address."""
     assert not [path for path in built.rglob("*") if path.name.lower().startswith("host")]
     with served(SITE) as server:
         for path in ("host.html", "host.html?headless", "./host.html", "%68ost.html", "HOST.html", "host.html/"):

@@ -115,7 +115,7 @@ def test_offline_with_nothing_here_is_one_error_with_every_cause(world: World, s
 
 
 def test_a_breaker_opens_and_closes_again(world: World, server: VendorServer) -> None:
-    """After two failures the cloud is left alone; after the cool-down one request tries it, and it is back."""
+    """After two failures the cloud is skipped; after the cool-down one request reaches it and closes the breaker."""
     server.add("flaky", BROKEN, BROKEN, EXCHANGES["hello"])  # type: ignore[arg-type]
     before = len(server.asked("flaky"))
     for tried in (1, 2):
@@ -133,7 +133,7 @@ def test_a_breaker_opens_and_closes_again(world: World, server: VendorServer) ->
 
 
 def test_the_first_answer_is_the_clouds_and_the_next_one_local(world: World) -> None:
-    """Nobody waits for the load, which goes on in the background."""
+    """The load continues in the background, and no request waits for it."""
     world.call("unload")
     assert ask(world, "warming up")["backend"] == "hello"
     world.call("until_loaded", "pocket")

@@ -1,4 +1,4 @@
-"""Objects from real engines: types of every kind, with the pocket model held to each of them, in both worlds.
+"""Objects from real engines: types of every kind, with the pocket model constrained by each of them, in both worlds.
 
 What an engine's constraint itself can do is tested beside it; here it is `generate`, from the type to the object.
 """
@@ -126,8 +126,8 @@ def asked(launched: Launched, engine: str, kind: str, **options: Any) -> tuple[l
 
 
 @pytest.mark.parametrize(("engine", "kind"), ASKED)
-def test_every_type_is_given_as_it_is(launched: Launched, engine: str, kind: str) -> None:
-    """Held to its schema, the first answer is of the type, right where that is simple, and shown as it grows."""
+def test_every_type_is_answered_at_once(launched: Launched, engine: str, kind: str) -> None:
+    """Constrained by the schema, the first answer fits the type, has the right value if that is simple, and grows."""
     values, made = asked(launched, engine, kind)
     assert (made.mode, made.repairs, made.response.engine) == ("constrained", 0, engine)
     assert (made.response.finish_reason, made.response.warnings) == ("stop", [])
@@ -138,8 +138,8 @@ def test_every_type_is_given_as_it_is(launched: Launched, engine: str, kind: str
     assert made.output == RIGHT.get(kind, made.output)
 
 
-def test_a_repair_computes_only_what_is_new(launched: Launched) -> None:
-    """The chat goes on in the engine's KV cache: only the complaint is added to what it has."""
+def test_a_repair_computes_only_the_new_tokens(launched: Launched) -> None:
+    """The chat continues in the engine's KV cache: only the repair prompt is added."""
     schema = {
         "type": "object",
         # No grammar holds a model to what must not follow, and here nothing may.

@@ -1,4 +1,4 @@
-"""Tools on real engines: the pocket model in Chromium, held to the tools' schemas and not.
+"""Tools on real engines: the pocket model in Chromium, with and without the constraint of the tools' schemas.
 
 A prompt is asked of the library in this process, whose browser it launched; the page is the built site.
 """
@@ -42,7 +42,7 @@ def ask(launched: Launched, prompt: ToolPrompt, **options: Any) -> bl.ChatRespon
 
 @pytest.mark.parametrize("index", range(len(PROMPTS)))
 def test_every_required_call_parses_and_validates(launched: Launched, index: int) -> None:
-    """Held to the schemas, each of the prompts gives calls of tools on offer, with arguments of their schema."""
+    """Each prompt gives calls of the offered tools, with arguments that fit their schemas."""
     prompt = PROMPTS[index]
     response = ask(launched, prompt, tool_choice="required")
     calls = response.message.tool_calls
@@ -74,8 +74,8 @@ def test_a_named_tool_is_the_one_that_is_called(launched: Launched) -> None:
         assert response.text == ""
 
 
-def test_a_functions_own_schema_holds_a_call_that_the_function_takes(launched: Launched) -> None:
-    """Choices, numbers and defaults of a signature are held to, and the function runs."""
+def test_a_function_accepts_the_call_that_its_schema_constrains(launched: Launched) -> None:
+    """The call respects the signature's choices, numbers and defaults, and the function runs."""
     asked = [bl.Message("user", "Set the bedroom to 19 degrees.")]
     prompt = ToolPrompt(asked, [set_temperature.tool], set_temperature.tool.name, {})
     response = ask(launched, prompt, tool_choice="required")

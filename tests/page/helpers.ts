@@ -32,7 +32,7 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** When the next timer is due; null when there is none. */
+  /** When the next timer is due; null without a timer. */
   get next(): number | null {
     return this.#timers.size === 0 ? null : Math.min(...[...this.#timers].map(({ at }) => at));
   }

@@ -17,7 +17,7 @@ function importsOf(file: string, text: string): readonly string[] {
   return found;
 }
 
-/** The first import cycle as a list of files; null if there is none. */
+/** The first import cycle as a list of files; null without a cycle. */
 function findCircle(graph: ReadonlyMap<string, readonly string[]>): readonly string[] | null {
   const done = new Set<string>();
   const search = (file: string, path: readonly string[]): readonly string[] | null => {

@@ -52,12 +52,12 @@ def read_lock(text: str) -> list[Pin]:
     return [Pin(str(canonicalize_name(line.name)), str(line.specifier).removeprefix("=="), line) for line in lines]
 
 
-def wishes(name: str) -> list[Requirement]:
+def requirements_of(name: str) -> list[Requirement]:
     """Return what a lock was made for: the lines of its ``.in`` file, and of the files that one includes."""
     found: list[Requirement] = []
     for line in (REQUIREMENTS / f"{name}.in").read_text().splitlines():
         if line.startswith("-r "):
-            found += wishes(line.removeprefix("-r ").removesuffix(".in"))
+            found += requirements_of(line.removeprefix("-r ").removesuffix(".in"))
         elif line and not line.startswith("#"):
             found.append(Requirement(line))
     return found
@@ -120,7 +120,7 @@ def holes(pins: list[Pin], roots: list[Requirement], where: Mapping[str, str]) -
 def test_every_requirement_of_a_locked_package_is_met_by_a_locked_version(lock: str, python: str, system: str) -> None:
     """Extras and markers included, on each Python and system that we support."""
     pins = read_lock((REQUIREMENTS / f"{lock}.txt").read_text())
-    assert holes(pins, wishes(lock), environment(python, system)) == []
+    assert holes(pins, requirements_of(lock), environment(python, system)) == []
 
 
 @pytest.mark.parametrize("python", [PYTHONS[0], PYTHONS[-1]])
@@ -128,7 +128,7 @@ def test_every_requirement_of_a_locked_package_is_met_by_a_locked_version(lock: 
 def test_a_lock_that_lacks_a_line_is_not_closed(lock: str, python: str) -> None:
     """Whichever line is taken out, the package is missed where it is installed at all."""
     pins = read_lock((REQUIREMENTS / f"{lock}.txt").read_text())
-    roots = wishes(lock)
+    roots = requirements_of(lock)
     for system in SYSTEMS:
         where = environment(python, system)
         for taken in (pin for pin in pins if holds(pin.requirement, where)):
@@ -144,8 +144,8 @@ def test_every_locked_line_has_hashes(lock: str) -> None:
     assert [line for line in blocks if line[:1].isalnum() and "--hash=sha256:" not in line] == []
 
 
-def test_what_the_installed_packages_require_is_what_was_written_down() -> None:
-    """requires.json says what the packages themselves say; a lock that was changed by hand is found out."""
+def test_the_recorded_requirements_are_those_of_the_packages() -> None:
+    """requires.json equals the packages' metadata, so a lock that was edited by hand is found."""
     compared = 0
     for lock in LOCKS:
         for pin in read_lock((REQUIREMENTS / f"{lock}.txt").read_text()):
@@ -182,8 +182,8 @@ def test_running_and_testing_have_the_same_versions() -> None:
     assert {name: dev.get(name) for name in run} == run
 
 
-def test_what_the_page_gets_is_closed() -> None:
-    """The wheels of web/python are put into the page one by one: what they require is there, too."""
+def test_the_pages_packages_are_complete() -> None:
+    """The wheels of web/python are installed one by one, so their requirements must be there, too."""
     lines = (ROOT / "web" / "python" / "requirements.txt").read_text().splitlines()
     pins = read_lock("\n".join(line.partition(" --hash")[0] for line in lines))
     where = {**environment("3.14", "linux"), "sys_platform": "emscripten", "platform_system": "Emscripten"}

@@ -59,7 +59,7 @@ const text = `"""Every model in the list of web-llm ${version}. Written by web/s
 
 WEB_LLM_VERSION = "${version}"
 
-# JSON in the code, read only when somebody looks a model up: a package of .pyc files has no other place for data.
+# JSON in the code, read when a model is first looked up: a package of .pyc files has no other place for data.
 PREBUILT = r"""[
 ${lines.join(",\n")}
 ]"""

@@ -39,7 +39,7 @@ json.dumps([n for n in sorted(sys.modules) if n != "__main__" and n.partition(".
   );
 }
 
-/** Fills the memory that nobody holds with zeros, for it holds what was there before; it compresses to nothing then. */
+/** Fills free memory, which still has its old content, with zeros, so that it compresses to nothing. */
 function clearFreeMemory(module) {
   const end = module._sbrk(0);
   const held = [];

@@ -1,4 +1,6 @@
-"""Human-readable sizes, in decimal units everywhere, as browsers, disks and Hugging Face count them.
+"""Human-readable sizes and failures of the system.
+
+Sizes are in decimal units everywhere, as browsers, disks and Hugging Face count them.
 
 `web/src/sizes.ts` does the same in the page. Values for programs (limits, quotas in ``data``) stay in bytes.
 """
@@ -16,6 +18,13 @@ def size_text(size_bytes: float) -> str:
     factor, unit = next((each for each in _UNITS if size_bytes < 999.5 * each[0]), _UNITS[-1])
     number = size_bytes / factor
     return f"{number:.1f} {unit}" if unit != "kB" and number < 99.95 else f"{number:,.0f} {unit}"
+
+
+def system_text(error: Exception) -> str:
+    """Return what the system says about a failure: an `OSError` without its number, and its file if it has one."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.strerror}: {error.filename!r}" if error.filename is not None else error.strerror
 
 
 def memory_text(mebibytes: float) -> str:

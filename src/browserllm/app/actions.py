@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from .state import (
     AnswerInfo,
+    ChatMessage,
     ConversationSettings,
     ErrorInfo,
     FilePart,
@@ -130,14 +131,21 @@ class SendMessage(Action, frozen=True, kw_only=True):
 
 
 class StopAnswer(Action, frozen=True, kw_only=True):
-    """Stop the answer in progress, and take queued messages back out of the queue (they stay as drafts)."""
+    """Stop the answer in progress, and take queued messages out of the thread.
+
+    Returns those messages, oldest first, for the page to put back as drafts: they are kept nowhere else.
+    """
 
     name: ClassVar[str] = "chat.stop"
+    result: ClassVar[Any] = list[ChatMessage]
     conversation: str
 
 
 class Regenerate(Action, frozen=True, kw_only=True):
-    """Answer the user's message again, as a new branch. ``message``: the answer to replace; by default the last one."""
+    """Answer the user's message again, as a new branch; returns the id of the new answer.
+
+    ``message`` is the answer to replace, by default the last one, or a message of the user.
+    """
 
     name: ClassVar[str] = "chat.regenerate"
     result: ClassVar[Any] = str

@@ -236,7 +236,7 @@ class Approval(Part, frozen=True, kw_only=True):
 
 
 class SearchHit(Part, frozen=True, kw_only=True):
-    """A message that contains what was searched for; ``excerpt`` shows the place."""
+    """A place that contains what was searched for: a message, or the title if ``message`` is empty."""
 
     conversation: str
     message: str

@@ -55,7 +55,7 @@ class Producer(ABC, Generic[Chunk, Result]):
         self._end(None)
 
     def outcome(self) -> Result:
-        """Return the result. Raises `InvalidRequest` if there is none yet."""
+        """Return the result. Raises `InvalidRequest` before the end of the stream."""
         if self.result is None:
             raise InvalidRequest(
                 "the stream has no result yet: iterate it to its end, or await finish() or aclose() first"

@@ -191,7 +191,7 @@ class Turn(Producer[ChatChunk, Reply]):
         setup, history = self.setup, self._record.history
         await self._context.make_room(history)
         if self._rounds == setup.max_rounds:
-            message = f"the model called tools in {self._rounds} rounds, the limit; it had to answer without them then"
+            message = f"the model reached the limit of {self._rounds} rounds with tools, and had to answer without them"
             self._record.warn("max_rounds", message)
         request = self._request_of(history)
         if self._timer is not None:
@@ -299,7 +299,7 @@ class Turn(Producer[ChatChunk, Reply]):
         record.warnings += context.warnings
         reply = record.commit(context.spent, has_failed=has_failed, keeps_room=keeps_room)
         if record.is_kept:
-            conversation.known = context.known
+            conversation.known, conversation.unreported = context.known, ()
         conversation.running = None
         if self._timer is not None:
             self._timer.cancel()

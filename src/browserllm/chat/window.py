@@ -1,6 +1,6 @@
 """KnownWindow: what a conversation knows about the context window of the backend that answers it.
 
-Asking a router for its facts makes it plan, and it plans again to answer. So a conversation asks once and remembers the
+Asking a backend for its facts can take time: a router plans for that. So a conversation asks once and remembers the
 window. It asks again only when that may be wrong: after a change of backend, model or privacy; when the last answer
 came from another backend; when a backend refused the prompt on the way to the answer; and when a prompt would not fit.
 """

@@ -10,7 +10,6 @@ import errno
 import io
 import logging
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Coroutine, Iterable
@@ -46,7 +45,7 @@ class Commands(click.Group):
         except click.UsageError as error:
             if not ctx.meta["browserllm.json"]:
                 raise
-            wrong = InvalidRequest(as_typed(error.format_message()))
+            wrong = InvalidRequest(error.format_message())
             print_json({"error": to_wire(wrong)}, line=True)
             ctx.exit(error.exit_code)
 
@@ -61,7 +60,7 @@ def browser_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice(["auto", "software", "off"]),
             default="auto",
             show_default=True,
-            help="The GPU where there is one, always the software adapter, or none.",
+            help="The GPU if there is one, always the software adapter, or no adapter.",
         ),
         click.option("--profile", type=click.Path(file_okay=False), help="Folder of the browser's profile."),
         click.option("--browser", metavar="PATH", help="The browser to launch; by default one is searched for."),
@@ -102,9 +101,9 @@ def print_error(error: Exception) -> None:
 
 
 def error_text(error: Exception) -> str:
-    """Return an error's message, with options and commands instead of Python's arguments and functions."""
+    """Return an error's message, with the option that it is about, and commands instead of Python's functions."""
     if isinstance(error, BrowserLLMError):
-        return as_typed(_remedy_text(error))
+        return f"{_option_of(error)}{_remedy_text(error)}"
     if _is_full_output(error):
         return f"the output cannot be written: {error.strerror}; write it elsewhere"
     if isinstance(error, OSError) and error.strerror:
@@ -159,20 +158,17 @@ def _remedy_text(error: BrowserLLMError) -> str:
     if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
-        return f"Unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
-    return re.sub(r"\[Errno \d+\] ", "", error.message)
+        return f"unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
+    return error.message
 
 
-def as_typed(message: str) -> str:
-    """Return a message with the running command's options instead of Python's arguments."""
+def _option_of(error: BrowserLLMError) -> str:
+    """Return the running command's option that an error is about, with a colon; empty if there is none."""
     context = click.get_current_context(silent=True)
     for parameter in [] if context is None else context.command.params:
-        if isinstance(parameter, click.Option) and parameter.name:
-            name = {"timeout": "timeout(?:_s)?"}.get(parameter.name, re.escape(parameter.name))
-            option = max(parameter.opts, key=len)
-            typed = rf"(?<![\w.'\"/-]){name}=(?=([^\s,;.)]?))"
-            message = re.sub(typed, lambda m: option + (" " if m[1] else ""), message)  # noqa: B023
-    return message
+        if isinstance(parameter, click.Option) and parameter.name == error.data.get("parameter"):
+            return f"{max(parameter.opts, key=len)}: "
+    return ""
 
 
 def stderr_console() -> Console:

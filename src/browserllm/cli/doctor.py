@@ -19,6 +19,7 @@ from ..page.chrome.find import find_browser
 from ..page.connect import Connecting
 from ..page.device import AdapterInfo, DeviceFacts
 from ..page.serving.static import site_folder
+from .console import error_text
 
 QUESTION = "Hello!"
 
@@ -65,7 +66,7 @@ async def examine(connect: Callable[[], Connecting], browser: str | None = None)
                 + f": {response.text.strip()!r}",
             )
     except BrowserLLMError as error:
-        yield Check(name=error.code.replace("_", " "), state="fail", detail=str(error), remedy=_remedy(error))
+        yield Check(name=error.code.replace("_", " "), state="fail", detail=error_text(error), remedy=_remedy(error))
 
 
 def _check_webgpu(facts: DeviceFacts) -> Check:

@@ -30,7 +30,6 @@ from ..types import ChatDone, ChatResponse, Message, TextDelta
 from .build import copy_site
 from .console import (
     Commands,
-    as_typed,
     browser_options,
     finish,
     let_stderr_fail,
@@ -148,7 +147,7 @@ def _is_text(given: str) -> bool:
 def _summarise(console: Console, response: ChatResponse, max_tokens: int | None) -> None:
     if response.finish_reason == "length":
         by_option = max_tokens is not None and response.usage.completion_tokens >= max_tokens
-        why = f"at --max-tokens {max_tokens}" if by_option else "where the model's context window is full"
+        why = f"at --max-tokens {max_tokens}" if by_option else "because the model's context window is full"
         console.print(f"[yellow]the answer was cut off {why}[/]", highlight=False)
     for hop in response.route:
         console.print(f"[dim]passed over {hop.engine} on {hop.device}: {escape(hop.reason)}[/]", highlight=False)
@@ -202,8 +201,7 @@ def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bo
 
     async def work() -> int:
         checks: list[Check] = []
-        async for found in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
-            check = msgspec.structs.replace(found, detail=as_typed(found.detail))
+        async for check in examine(lambda: connect(browser=browser, profile=profile, webgpu=webgpu), browser):
             checks.append(check)
             if not as_json:
                 _print_check(check)

@@ -190,7 +190,7 @@ def pull(
 
 @models.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--all", "everything", is_flag=True, help="Delete all models, and all files that belong to none.")
+@click.option("--all", "everything", is_flag=True, help="Delete all models, and all files that belong to no model.")
 @click.option("--orphans", is_flag=True, help="Delete the files that belong to no model.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @browser_options

@@ -34,7 +34,7 @@ class Evaluated:
 
 Keyword = Callable[["SchemaCheck", Any, Schema, str, Evaluated], "list[Problem]"]
 
-TOO_COMPLEX = "The value is nested too deeply or too large to be checked"
+TOO_COMPLEX = "the value is nested too deeply or too large to be checked"
 
 
 class TooComplex(Exception):  # noqa: N818
@@ -64,13 +64,13 @@ class SchemaCheck:
             self._work.left -= 10
             return pattern.search(text, self._work)
         except TooMuchWork:
-            raise TooComplex(f"Searching for the pattern takes too long: {pattern.text!r:.200}") from None
+            raise TooComplex(f"searching for the pattern takes too long: {pattern.text!r:.200}") from None
 
     def apply(self, value: Any, schema: Any, path: str, evaluated: Evaluated) -> list[Problem]:
         """Return the problems of a value with a schema, and add what it evaluates to ``evaluated``."""
         if isinstance(schema, bool):
             self._work.spend(10)
-            return [] if schema else [Problem(path, "Nothing is allowed here")]
+            return [] if schema else [Problem(path, "nothing is allowed here")]
         work = self._work
         work.left -= _STEP + len(schema)
         if work.left < 0:

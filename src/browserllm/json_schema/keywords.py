@@ -96,7 +96,7 @@ def _one_of(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated
         return no_alternative_fits(attempts, path)
     if len(fitting) > 1:
         which = truncated(", ".join(map(str, fitting)))
-        return [Problem(path, f"Exactly one of the alternatives must fit, but these fit (counted from 0): {which}")]
+        return [Problem(path, f"exactly one of the alternatives must fit, but these fit (counted from 0): {which}")]
     evaluated.add(seens[fitting[0]])
     return []
 
@@ -104,7 +104,7 @@ def _one_of(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated
 def _not(check: SchemaCheck, value: Any, schema: Schema, path: str, _evaluated: Evaluated) -> list[Problem]:
     if check.apply(value, schema["not"], path, Evaluated()):
         return []
-    return [Problem(path, f"Must not fit {preview(schema['not'])}")]
+    return [Problem(path, f"must not fit {preview(schema['not'])}")]
 
 
 def _if(check: SchemaCheck, value: Any, schema: Schema, path: str, evaluated: Evaluated) -> list[Problem]:
@@ -238,7 +238,7 @@ def _unique_items(check: SchemaCheck, value: Any, schema: Schema, path: str, _ev
     for index, one in enumerate(value):
         before = first.setdefault(check.keys.of(one), index)
         if before != index:
-            return [Problem(path_to(path, index), f"Is equal to item {before}; the items must be unique")]
+            return [Problem(path_to(path, index), f"is equal to item {before}; the items must be unique")]
     return []
 
 
@@ -298,7 +298,7 @@ def _others(
     for name in names:
         evaluated.keys.add(name)
         if schema is False:
-            problems.append(Problem(path, f"Object contains unknown field `{name}`"))
+            problems.append(Problem(path, f"object contains unknown field `{name}`"))
         else:
             problems += check.apply(value[name], schema, path_to(path, name), Evaluated())
     return problems
@@ -308,7 +308,7 @@ def _property_names(check: SchemaCheck, value: Any, schema: Schema, path: str, _
     if not is_object(value):
         return []
     return [
-        Problem(path, f"The key `{name}` is not valid: {problem.message}")
+        problem.of_key(path, name)
         for name in value
         for problem in check.apply(name, schema["propertyNames"], path, Evaluated())
     ]
@@ -319,7 +319,7 @@ def _required(check: SchemaCheck, value: Any, schema: Schema, path: str, _evalua
         return []
     check.spend(len(schema["required"]))
     missing = (name for name in schema["required"] if name not in value)
-    return [Problem(path, f"Object missing required field `{name}`") for name in islice(missing, _LISTED)]
+    return [Problem(path, f"object missing required field `{name}`") for name in islice(missing, _LISTED)]
 
 
 def _dependent_required(
@@ -338,7 +338,7 @@ def _dependent(check: SchemaCheck, value: Any, wanted: Mapping[str, list[str]], 
             check.spend(len(others))
             missing = (other for other in others if other not in value)
             problems += [
-                Problem(path, f"Object missing field `{other}`, which is required with `{name}`")
+                Problem(path, f"object missing field `{other}`, which is required with `{name}`")
                 for other in islice(missing, _LISTED)
             ]
     return problems

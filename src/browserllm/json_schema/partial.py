@@ -72,7 +72,7 @@ class PartialJson:
 
     @property
     def value(self) -> Any:
-        """The value so far; `MISSING` while there is none.
+        """The value so far; `MISSING` before it begins.
 
         A returned value does not change when the next piece arrives. Treat it as read-only: later values share its
         complete parts. Each access copies the lists and objects that are still open.
@@ -144,7 +144,7 @@ class PartialJson:
                 reader.marks.clear()
                 reader.at = mark
                 if kind and self.root not in (kind, "any"):
-                    self.problems.append(Problem("$", f"Expected an {self.root}, got an {kind}"))
+                    self.problems.append(Problem("$", f"expected an {self.root}, got an {kind}"))
                     return False
                 if kind:
                     return True

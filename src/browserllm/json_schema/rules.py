@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import InvalidRequest
 from .custom import Schema, converted, custom, schema_of
-from .problem import Misfit, Problem, preview
+from .problem import InvalidValue, Problem, preview
 
 _RULES = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 _DESCRIPTIVE = ("title", "description", "examples")
@@ -174,7 +174,7 @@ def checked(base: Any, rules: list[tuple[str, Any]], tests: list[tuple[str, Call
         problems = [problem for name, bound in rules if (problem := _broken(found, name, bound))]
         problems += [problem for name, test in tests if (problem := _failed(found, name, test))]
         if problems:
-            raise Misfit(problems)
+            raise InvalidValue(problems)
         return found
 
     return custom(repr(base), schema, read)
@@ -198,17 +198,17 @@ def _broken(value: Any, name: str, bound: Any) -> Problem | None:
         if name in _NUMBERS:
             _, words, fits = _NUMBERS[name]
             return (
-                None if fits(value, bound) else Problem("$", f"Expected a value {words} {bound}, got {_preview(value)}")
+                None if fits(value, bound) else Problem("$", f"expected a value {words} {bound}, got {_preview(value)}")
             )
         if name == "pattern":
             return (
                 None
                 if re.search(str(bound), value)
-                else Problem("$", f"Expected text that matches {bound!r}, got {_preview(value)}")
+                else Problem("$", f"expected text that matches {bound!r}, got {_preview(value)}")
             )
         fits_size = len(value) >= bound if name == "min_length" else len(value) <= bound
         words = "at least" if name == "min_length" else "at most"
-        return None if fits_size else Problem("$", f"Expected a length of {words} {bound}, got {len(value)}")
+        return None if fits_size else Problem("$", f"expected a length of {words} {bound}, got {len(value)}")
     except (TypeError, ArithmeticError) as error:
         return Problem("$", f"{_preview(value)} cannot be compared with {name}={bound!r}: {error}")
 

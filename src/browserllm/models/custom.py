@@ -90,10 +90,10 @@ def _candidates(engine: str | None, dtype: str | None) -> list[Engine]:
     able = [known for known in engines.known() if known.markers("")]
     names = [known.name for known in able]
     if engine is not None and engine not in names:
-        raise InvalidRequest(f"Unknown engine {engine!r}. Choose one of: {', '.join(names)}", parameter="engine")
+        raise InvalidRequest(f"unknown engine {engine!r}. Choose one of: {', '.join(names)}", parameter="engine")
     dtypes = list(dict.fromkeys(name for known in able for name in known.dtypes))
     if dtype is not None and dtype not in dtypes:
-        raise InvalidRequest(f"Unknown dtype {dtype!r}. Choose one of: {', '.join(dtypes)}", parameter="dtype")
+        raise InvalidRequest(f"unknown dtype {dtype!r}. Choose one of: {', '.join(dtypes)}", parameter="dtype")
     return [known for known in able if engine in (None, known.name)]
 
 
@@ -130,7 +130,7 @@ def _name_of(place: str) -> str:
 
 
 async def _recognise(host: Host, place: _Source, candidates: list[Engine]) -> list[tuple[Engine, Folder]]:
-    """Return the engines that can run the folder's model; raises `ModelNotFound` when there are none."""
+    """Return the engines that can run the folder's model; raises `ModelNotFound` if no engine can."""
     urls = list(dict.fromkeys(url for engine in candidates for url in engine.markers(place.url)))
     there = await _are_there(host, place, urls)
     present = [url for url, is_there in zip(urls, there, strict=True) if is_there]

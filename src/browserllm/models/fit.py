@@ -22,7 +22,7 @@ NO_WEBGPU = {
     "insecure_context": "WebGPU needs a secure page (https, or localhost)",
     "no_api": "this browser has no WebGPU",
     "no_adapter": "WebGPU found no adapter on this machine",
-    "turned_off": "WebGPU is turned off for this browser (webgpu='off')",
+    "turned_off": "WebGPU is turned off for this browser (the webgpu option is 'off')",
     "device_failed": "the WebGPU adapter did not return a device",
 }
 """The meaning of each reason why a page has no WebGPU."""
@@ -183,7 +183,7 @@ def _obstacle(
     engine = registry.find(artifact.engine)
     if engine is None:
         return Unavailable(
-            f"Unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add your own with "
+            f"unknown engine {artifact.engine!r}. Choose one of: {', '.join(registry.names())}; or add your own with "
             "engines.register()",
             reason="missing_feature",
         )

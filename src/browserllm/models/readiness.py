@@ -69,13 +69,13 @@ class ReadinessCache:
 
 
 def judge_readiness(
-    card: ModelCard, choice: Sequence[JudgedBuild], facts: DeviceFacts, stock: Storage, *, may_download: bool
+    card: ModelCard, choice: Sequence[JudgedBuild], facts: DeviceFacts, storage: Storage, *, may_download: bool
 ) -> Readiness:
     """Return the readiness of a model that is not loaded; ``choice`` are its builds in the order they are tried."""
     runnable = [artifact for artifact, obstacle in choice if obstacle is None]
     if not runnable:
         obstacles = dict.fromkeys(str(obstacle) for _, obstacle in choice)
-        here = any(_is_here(card, artifact, facts, stock) for artifact, _ in choice)
+        here = any(_is_here(card, artifact, facts, storage) for artifact, _ in choice)
         return Readiness(
             model=card.id,
             fits=False,
@@ -86,35 +86,35 @@ def judge_readiness(
         )
     first = runnable[0]
     window = first.context_window or card.context_window
-    if _is_here(card, first, facts, stock):
+    if _is_here(card, first, facts, storage):
         return Readiness(model=card.id, context_window=window)
-    left = _bytes_left(card, first, stock)
-    why_not = _why_no_download(card, first, facts, stock, may_download)
+    left = _bytes_left(card, first, storage)
+    why_not = _why_no_download(card, first, facts, storage, may_download)
     if not why_not:
         return Readiness(model=card.id, downloaded=False, fetch_bytes=left, context_window=window)
-    if any(_is_here(card, artifact, facts, stock) for artifact in runnable):
+    if any(_is_here(card, artifact, facts, storage) for artifact in runnable):
         # The best build cannot be downloaded, but another one is on the device and answers.
         return Readiness(model=card.id, context_window=card.context_window)
     return Readiness(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not, context_window=window)
 
 
-def _is_here(card: ModelCard, artifact: Artifact, facts: DeviceFacts, stock: Storage) -> bool:
-    kept = stock.find(card.id, artifact)
+def _is_here(card: ModelCard, artifact: Artifact, facts: DeviceFacts, storage: Storage) -> bool:
+    kept = storage.find(card.id, artifact)
     return engines.is_here(artifact, facts) or (kept is not None and kept.complete)
 
 
-def _bytes_left(card: ModelCard, artifact: Artifact, stock: Storage) -> int | None:
+def _bytes_left(card: ModelCard, artifact: Artifact, storage: Storage) -> int | None:
     if artifact.download_bytes is None:
         return None
-    kept = stock.find(card.id, artifact)
+    kept = storage.find(card.id, artifact)
     return max(0, artifact.download_bytes - (kept.size_bytes if kept is not None else 0))
 
 
 def _why_no_download(
-    card: ModelCard, artifact: Artifact, facts: DeviceFacts, stock: Storage, may_download: bool
+    card: ModelCard, artifact: Artifact, facts: DeviceFacts, storage: Storage, may_download: bool
 ) -> str:
     if not may_download:
         return f"model {card.id!r} is not on this device and must not be downloaded (download=False)"
     alone = msgspec.structs.replace(card, artifacts=[artifact])
-    judged = fit(alone, facts, free_bytes=stock.available_bytes)
+    judged = fit(alone, facts, free_bytes=storage.available_bytes)
     return "" if judged.fits else f"model {card.id!r} {'; '.join(reason.message for reason in judged.reasons)}"

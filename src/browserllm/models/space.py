@@ -9,7 +9,7 @@ from .._internal.formatting import size_text
 from ..errors import QuotaExceeded
 from ..page.host import Host
 from .catalog.catalog import Catalog
-from .storage import EvictionPlan, Storage, StoredModel, delete_files, only_of, plan_eviction, take_stock
+from .storage import EvictionPlan, Storage, StoredModel, delete_files, only_of, plan_eviction, storage_of
 from .stored import Stored, ask_stored
 
 if TYPE_CHECKING:
@@ -28,21 +28,21 @@ class Space:
         self._catalog = catalog
         self._clock = clock
 
-    async def stock(self) -> Storage:
+    async def storage(self) -> Storage:
         """Ask the page for its stored files, and group them by model."""
         return self._sort(await ask_stored(self._host))
 
     def _sort(self, stored: Stored) -> Storage:
-        return take_stock(stored, self._catalog, self._clock() * 1000)
+        return storage_of(stored, self._catalog, self._clock() * 1000)
 
-    async def delete(self, models: Collection[StoredModel], stock: Storage) -> int:
+    async def delete(self, models: Collection[StoredModel], storage: Storage) -> int:
         """Delete models, except files that another model also needs; returns the bytes freed."""
-        files, partials = only_of(models, stock.models)
+        files, partials = only_of(models, storage.models)
         return await delete_files(self._host, files, partials, [model.key for model in models])
 
-    async def delete_orphans(self, stock: Storage) -> int:
+    async def delete_orphans(self, storage: Storage) -> int:
         """Delete files that belong to no model, and abandoned partial downloads."""
-        return await delete_files(self._host, stock.orphans, stock.abandoned, [])
+        return await delete_files(self._host, storage.orphans, storage.abandoned, [])
 
     async def clear(self) -> int:
         """Delete all files, partial files and journal records; returns the bytes freed."""
@@ -63,13 +63,13 @@ class Space:
 
         Returns the models that were deleted. Raises `QuotaExceeded` when there is too little space.
         """
-        stock = self._sort(stored)
-        short, why = _shortage(files, stored, stock, budget_bytes)
+        storage = self._sort(stored)
+        short, why = _shortage(files, stored, storage, budget_bytes)
         if short <= 0:
             return []
-        plan = plan_eviction(stock.models, short, keep)
+        plan = plan_eviction(storage.models, short, keep)
         if plan.enough and (on_full == "evict" or (callable(on_full) and await on_full(plan))):
-            await self.delete(plan.models, stock)
+            await self.delete(plan.models, storage)
             return plan.models
         raise QuotaExceeded(
             f"not enough space for model {model!r}: {why}; {_advice(plan)}",
@@ -77,7 +77,9 @@ class Space:
         )
 
 
-def _shortage(files: Sequence[ModelFile], stored: Stored, stock: Storage, budget_bytes: int | None) -> tuple[int, str]:
+def _shortage(
+    files: Sequence[ModelFile], stored: Stored, storage: Storage, budget_bytes: int | None
+) -> tuple[int, str]:
     """Return how many bytes a download lacks (enough if 0 or less), and the explanation."""
     there = {entry.key for entry in stored.entries}
     begun = {part.url: part.loaded_bytes for part in stored.partials}
@@ -85,14 +87,14 @@ def _shortage(files: Sequence[ModelFile], stored: Stored, stock: Storage, budget
     sizes = [file.size_bytes or 0 for file in missing]
     to_fetch = sum(sizes) - sum(min(begun.get(file.url, 0), file.size_bytes or 0) for file in missing)
     shortages: list[tuple[int, str]] = []
-    if stock.available_bytes is not None:
+    if storage.available_bytes is not None:
         # A finished file is copied from its partial into the cache: for a moment it exists twice.
         need = to_fetch + max(sizes, default=0)
-        have = f"the browser has {size_text(stock.available_bytes)} left"
-        shortages.append((need - stock.available_bytes, f"it temporarily needs {size_text(need)} and {have}"))
+        have = f"the browser has {size_text(storage.available_bytes)} left"
+        shortages.append((need - storage.available_bytes, f"it temporarily needs {size_text(need)} and {have}"))
     if budget_bytes is not None:
-        have = f"models already take {size_text(stock.models_bytes)} of the {size_text(budget_bytes)} budget"
-        shortages.append((stock.models_bytes + to_fetch - budget_bytes, f"it needs {size_text(to_fetch)} and {have}"))
+        have = f"models already take {size_text(storage.models_bytes)} of the {size_text(budget_bytes)} budget"
+        shortages.append((storage.models_bytes + to_fetch - budget_bytes, f"it needs {size_text(to_fetch)} and {have}"))
     return max(shortages, default=(0, ""))
 
 

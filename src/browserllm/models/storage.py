@@ -119,7 +119,7 @@ def journal_key(model: str, artifact: Artifact) -> str:
     return artifact.id or "/".join(filter(None, (model, artifact.engine, artifact.device, artifact.dtype)))
 
 
-def take_stock(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Storage:
+def storage_of(stored: Stored, cards: Iterable[ModelCard], now_ms: float) -> Storage:
     """Group stored files by model: by the journal first, then by the folders of the catalog's artifacts."""
     files = {entry.key: entry for entry in stored.entries}
     partials = {partial.url: partial for partial in stored.partials}

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
+from .._internal.arguments import check_kind
+from .._internal.async_only import AsyncOnly
 from ..backends.base import Backend
 from ..backends.request import contradiction
 from ..backends.stream import ChatStream
@@ -224,6 +226,7 @@ class AsyncCompletions:
         given = {name: value for name, value in options.items() if not is_not_given(value)}
         timeout = given.pop("timeout", None)
         more: Mapping[str, Any] = given.pop("extra_body", None) or {}
+        check_kind("extra_body", more, Mapping, "a dict", write="use {'top_k': 20}")
         body: dict[str, Any] = {**given, **more}
         if (private := _private(given, more)) is not None:
             body["private"] = private
@@ -237,7 +240,7 @@ class AsyncCompletions:
         return response
 
 
-class AsyncStream:
+class AsyncStream(AsyncOnly):
     """The chunks of an answer: iterate it; ``async with``, `close` and leaving the loop end the answer at once."""
 
     def __init__(self, stream: ChatStream, request: ChatRequest, writer: ChunkWriter) -> None:
@@ -260,15 +263,9 @@ class AsyncStream:
         return self._ready.popleft()
 
     async def __aiter__(self) -> AsyncIterator[ChatCompletionChunk]:
-        try:
-            while True:
-                try:
-                    chunk = await anext(self)
-                except StopAsyncIteration:
-                    return
+        async with self:
+            while (chunk := await anext(self, None)) is not None:
                 yield chunk
-        finally:
-            await self.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -297,6 +294,7 @@ class AsyncModels:
 
     async def retrieve(self, model: str) -> Model:
         """Return a model by its id or name. Raises `ModelNotFound`, which suggests similar ones."""
+        check_kind("model", model, str, "the name of a model", write="use an id that models.list() returns")
         infos = await (await self._source.backend()).list_models()
         for info in infos:
             if model in (info.id, info.name):

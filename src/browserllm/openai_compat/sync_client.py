@@ -157,15 +157,9 @@ class Stream:
         raise StopIteration
 
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
-        try:
-            while True:
-                try:
-                    chunk = next(self)
-                except StopIteration:
-                    return
+        with self:
+            while (chunk := next(self, None)) is not None:
                 yield chunk
-        finally:
-            self.close()
 
     def __enter__(self) -> Self:
         return self

@@ -27,7 +27,7 @@ def connect(
     - ``browser`` is the path of the browser; by default `browserllm.page.chrome.find` looks for one.
     - ``profile`` is the folder with its model cache; by default all programs of this user share one.
     - ``visible`` shows its window.
-    - ``webgpu`` is ``auto`` (the GPU, or Chromium's software adapter if there is none), ``software`` (always that
+    - ``webgpu`` is ``auto`` (the GPU, or Chromium's software adapter without one), ``software`` (always that
       adapter) or ``off``.
     - ``timeout_s`` limits the whole start, in seconds (cleaning up after a timeout may take two more).
 

@@ -348,7 +348,7 @@ class _Page:
             elif op in OPS:
                 data = await self.files.answer(op, args, PageSide(request.report, request.wait, request.drop))
             else:
-                raise ProtocolError(f"Unknown op {op!r}")
+                raise ProtocolError(f"unknown op {op!r}")
         except BrowserLLMError as error:
             self.say({"id": request_id, "type": "error", "error": to_wire(error)})
         else:

@@ -67,7 +67,7 @@ ESCAPES: dict[str, Callable[[str], str]] = {
     "with tabs and returns": "\t\r\n".join,
     "with JSON's line breaks": "\\n".join,
     "with colours": lambda key: "".join(f"\x1b[3{index % 8}m{each}\x1b[0m" for index, each in enumerate(key)),
-    "with what nobody sees": "\u200b".join,
+    "with invisible characters": "\u200b".join,
     "with soft hyphens": "\xad".join,
     "with NULs": "\0".join,
     "in lines of four": lambda key: "\n".join(key[start : start + 4] for start in range(0, len(key), 4)),

@@ -36,7 +36,7 @@ class Asking:
 
 
 async def test_a_call_waits_until_it_is_decided() -> None:
-    """Approved, denied with a reason or without, or changed: each waits for its own word."""
+    """Approved, denied with or without a reason, or changed: each call waits for its own decision."""
     approvals = bl.Approvals()
     asking = Asking(approvals)
     tasks = [await asking.ask(call(number)) for number in range(4)]
@@ -57,7 +57,7 @@ async def test_a_call_waits_until_it_is_decided() -> None:
 
 
 async def test_an_approved_call_skips_the_hooks_that_follow() -> None:
-    """The person's word counts; a call that the person changed is shown to the hooks that follow."""
+    """The user's decision counts; a call that the user changed is shown to the hooks that follow."""
     approvals = bl.Approvals()
     chain = HookChain([approvals, lambda _: bl.chat.Deny("never")])
     tasks = [asyncio.create_task(chain.decide(call(number))) for number in range(2)]
@@ -73,8 +73,8 @@ def rename_file(path: str) -> None:
 
 
 @pytest.mark.parametrize("named", ["rename_file", rename_file, rename_file.tool, rename_file.function])
-async def test_only_the_named_tools_are_asked_about(named: Any) -> None:
-    """A name or the tool itself; the others are no concern of these approvals."""
+async def test_only_the_named_tools_need_approval(named: Any) -> None:
+    """A tool can be given by its name or as an object; all others run without approval."""
     approvals = bl.Approvals(tools=[named, "delete_all"])
     asking = Asking(approvals)
     assert await (await asking.ask(call())) == Verdict(call(), None, False)
@@ -84,8 +84,8 @@ async def test_only_the_named_tools_are_asked_about(named: Any) -> None:
     await task
 
 
-async def test_the_app_is_given_each_call_as_it_comes() -> None:
-    """Those that wait already first; iterating ends with `close`, which denies what waits and what comes after."""
+async def test_the_app_gets_each_call_as_it_arrives() -> None:
+    """Waiting calls come first; iteration ends with `close`, which denies the waiting calls and all later ones."""
     approvals = bl.Approvals()
     asking = Asking(approvals)
     given: list[str] = []
@@ -112,8 +112,8 @@ async def test_the_app_is_given_each_call_as_it_comes() -> None:
     ]
 
 
-async def test_a_ui_that_begins_anew_is_given_what_still_waits() -> None:
-    """A call that somebody looked at and left is not lost; two that look at a time both see it."""
+async def test_a_new_iteration_gets_the_calls_that_still_wait() -> None:
+    """A call that one iteration returned without a decision is not lost; two iterations at once both get it."""
     approvals = bl.Approvals()
     asking = Asking(approvals)
     tasks = [await asking.ask(call(number)) for number in range(3)]
@@ -130,8 +130,8 @@ async def test_a_ui_that_begins_anew_is_given_what_still_waits() -> None:
     await asyncio.gather(*tasks)
 
 
-async def test_a_cancelled_turn_takes_its_call_back() -> None:
-    """The app sees that nothing is to be decided any more; a late word is an error, not an approval of nothing."""
+async def test_a_cancelled_turn_withdraws_its_call() -> None:
+    """The app sees that no decision is needed any more; a late decision is an error and approves nothing."""
     approvals = bl.Approvals()
     task = await Asking(approvals).ask(call())
     iterator = aiter(approvals)
@@ -149,7 +149,7 @@ async def test_a_cancelled_turn_takes_its_call_back() -> None:
     await again
 
 
-async def test_deciding_twice_is_an_error() -> None:
+async def test_a_second_decision_is_an_error() -> None:
     """The first decision counts."""
     approvals = bl.Approvals()
     task = await Asking(approvals).ask(call())
@@ -203,13 +203,13 @@ async def test_several_conversations_share_approvals() -> None:
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
 def test_a_time_limit_that_is_not_above_zero_is_refused(timeout_s: float) -> None:
-    """Nothing could be decided in it."""
+    """It would leave no time for a decision."""
     with pytest.raises(bl.InvalidRequest, match="timeout_s="):
         bl.Approvals(timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("tools", ["delete_file", [3], [None]])
 def test_values_that_are_not_tools_are_refused(tools: Any) -> None:
-    """A mistake here would be a tool that runs unasked."""
+    """Otherwise a tool could run without approval."""
     with pytest.raises(bl.InvalidRequest, match=r"delete_file|is not a tool"):
         bl.Approvals(tools=tools)

@@ -35,8 +35,8 @@ def call(tool: bl.chat.FunctionTool, arguments: dict[str, Any]) -> bl.ToolCallPa
     return bl.ToolCallPart("1", tool.tool.name, msgspec.json.encode(arguments).decode())
 
 
-def test_the_tools_have_their_names() -> None:
-    """Each is one tool, and says what it is for and what its arguments mean."""
+def test_every_builtin_tool_has_a_name_and_descriptions() -> None:
+    """Each is one tool, which describes its purpose and its arguments."""
     tools = [
         bl.chat.builtin.calculator(),
         bl.chat.builtin.clock(),
@@ -88,8 +88,8 @@ def test_the_tools_have_their_names() -> None:
         ("log(9, 3)", "2"),
     ],
 )
-def test_the_calculator_computes_as_people_do(expression: str, value: str) -> None:
-    """Exact for as long as it can be, then with 15 digits; a half is rounded away from zero."""
+def test_the_calculator_computes_as_people_expect(expression: str, value: str) -> None:
+    """Exactly as long as possible, then with 15 digits; a half is rounded away from zero."""
     assert evaluate(expression) == value
 
 
@@ -136,20 +136,20 @@ def test_the_calculator_computes_as_people_do(expression: str, value: str) -> No
         ("sqrt(x=1)", "takes 1 numbers"),
     ],
 )
-def test_the_calculator_says_what_is_wrong(expression: str, message: str) -> None:
-    """At once, whatever would come of it, and without running anything that is no arithmetic."""
+def test_the_calculator_reports_what_is_wrong(expression: str, message: str) -> None:
+    """At once, however large the result would be, and without running anything but arithmetic."""
     with pytest.raises(bl.InvalidRequest, match="not computed: .*" + message.replace("(", r"\(")):
         evaluate(expression)
 
 
-async def test_models_call_the_calculator() -> None:
-    """A result is a text, a mistake something to read."""
+async def test_models_can_call_the_calculator() -> None:
+    """A result is a text; a mistake is a message for the model."""
     assert await answer(bl.chat.builtin.calculator(), expression="6 * 7") == "42"
     assert "divides by zero" in await failure(bl.chat.builtin.calculator(), expression="1 / 0")
 
 
 async def test_the_clock_tells_the_time() -> None:
-    """With the weekday and the offset, in the zone that was asked for."""
+    """With the weekday and the offset, in the requested zone."""
     tool = bl.chat.builtin.clock(now=lambda: 1_775_000_000.9)
     assert await answer(tool, zone="UTC") == "Tuesday, 2026-03-31 23:33:20 (UTC+00:00, UTC)"
     assert await answer(tool, zone="-05:30") == "Tuesday, 2026-03-31 18:03:20 (UTC-05:30, -05:30)"
@@ -157,8 +157,8 @@ async def test_the_clock_tells_the_time() -> None:
     assert ", 2026-0" in await answer(tool)
 
 
-async def test_the_clock_knows_zones_where_they_are_known() -> None:
-    """A page may have none: then it says what to use."""
+async def test_the_clock_supports_the_zones_of_the_device() -> None:
+    """A page may have no zones; then the error says what to use."""
     from zoneinfo import available_timezones
 
     tool = bl.chat.builtin.clock(now=lambda: 1_775_000_000.0)
@@ -169,7 +169,7 @@ async def test_the_clock_knows_zones_where_they_are_known() -> None:
 
 
 async def test_a_device_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not that the zone does not exist."""
+    """It does not claim that the zone does not exist."""
     import zoneinfo
 
     monkeypatch.setattr(zoneinfo, "available_timezones", set)
@@ -181,7 +181,7 @@ async def test_a_device_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_the_clock_counts_days() -> None:
-    """Between two dates, and from one; today is where none is given."""
+    """Between two dates, or from one date; without a date it uses today."""
     tool = bl.chat.builtin.clock(now=lambda: 1_775_000_000.0)
     said = await answer(tool, action="days_between", date="2024-02-28", other_date="2024-03-01")
     assert said == "2 days from 2024-02-28 (Wednesday) to 2024-03-01 (Friday)"
@@ -197,8 +197,8 @@ async def test_the_clock_counts_days() -> None:
 VALUES: list[Any] = ["text", 1, 1.5, True, None, [1, [2]], {"a": {"b": []}}, ""]
 
 
-async def test_storage_keeps_any_json() -> None:
-    """And finds, lists and forgets it; two tools on one store do not see each other's."""
+async def test_storage_keeps_any_json_value() -> None:
+    """It also finds, lists and forgets values; two tools on one store do not see each other's."""
     store = bl.stores.MemoryStore()
     tool, other = bl.chat.builtin.storage(store, prefix="a"), bl.chat.builtin.storage(store, prefix="a.b")
     assert await answer(tool, action="list") == "nothing is kept"
@@ -214,8 +214,8 @@ async def test_storage_keeps_any_json() -> None:
     assert await answer(other, action="list") == '["k1"]'
 
 
-async def test_storage_stays_in_its_place() -> None:
-    """A key that would lead out of it is a key like any other."""
+async def test_a_storage_key_cannot_leave_its_prefix() -> None:
+    """A key that looks like a path is a key like any other."""
     store = bl.stores.MemoryStore()
     await store.put("secret", b'"x"')
     await store.put("memory", b'"y"')
@@ -233,7 +233,7 @@ async def test_storage_stays_in_its_place() -> None:
 
 
 async def test_storage_is_bounded() -> None:
-    """One value, all of them, and their number; what is there stays, and can still be changed and forgotten."""
+    """Size, total size and number of values are limited; stored values can still be changed and forgotten."""
     store = bl.stores.MemoryStore()
     tool = bl.chat.builtin.storage(store, max_entries=3, max_value_bytes=10, max_bytes=20)
     assert "the limit is 10" in await failure(tool, action="remember", key="a", value="x" * 9)
@@ -254,7 +254,7 @@ async def test_storage_is_bounded() -> None:
 
 
 async def test_storage_reports_a_value_that_is_not_json() -> None:
-    """What is no JSON is an error, and can be forgotten."""
+    """Such a value is an error, and can be forgotten."""
     store = bl.stores.MemoryStore()
     await store.put("memory/a", b"\xff")
     await store.put("memory/b", b"[" * 100_000)
@@ -264,8 +264,8 @@ async def test_storage_reports_a_value_that_is_not_json() -> None:
         await answer(tool, action="forget", key=key)
 
 
-async def test_the_list_of_things_to_do() -> None:
-    """Every answer is the list; ids stay, and come back with the store."""
+async def test_the_todo_list_returns_its_items_after_each_action() -> None:
+    """Ids stay the same, also after a restart with the same store."""
     store = bl.stores.MemoryStore()
     tool = bl.chat.builtin.todo_list(store)
     assert await answer(tool) == "the list is empty"
@@ -277,11 +277,11 @@ async def test_the_list_of_things_to_do() -> None:
     assert await answer(again, action="add", text="eat") == "1. [x] buy milk\n3. [ ] eat"
     assert "there is no item 2; the items are: 1, 3" in await failure(again, action="remove", id=2)
     assert await answer(again, action="clear") == "the list is empty"
-    assert "there are none" in await failure(again, action="complete", id=1)
+    assert "none so far" in await failure(again, action="complete", id=1)
 
 
-async def test_the_list_is_bounded_and_loses_nothing() -> None:
-    """Calls at once do not undo each other; texts and their number have limits."""
+async def test_the_todo_list_is_bounded_and_loses_nothing() -> None:
+    """Concurrent calls do not undo each other; the number and the length of the items are limited."""
     tool = bl.chat.builtin.todo_list(max_items=5)
     box = bl.chat.Toolbox([tool])
     calls = [call(tool, {"action": "add", "text": f"t{number}"}) for number in range(7)]
@@ -292,7 +292,7 @@ async def test_the_list_is_bounded_and_loses_nothing() -> None:
         assert "use 1 to 300" in await failure(tool, action="add", text=text)
 
 
-async def test_a_damaged_list_is_not_thrown_away_in_silence() -> None:
+async def test_a_damaged_todo_list_is_not_deleted_silently() -> None:
     """It is an error until the list is cleared."""
     store = bl.stores.MemoryStore()
     await store.put("todo/list", b'{"items": 3}')
@@ -357,8 +357,8 @@ async def test_a_damaged_list_is_not_thrown_away_in_silence() -> None:
         ("https://example.com/" + "a" * 4096, "more than 4096"),
     ],
 )
-def test_what_is_not_plainly_public_is_refused(url: str, message: str) -> None:
-    """By what it says of itself, before anybody is asked."""
+def test_an_address_that_is_not_plainly_public_is_refused(url: str, message: str) -> None:
+    """By its text alone, before any name is resolved."""
     with pytest.raises(bl.InvalidRequest, match=f"not fetched: .*({message})"):
         check_public_url(url)
 
@@ -378,13 +378,13 @@ def test_what_is_not_plainly_public_is_refused(url: str, message: str) -> None:
         ("https://a_b.example.com/", "https://a_b.example.com/"),
     ],
 )
-def test_a_public_address_is_written_anew(url: str, sent: str) -> None:
-    """In one way only, which nobody after this reads differently."""
+def test_a_public_address_is_normalised(url: str, sent: str) -> None:
+    """The result has one spelling, which every later reader parses alike."""
     assert check_public_url(url).url == sent
 
 
-def test_the_list_of_hosts() -> None:
-    """Names, names below a name, ports; nothing in it makes a private address public."""
+def test_only_hosts_of_the_list_are_allowed() -> None:
+    """Names, subdomains and ports; no entry makes a private address public."""
     allow = HostList(["example.com", "*.example.org", "Example.net:8443", "[2606:4700::1111]"])
     assert str(allow) == "example.com, *.example.org, example.net:8443, 2606:4700::1111"
     for url in ("example.com/", "a.b.example.org/", "example.net:8443/x", "[2606:4700::1111]/"):
@@ -408,8 +408,8 @@ def test_the_list_of_hosts() -> None:
         web_fetch(allow="example.com")
 
 
-def test_what_is_no_address_is_not_public() -> None:
-    """Whatever a resolver says."""
+def test_a_text_that_is_not_an_ip_address_is_not_public() -> None:
+    """Whatever a resolver returns."""
     assert why_not_public("example.com") == "not an IP address"
     assert why_not_public("8.8.8.8") == ""
 
@@ -452,8 +452,8 @@ class PageClient(HttpClient):
         """Nothing to close."""
 
 
-async def test_a_page_fetches_without_seeing_addresses() -> None:
-    """The browser connects; what is private by its spelling is refused all the same."""
+async def test_a_page_fetches_without_resolving_names() -> None:
+    """The browser connects; an address with a private spelling is still refused."""
     client = PageClient(Body(200, b"hello", **{"content-type": "text/plain"}))
     fetcher = PageFetcher(client, None, max_bytes=100, timeout_s=5, max_redirects=5)
     assert (await fetcher.get("https://example.com/")).text == "hello"
@@ -463,8 +463,8 @@ async def test_a_page_fetches_without_seeing_addresses() -> None:
     assert len(client.requests) == 1
 
 
-async def test_a_page_says_that_it_cannot_follow() -> None:
-    """Where a redirect leads is not told to it."""
+async def test_a_page_reports_that_it_cannot_follow_a_redirect() -> None:
+    """Browsers do not report the target of a redirect."""
     fetcher = PageFetcher(PageClient(Body(302)), None, max_bytes=100, timeout_s=5, max_redirects=5)
     with pytest.raises(bl.errors.Unsupported, match="which browsers do not report; fetch the final address"):
         await fetcher.get("https://example.com/")
@@ -479,7 +479,7 @@ def read(html: str) -> PageReader:
 
 
 def test_html_becomes_text() -> None:
-    """Headings, lists, tables, links in full, preformatted text as it is; no script, style, comment or navigation."""
+    """Headings, lists, tables, full links, preformatted text; no scripts, styles, comments or navigation."""
     page = read(
         "<!DOCTYPE html><html><head><title>A &amp;\n B</title><style>p{}</style><script>if (a<b) '</p>'</script>"
         "<nav>menu <nav>x</nav><a href=/>home</a></nav></head><body><h1>Head <i>line</i></h1><!-- <p>no --><p>One &lt; "
@@ -517,14 +517,14 @@ def test_html_becomes_text() -> None:
         ("<a/href=y / c=d>a</a>", "[a](https://example.com/a/y)"),
     ],
 )
-def test_html_that_is_broken_is_read_as_far_as_it_goes(html: str, text: str) -> None:
-    """Nothing in it is an exception; a menu without an end does not swallow the page."""
+def test_broken_html_is_read_as_far_as_possible(html: str, text: str) -> None:
+    """It never raises, and an unclosed menu does not hide the rest of the page."""
     assert read(html).text == text
 
 
 @pytest.mark.parametrize("piece", ["<a b=", '<a b="', "<!--", "<", "</a", "<a ", "<script>", "&#x", "<nav>", "<pre> "])
-async def test_malformed_html_takes_no_longer_than_its_length(piece: str) -> None:
-    """What takes `html.parser` minutes is read within the limit of any test, in steps in which others may run."""
+async def test_malformed_html_is_read_in_linear_time(piece: str) -> None:
+    """Input that takes `html.parser` minutes is read within a test's time limit, and yields to the event loop."""
     tags = 200_000 // len(piece)
     reader = PageReader(piece * tags, "https://example.com/")
     # Twice over, where something without an end was left out at first.

@@ -75,10 +75,10 @@ PARTIALS: list[tuple[Any, list[str], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("partial", "names", "arguments", "result"), PARTIALS)
-async def test_what_a_partial_has_filled_is_gone(
+async def test_the_arguments_that_a_partial_fills_are_hidden(
     partial: Any, names: list[str], arguments: dict[str, Any], result: str
 ) -> None:
-    """It keeps the function's name and words. A model neither sees what is filled nor can change it."""
+    """It keeps the function's name and docstring. A model neither sees nor changes the filled arguments."""
     made = FunctionTool(partial)
     assert (made.tool.name, made.tool.description) == ("weather", "Say the weather.")
     properties = made.tool.parameters["properties"]
@@ -91,8 +91,8 @@ async def test_what_a_partial_has_filled_is_gone(
         assert f"`{filled}`" in refused.content
 
 
-async def test_a_partial_may_have_a_name_and_words_of_its_own() -> None:
-    """Those are told."""
+async def test_a_partial_may_have_its_own_name_and_description() -> None:
+    """They replace those of the function."""
     own = functools.partial(weather, unit="F")
     own.__name__ = "fahrenheit"  # type: ignore[attr-defined]
     own.__doc__ = "Say it in Fahrenheit.\n\nArgs:\n    city: Where."
@@ -103,7 +103,7 @@ async def test_a_partial_may_have_a_name_and_words_of_its_own() -> None:
 
 
 def test_a_partial_that_does_not_fit_is_refused() -> None:
-    """By the argument that its function does not have."""
+    """The error names the argument that the function does not have."""
     with pytest.raises(bl.InvalidRequest, match="country"):
         FunctionTool(functools.partial(weather, country="N"))
 
@@ -168,7 +168,7 @@ class Shop:
 
 
 async def test_methods_of_all_kinds_are_tools() -> None:
-    """Of an object, of a class, static, decorated before or after, and positions that have no name to call by."""
+    """Of an object, of a class, static, decorated before or after, and with positional-only parameters."""
     shop = Shop()
     shop.sold.append("tea")
     for method, name, result in (
@@ -193,13 +193,13 @@ async def test_methods_of_all_kinds_are_tools() -> None:
 
 @pytest.mark.parametrize("method", [Shop.sell, Shop.buy, Shop.__call__])
 def test_a_method_without_its_object_is_refused(method: Any) -> None:
-    """With what to give in its place; nobody tells a model of ``self``."""
+    """The error says what to pass instead; a model never sees ``self``."""
     with pytest.raises(bl.InvalidRequest, match=r"without its object.*tools=\[thing\."):
         bl.Session(bl.ScriptedBackend("x"), tools=[method])
 
 
-async def test_an_object_that_can_be_called_is_a_tool() -> None:
-    """Called by its class's name, with the words of its ``__call__``."""
+async def test_a_callable_object_is_a_tool() -> None:
+    """It has its class's name and the docstring of its ``__call__``."""
     shop = Shop()
     made = FunctionTool(shop)
     assert (made.tool.name, made.tool.description) == ("Shop", "Sell something.")
@@ -251,7 +251,7 @@ def passing_on_later(function: Callable[..., Any]) -> Callable[..., Any]:
         functools.partial(passing_on(coroutine), days=1),
     ],
 )
-async def test_what_is_awaited_is_awaited(function: Any) -> None:
+async def test_async_callables_are_awaited(function: Any) -> None:
     """Coroutine functions, objects, partials and decorated ones."""
     assert (await answered(function, {"city": "Oslo"})).content == "Oslo 1"
 
@@ -271,14 +271,14 @@ def look_up(city: Literal["Oslo", "Rome"], key: str) -> str:
 
 
 async def test_a_decorator_that_fills_a_parameter_hides_it() -> None:
-    """What counts is what the decorated function takes, with the types of the one that it decorates."""
+    """The decorated function's parameters count, with the types of the function that it wraps."""
     made = FunctionTool(look_up)
     assert made.tool.parameters["properties"] == {"city": {"enum": ["Oslo", "Rome"]}}
     assert (await answered(look_up, {"city": "Oslo"})).content == "Oslosecret"
 
 
 def test_a_lambda_needs_a_name() -> None:
-    """It is refused with what to do; with a name it is a tool."""
+    """Without one it is refused, and the error says what to do; with a name it is a tool."""
     for odd in (lambda x: x, functools.partial(lambda x, y: x, 1)):
         with pytest.raises(bl.InvalidRequest, match=r"no name.*tool\(name="):
             as_tool(odd)
@@ -286,8 +286,8 @@ def test_a_lambda_needs_a_name() -> None:
     assert (named.tool.name, list(named.tool.parameters["properties"])) == ("same", ["x"])
 
 
-def test_signatures_that_no_object_fills_are_refused_by_name() -> None:
-    """With the parameter."""
+def test_a_parameter_that_json_cannot_fill_is_refused_by_name() -> None:
+    """The error names the parameter."""
 
     def stars(a: int, *more: int) -> None: ...
     def words(**more: int) -> None: ...
@@ -299,8 +299,8 @@ def test_signatures_that_no_object_fills_are_refused_by_name() -> None:
             as_tool(function)
 
 
-async def test_only_the_parameters_types_must_be_there() -> None:
-    """What a function returns may be of a type that only a type checker sees."""
+async def test_only_the_types_of_parameters_must_resolve() -> None:
+    """The return type may exist for type checkers only."""
 
     def get(city: str) -> Missing:
         return city
@@ -308,8 +308,8 @@ async def test_only_the_parameters_types_must_be_there() -> None:
     assert (await answered(get, {"city": "Oslo"})).content == "Oslo"
 
 
-async def test_parameters_without_types_and_old_ways_are_taken() -> None:
-    """Anything fits where nothing is said; a default of None lets a model say null; defaults of any kind are kept."""
+async def test_parameters_without_types_or_with_old_syntax_are_accepted() -> None:
+    """Without a type any value fits; a default of None allows null; defaults of any type are kept."""
     nothing = object()
 
     def old(a, b=5, c: int = None, d: Any = nothing, e: object = 1):  # type: ignore[no-untyped-def,assignment]  # noqa: RUF013
@@ -401,8 +401,8 @@ KINDS: list[tuple[Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "text", "value"), KINDS)
-async def test_arguments_are_real_instances(kind: Any, text: Any, value: Any) -> None:
-    """At the top, and in a list."""
+async def test_arguments_are_instances_of_their_types(kind: Any, text: Any, value: Any) -> None:
+    """At the top level, and in a list."""
 
     def take(one: Any, many: Any) -> None: ...
 
@@ -414,7 +414,7 @@ async def test_arguments_are_real_instances(kind: Any, text: Any, value: Any) ->
 
 
 async def test_a_value_that_a_class_refuses_goes_back_to_the_model() -> None:
-    """Whatever it raises, and with the place; the function does not run."""
+    """With its path, whatever the class raises; the function does not run."""
 
     @dataclass
     class Even:
@@ -433,8 +433,8 @@ async def test_a_value_that_a_class_refuses_goes_back_to_the_model() -> None:
     assert "3 is odd" in result.content
 
 
-async def test_a_class_in_a_function_is_found_by_its_name() -> None:
-    """Where annotations are texts, as in this file, it is nowhere else."""
+async def test_a_local_class_is_found_by_its_name() -> None:
+    """With annotations as strings, as in this file, its name is the only way to find it."""
 
     @dataclass
     class Local:
@@ -451,7 +451,7 @@ async def test_a_class_in_a_function_is_found_by_its_name() -> None:
     [
         (dict[str, list[int]], {"a": [1], "b": [2, "x"]}, "$.one.b[1]"),
         (dict[str, dict[str, Item]], {"a": {}, "b": {"c": {"name": "q"}, "d": {"name": 1}}}, "$.one.b.d.name"),
-        (dict[int, int], {"1": 1, "x": 2}, "The key `x` cannot be used"),
+        (dict[int, int], {"1": 1, "x": 2}, "the key `x` is not valid"),
         (list[Item], [{"name": "a"}, {"name": None}], "$.one[1].name"),
         (dict[str, Path], {"a": "b", "c": 5}, "$.one.c"),
         (deque[int], [1, "x"], "$.one[1]"),
@@ -459,8 +459,8 @@ async def test_a_class_in_a_function_is_found_by_its_name() -> None:
         (Box[Item], {"inside": {"name": 1}}, "$.one.inside.name"),
     ],
 )
-async def test_a_misfit_is_told_at_its_place(kind: Any, wrong: Any, place: str) -> None:
-    """Key by key, also where msgspec says ``[...]``."""
+async def test_a_problem_has_the_path_of_its_value(kind: Any, wrong: Any, place: str) -> None:
+    """With the key, even if msgspec reports ``[...]``."""
 
     def take(one: Any) -> None:
         raise AssertionError
@@ -493,8 +493,8 @@ class PlainDog(msgspec.Struct):
 @pytest.mark.parametrize(
     "kind", [Cat | Dog, PlainCat | PlainDog, list[Cat | Dog], dict[str, Cat | Dog | None], Cat | PlainDog]
 )
-def test_a_union_that_nothing_tells_apart_is_refused_with_what_to_do(kind: Any) -> None:
-    """As a parameter, by its name, and as an answer."""
+def test_an_ambiguous_union_is_refused_with_advice(kind: Any) -> None:
+    """As the type of a parameter, which the error names, and as an output type."""
 
     def take(pet: Any) -> None: ...
 
@@ -505,8 +505,8 @@ def test_a_union_that_nothing_tells_apart_is_refused_with_what_to_do(kind: Any) 
         bl.stream_generate(bl.ScriptedBackend("x"), "x", output=kind)
 
 
-async def test_docstrings_and_words_describe_parameters_together() -> None:
-    """A parameter's own words win; those of a class's fields are told as well."""
+async def test_docstrings_and_annotations_describe_parameters_together() -> None:
+    """The parameter's own description wins; descriptions of a class's fields are included, too."""
 
     @dataclass
     class Address:
@@ -530,20 +530,20 @@ async def test_docstrings_and_words_describe_parameters_together() -> None:
     assert address["properties"]["street"]["description"] == "With the number"
 
 
-async def test_all_arguments_that_do_not_fit_are_told_at_once() -> None:
-    """Those that are missing, those that nobody knows, and the misfit of each other."""
+async def test_all_arguments_that_do_not_fit_are_reported_at_once() -> None:
+    """Missing ones, unknown ones, and the problem of each other one."""
 
     def take(one: int, two: list[Item], three: str, four: int = 0) -> None:
         raise AssertionError
 
     result = await answered(take, {"one": "x", "two": [{"name": "a"}, {}], "four": "4", "five": 1})
     assert result.content == (
-        "the arguments do not fit: Object missing required field `three`; Expected `int`, got `str` - at `$.one`; "
-        "Object missing required field `name` - at `$.two[1]`; Object contains unknown field `five`"
+        "the arguments do not fit: object missing required field `three`; expected `int`, got `str` - at `$.one`; "
+        "object missing required field `name` - at `$.two[1]`; object contains unknown field `five`"
     )
 
 
 def test_a_class_without_a_docstring_has_no_description() -> None:
-    """A dataclass's signature is none."""
+    """The signature that dataclasses set as a docstring does not count."""
     assert FunctionTool(Cat).tool.description == ""
     assert FunctionTool(Item).tool.description == "A thing."

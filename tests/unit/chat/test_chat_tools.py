@@ -38,7 +38,7 @@ def call(name: str, arguments: str = "{}") -> bl.ToolCallPart:
 
 
 def test_signature_and_docstring_become_the_schema() -> None:
-    """Names, types, defaults and what is said of each parameter; the text without its sections is the description."""
+    """Names, types, defaults and parameter descriptions; the text without its sections is the tool's description."""
     assert weather.tool == bl.Tool(
         "weather",
         "Say the weather in a city.\n\nIt may be wrong.",
@@ -91,21 +91,21 @@ REST = """Does it.
 
 
 @pytest.mark.parametrize("text", [GOOGLE, NUMPY, REST], ids=["google", "numpy", "rest"])
-def test_three_styles_of_docstrings_are_read(text: str) -> None:
-    """Google's, NumPy's and reST's say the same."""
+def test_three_docstring_styles_are_read(text: str) -> None:
+    """Google's, NumPy's and reST's give the same result."""
     assert parse_docstring(text) == ("Does it.", {"a": "First one.", "b": "Second."})
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "Args:", "Parameters\n---", ":param:", ":param x", "a\n\n---\n", "Args:\n  :\n"]
 )
-def test_odd_docstrings_are_no_failure(text: str | None) -> None:
-    """A docstring is prose; what cannot be read says nothing."""
+def test_an_odd_docstring_is_not_an_error(text: str | None) -> None:
+    """A docstring is prose; an unreadable part adds nothing."""
     parse_docstring(text)
 
 
 async def test_a_tool_runs_with_checked_arguments() -> None:
-    """Defaults are filled in, a number in quotes is one, and the result is JSON."""
+    """Defaults are filled in, a number in quotes is converted, and the result is JSON."""
     result = await weather.run(call("weather", '{"city": "Oslo", "days": "3"}'))
     assert result == bl.ToolResultPart("1", '{"city":"Oslo","unit":"celsius","days":3}')
     assert weather("Oslo")["days"] == 1, "the function is still one"
@@ -114,7 +114,7 @@ async def test_a_tool_runs_with_checked_arguments() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ('{"city": 5}', "Expected `str`, got `int` - at `$.city`"),
+        ('{"city": 5}', "expected `str`, got `int` - at `$.city`"),
         ('{"town": "Oslo"}', "town"),
         ("{}", "missing required field `city`"),
         ('{"city": "Oslo", "unit": "kelvin"}', "$.unit"),
@@ -125,14 +125,14 @@ async def test_a_tool_runs_with_checked_arguments() -> None:
     ],
 )
 async def test_arguments_that_do_not_fit_go_back_to_the_model(arguments: str, said: str) -> None:
-    """The result is an error that says what is wrong, and where; the function does not run."""
+    """The result is an error with the problem and its path; the function does not run."""
     result = await weather.run(call("weather", arguments))
     assert result.is_error
     assert said in result.content
 
 
-async def test_coroutines_are_awaited_and_exceptions_told() -> None:
-    """What a tool raises becomes a result with its type and its words."""
+async def test_coroutines_are_awaited_and_exceptions_become_results() -> None:
+    """The result of an exception has its type and its message."""
 
     @tool(name="look_up", description="Looks it up.")
     async def find(key: str) -> str:
@@ -145,7 +145,7 @@ async def test_coroutines_are_awaited_and_exceptions_told() -> None:
 
 
 async def test_a_time_limit_ends_a_run() -> None:
-    """A tool that hangs is given up, and the model is told; a timeout of its own is an exception like any other."""
+    """A tool that hangs is abandoned, and the model learns it; a tool's own timeout is an ordinary exception."""
     cancelled = asyncio.Event()
 
     @tool(timeout_s=0.01)
@@ -164,7 +164,7 @@ async def test_a_time_limit_ends_a_run() -> None:
     assert (await own.run(call("own"))).content == "TimeoutError: the server is slow"
 
 
-async def test_cancelling_the_caller_is_no_result() -> None:
+async def test_cancelling_the_caller_is_not_a_result() -> None:
     """It ends the tool, and is raised."""
     started = asyncio.Event()
 
@@ -182,14 +182,14 @@ async def test_cancelling_the_caller_is_no_result() -> None:
 
 @dataclass
 class Address:
-    """Where somebody lives."""
+    """A postal address."""
 
     street: str
     number: int
 
 
 class Person(TypedDict):
-    """Somebody."""
+    """A person."""
 
     name: str
     addresses: list[Address]
@@ -202,12 +202,12 @@ class Order(msgspec.Struct):
     quantity: Annotated[int, msgspec.Meta(ge=1, description="How many")] = 1
 
 
-async def test_data_classes_are_made_of_their_json() -> None:
-    """Nested dataclasses, TypedDicts and Structs come as such, and are described under $defs."""
+async def test_data_classes_are_built_from_their_json() -> None:
+    """Nested dataclasses, TypedDicts and Structs become instances, and are described under $defs."""
     got: list[Any] = []
 
     def invite(person: Person, order: Order | None = None) -> None:
-        """Invite somebody."""
+        """Invite a person."""
         got.extend([person, order])
 
     made = FunctionTool(invite)
@@ -217,7 +217,7 @@ async def test_data_classes_are_made_of_their_json() -> None:
     assert got == [{"name": "Otto", "addresses": [Address("S", 1)]}, Order("p")]
 
 
-async def test_a_class_of_data_is_a_tool_that_gives_itself_back() -> None:
+async def test_a_data_class_is_a_tool_that_returns_an_instance() -> None:
     """Its fields are the arguments, its docstring the description."""
     made = as_tool(Order)
     assert isinstance(made, FunctionTool)
@@ -228,7 +228,7 @@ async def test_a_class_of_data_is_a_tool_that_gives_itself_back() -> None:
 
 
 async def test_pydantic_models_are_arguments_too() -> None:
-    """With pydantic's schema and its validation; as a parameter, and as a tool of its own."""
+    """With pydantic's schema and validation, as a parameter and as a tool."""
     pydantic = pytest.importorskip("pydantic")
     city = pydantic.create_model("City", __doc__="A city.", name=(str, ...), people=(int, pydantic.Field(gt=0)))
     line = pydantic.create_model("Line", cities=(list[city], ...))
@@ -252,8 +252,8 @@ async def test_pydantic_models_are_arguments_too() -> None:
     assert (await own.run(call("City", '{"name": "Oslo"}'))).is_error
 
 
-async def test_a_default_that_can_change_is_every_runs_own() -> None:
-    """As with Python's own defaults one could not rely on that."""
+async def test_a_mutable_default_is_copied_for_each_run() -> None:
+    """Runs do not share it, unlike Python's own defaults."""
 
     def collect(item: str, into: list[str] = []) -> list[str]:  # noqa: B006 (that is the point)
         into.append(item)
@@ -265,7 +265,7 @@ async def test_a_default_that_can_change_is_every_runs_own() -> None:
 
 
 def test_signatures_that_json_cannot_fill_are_refused() -> None:
-    """With the parameter's name."""
+    """The error names the parameter."""
 
     def star(*numbers: int) -> None: ...
     def typed(when: asyncio.Event) -> None: ...
@@ -276,8 +276,8 @@ def test_signatures_that_json_cannot_fill_are_refused() -> None:
             FunctionTool(function)
 
 
-async def test_a_toolbox_runs_what_it_has() -> None:
-    """It finds a call's tool, and tells the model of a tool that nobody has."""
+async def test_a_toolbox_runs_the_tool_of_a_call() -> None:
+    """An unknown tool becomes a result that tells the model so."""
     declared = {"type": "function", "function": {"name": "outside", "parameters": {"type": "object"}}}
     box = Toolbox([weather, bl.Tool("plain"), declared])
     assert [one.name for one in box.tools] == ["weather", "plain", "outside"]
@@ -290,18 +290,18 @@ async def test_a_toolbox_runs_what_it_has() -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, {"parameters": {}}, {"name": 1}, "weather"])
-def test_what_cannot_be_a_tool_is_refused(wrong: Any) -> None:
-    """With the value."""
+def test_a_value_that_is_not_a_tool_is_refused(wrong: Any) -> None:
+    """The error shows the value."""
     with pytest.raises(bl.InvalidRequest, match="tool"):
         Toolbox([wrong])
 
 
-def test_two_tools_of_one_name_are_refused() -> None:
+def test_two_tools_with_one_name_are_refused() -> None:
     """A model could not tell them apart."""
     with pytest.raises(bl.InvalidRequest, match="'weather'"):
         Toolbox([weather, weather])
 
 
 async def test_results_that_are_not_json_are_errors() -> None:
-    """The model is told, and the conversation goes on."""
+    """The model gets the error, and the conversation continues."""
     assert "type" in (await FunctionTool(lambda: object, name="odd").run(call("odd"))).content

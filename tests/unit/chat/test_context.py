@@ -88,8 +88,8 @@ async def talk(chat: bl.Session, turns: int, filling: str = FILLING) -> None:
 
 
 @pytest.mark.parametrize("counts", [True, False], ids=["counted", "guessed"])
-async def test_the_oldest_turns_go_in_blocks(counts: bool) -> None:
-    """Room for several turns is made at once, so that most prompts begin with the one before them."""
+async def test_the_oldest_turns_are_dropped_in_blocks(counts: bool) -> None:
+    """Room for several turns is made at once, so most prompts extend the previous one."""
     backend = Windowed(400, counts=counts)
     chat = bl.Session(backend, system="Be brief.", context=bl.chat.DropOldest(0.5, reserve=20))
     await talk(chat, 40)
@@ -107,8 +107,8 @@ async def test_the_oldest_turns_go_in_blocks(counts: bool) -> None:
     chat.history.check()
 
 
-async def test_the_backend_is_not_asked_to_count_far_from_the_limit() -> None:
-    """What the answers tell, and a guess for what is new, is enough; near the limit it is asked."""
+async def test_the_backend_counts_tokens_only_near_the_limit() -> None:
+    """Elsewhere the usage of the answers, and an estimate of the new text, are enough."""
     backend = Windowed(4000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     await talk(chat, 20)
@@ -120,8 +120,8 @@ async def test_the_backend_is_not_asked_to_count_far_from_the_limit() -> None:
     assert all(grew([*backend.requests, *smaller.requests]))
 
 
-async def test_a_smaller_window_can_be_asked_for() -> None:
-    """That of the backend holds where it is smaller still."""
+async def test_a_smaller_window_can_be_requested() -> None:
+    """The backend's own window counts if it is smaller still."""
     backend = Windowed(4000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(window=200, reserve=20))
     await talk(chat, 12)
@@ -132,8 +132,8 @@ async def test_a_smaller_window_can_be_asked_for() -> None:
     assert chat.history.start > 0
 
 
-async def test_room_for_the_answer_is_what_max_tokens_says() -> None:
-    """Else the reserve, a thousand tokens or a quarter of the window."""
+async def test_room_for_the_answer_is_max_tokens() -> None:
+    """Without it, the reserve: a thousand tokens, or a quarter of the window."""
     for options, room in (({"max_tokens": 300}, 100), ({}, 300)):
         backend = Windowed(400)
         chat = bl.Session(backend, **options)
@@ -146,7 +146,7 @@ async def test_room_for_the_answer_is_what_max_tokens_says() -> None:
 @pytest.mark.parametrize("data", [True, False], ids=["told", "untold"])
 @pytest.mark.parametrize("counts", [True, False], ids=["counted", "guessed"])
 async def test_an_unknown_window_causes_one_refusal(data: bool, counts: bool) -> None:
-    """The backend's refusal is not the caller's: room is made, and it is asked again. What it told is remembered."""
+    """The caller does not see it: room is made, and the backend is asked again. The window that it reported is kept."""
     backend = Windowed(300, counts=counts, tells=False, data=data)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 30)
@@ -156,16 +156,16 @@ async def test_an_unknown_window_causes_one_refusal(data: bool, counts: bool) ->
     assert backend.refused == (1 if data else kept.count(False))
 
 
-async def test_a_router_that_tells_of_it_is_understood() -> None:
-    """Its failure has the backend's inside."""
+async def test_a_refusal_inside_a_routers_failure_is_found() -> None:
+    """The router's failure contains the backend's."""
     backend = Windowed(300, tells=False)
     chat = bl.Session(bl.Router([backend]), context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 20)
     assert (len(backend.requests), backend.refused) == (20, 1)
 
 
-async def test_what_was_said_already_is_not_asked_again() -> None:
-    """An answer that breaks off is the caller's to see."""
+async def test_an_answer_that_broke_off_is_not_asked_for_again() -> None:
+    """The caller gets the failure."""
     exceeded = bl.ContextExceeded("in the middle")
     backend = bl.ScriptedBackend(["One.", ["Well, ", exceeded], "never"])
     chat = bl.Session(backend)
@@ -176,7 +176,7 @@ async def test_what_was_said_already_is_not_asked_again() -> None:
 
 
 async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
-    """With numbers, before anything is sent; it is not kept."""
+    """With its numbers, before anything is sent; the turn is not kept."""
     backend = Windowed(200)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 2)
@@ -192,7 +192,7 @@ async def test_a_turn_too_large_by_itself_names_its_largest_message() -> None:
     assert (await chat.send("short")).finish_reason == "stop"
 
 
-async def test_a_turn_that_leaves_little_room_is_sent_all_the_same() -> None:
+async def test_a_turn_that_leaves_little_room_is_still_sent() -> None:
     """The reserve is not enforced."""
     backend = Windowed(200)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
@@ -202,7 +202,7 @@ async def test_a_turn_that_leaves_little_room_is_sent_all_the_same() -> None:
 
 
 async def test_a_window_found_out_too_late_is_explained() -> None:
-    """Where one turn is refused by a backend that tells its window only then."""
+    """If a backend reports its window only when it refuses a single turn."""
     backend = Windowed(200, tells=False)
     with pytest.raises(
         bl.ContextExceeded, match=r"a context window of 200: its largest message, messages\[0\]"
@@ -229,7 +229,7 @@ def tool_of(size: int) -> bl.chat.FunctionTool:
 
 
 async def test_room_is_made_between_rounds_too() -> None:
-    """A result that fills the window makes older turns go, and the calls of this one stay."""
+    """A result that fills the window drops older turns, and the calls of this one stay."""
     backend = Windowed(300)
     chat = bl.Session(backend, tools=[tool_of(150)], context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 5)
@@ -243,7 +243,7 @@ async def test_room_is_made_between_rounds_too() -> None:
 
 
 async def test_a_result_too_large_for_the_window_is_named() -> None:
-    """What was called stays, so that the caller can go on with another model."""
+    """The calls and results stay, so that the caller can continue with another model."""
     backend = Windowed(300)
     chat = bl.Session(backend, tools=[tool_of(400)], context=bl.chat.DropOldest(reserve=20))
     backend.calls = [bl.ToolCallPart("1", "look")]
@@ -254,8 +254,8 @@ async def test_a_result_too_large_for_the_window_is_named() -> None:
     assert (await chat.resume()).finish_reason == "stop"
 
 
-async def test_room_that_was_made_stays_made() -> None:
-    """Also where the turn itself came to nothing, so that a summary is not made twice."""
+async def test_dropped_turns_stay_dropped_after_a_failure() -> None:
+    """So that a summary is not made twice."""
     backend = Windowed(300)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
     await talk(chat, 8)
@@ -269,7 +269,7 @@ async def test_room_that_was_made_stays_made() -> None:
 
 
 async def test_a_request_can_be_too_large_as_json() -> None:
-    """Images fill that before they fill a window; the oldest turns go then, too."""
+    """Images reach that limit before they fill a window; then, too, the oldest turns are dropped."""
     backend = bl.ScriptedBackend("A dog.")
     chat = bl.Session(backend)
     image = bl.ImagePart(data=bytes(900_000), media_type="image/png")
@@ -280,8 +280,8 @@ async def test_a_request_can_be_too_large_as_json() -> None:
         await chat.send([image] * 5)
 
 
-async def test_what_cannot_be_told_is_guessed() -> None:
-    """A backend that fails to count, or to say what it is, may answer all the same."""
+async def test_unknown_token_counts_are_estimated() -> None:
+    """A backend that cannot count tokens or report facts may still answer."""
 
     class Silent(Windowed):
         async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
@@ -297,7 +297,7 @@ async def test_what_cannot_be_told_is_guessed() -> None:
     assert chat.history.start > 0
 
 
-async def test_thinking_is_not_taken_for_a_part_of_the_prompt() -> None:
+async def test_thinking_does_not_count_as_a_part_of_the_prompt() -> None:
     """It is not sent again."""
     thought = bl.types.ReasoningDelta(reasoning=FILLING * 10)
     backend = bl.ScriptedBackend(
@@ -311,8 +311,8 @@ async def test_thinking_is_not_taken_for_a_part_of_the_prompt() -> None:
     assert tokens_of(bl.Message("assistant", parts)) == tokens_of(bl.Message("assistant", parts[1:])) < 10
 
 
-async def test_room_made_in_vain_is_given_back() -> None:
-    """A prompt that is refused again, whatever goes, was not too long; it is asked once more, and no more."""
+async def test_turns_dropped_in_vain_are_restored() -> None:
+    """If a shorter prompt is refused, too, its length was not the reason; it is sent once more, and then no more."""
     backend = Windowed(4000, tells=False, data=False)
     chat = bl.Session(backend)
     await talk(chat, 5)
@@ -322,7 +322,7 @@ async def test_room_made_in_vain_is_given_back() -> None:
     assert (backend.refused, chat.history.start) == (2, 0)
 
 
-async def test_what_is_known_of_a_prompt_is_forgotten_with_it() -> None:
+async def test_the_token_count_of_an_edited_prompt_is_forgotten() -> None:
     """An edited message has another length."""
     backend = Windowed(200)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=20))
@@ -343,8 +343,8 @@ def system_of(request: bl.ChatRequest) -> str:
     return request.messages[0].text if request.messages[0].role == "system" else ""
 
 
-async def test_what_is_dropped_is_summarised() -> None:
-    """By the same model; the summary is sent with the system message, and the next one builds on it."""
+async def test_dropped_turns_are_summarised() -> None:
+    """By the same model; the summary is sent with the system message, and the next summary includes it."""
     backend = Windowed(400)
     chat = bl.Session(
         backend,
@@ -376,7 +376,7 @@ async def test_what_is_dropped_is_summarised() -> None:
 
 
 async def test_another_model_can_summarise() -> None:
-    """A backend and a model of its own; a summary longer than it may be is cut."""
+    """With its own backend and model; a summary above its limit is cut."""
     other = bl.ScriptedBackend("long " * 400)
     backend = Windowed(400)
     chat = bl.Session(
@@ -391,7 +391,7 @@ async def test_another_model_can_summarise() -> None:
     assert system_of(backend.requests[-1]).startswith("Summary of the conversation until now:\nlong")
 
 
-async def test_a_conversation_with_a_summary_that_no_json_can_hold_can_still_be_saved() -> None:
+async def test_a_summary_with_half_a_character_can_be_saved() -> None:
     """A model can cut a character in half; the half is replaced, as in answers."""
     other = bl.ScriptedBackend("all \ud800 said")
     chat = bl.Session(Windowed(400), context=bl.chat.Summarize(backend=other, max_tokens=10, reserve=20))
@@ -403,7 +403,7 @@ async def test_a_conversation_with_a_summary_that_no_json_can_hold_can_still_be_
 
 @pytest.mark.parametrize("answer", [[bl.Unavailable("offline")], ["  "]], ids=["failed", "empty"])
 async def test_without_a_summary_turns_are_dropped_with_a_warning(answer: list[Any]) -> None:
-    """The conversation goes on."""
+    """The conversation continues."""
     backend = Windowed(400)
     chat = bl.Session(backend, context=bl.chat.Summarize(backend=bl.ScriptedBackend([answer]), reserve=20))
     replies = [await chat.send(f"{number} {FILLING}") for number in range(14)]
@@ -416,7 +416,7 @@ async def test_without_a_summary_turns_are_dropped_with_a_warning(answer: list[A
 
 
 async def test_long_texts_are_cut_for_a_summary() -> None:
-    """What is asked must fit the window itself; calls, results and images are in it in words."""
+    """The request for a summary must fit the window, too; calls, results and images are written as text."""
     backend = Windowed(2000)
     chat = bl.Session(backend, tools=[tool_of(700)], context=bl.chat.Summarize(max_tokens=20, reserve=20))
     backend.calls = [bl.ToolCallPart("1", "look", '{"deep": true}')]
@@ -430,8 +430,8 @@ async def test_long_texts_are_cut_for_a_summary() -> None:
     assert backend.refused == 0
 
 
-async def test_what_is_asked_for_a_summary_fits_the_window() -> None:
-    """What is dropped may be nearly all of it; then it is cut until it does."""
+async def test_the_request_for_a_summary_fits_the_window() -> None:
+    """If nearly all of the conversation is dropped, its text is cut until it fits."""
     backend = Windowed(400)
     chat = bl.Session(backend, context=bl.chat.Summarize(max_tokens=8, reserve=20))
     await chat.send("w " * 350)
@@ -444,7 +444,7 @@ async def test_what_is_asked_for_a_summary_fits_the_window() -> None:
 
 
 async def test_a_stop_ends_a_summary() -> None:
-    """And nothing is dropped then."""
+    """Then nothing is dropped."""
     from browserllm.testing.script import HANG
 
     other = bl.ScriptedBackend([[HANG]])
@@ -469,8 +469,8 @@ async def test_a_stop_ends_a_summary() -> None:
 # Failing
 
 
-async def test_full_can_be_a_failure() -> None:
-    """Before anything is sent, with numbers; the history is as it was."""
+async def test_a_full_window_can_be_an_error() -> None:
+    """Before anything is sent, with numbers; the history is unchanged."""
     backend = Windowed(300)
     chat = bl.Session(backend, context=bl.chat.FailWhenFull(reserve=20))
     with pytest.raises(bl.ContextExceeded, match="and a window of 300 leaves room for 280") as caught:
@@ -498,13 +498,13 @@ async def test_full_can_be_a_failure() -> None:
     ],
 )
 def test_values_out_of_range_are_refused(make: Any, why: str) -> None:
-    """With the value."""
+    """The error shows the value."""
     with pytest.raises(bl.InvalidRequest, match=why):
         make()
 
 
-async def test_a_local_model_is_asked_what_it_has() -> None:
-    """Its window is known and its tokenizer counts; turns are dropped before the engine refuses."""
+async def test_the_window_of_a_local_model_is_known() -> None:
+    """Its tokenizer counts, and turns are dropped before the engine would refuse."""
     host = ScriptedHost(FILLING)
     chat = bl.Session(bl.LocalBackend(host), context=bl.chat.DropOldest(window=300, reserve=20))
     await talk(chat, 12)

@@ -42,8 +42,8 @@ def history_of(*messages: bl.Message) -> bl.chat.History:
 WHOLE = (said("1"), calls("a", "b"), results("a", "b"), answered("1!"), said("2"), answered("2!"))
 
 
-def test_turns_begin_with_what_the_user_says() -> None:
-    """Answers, calls and results belong to the turn before them, and each turn counts what it takes."""
+def test_turns_begin_with_a_message_of_the_user() -> None:
+    """Answers, calls and results belong to that turn, and each turn has its usage."""
     history = history_of(*WHOLE)
     history.check()
     assert history.turn_starts() == [0, 4]
@@ -57,7 +57,7 @@ def test_turns_begin_with_what_the_user_says() -> None:
 
 
 def test_calls_at_the_end_wait_for_their_results() -> None:
-    """The others have theirs; of several calls some may be answered."""
+    """All others have theirs; of several calls some may have results."""
     assert history_of(*WHOLE).pending == []
     history = history_of(said("1"), calls("a", "b", "a"), results("a"))
     history.check()
@@ -65,8 +65,8 @@ def test_calls_at_the_end_wait_for_their_results() -> None:
     assert bl.chat.History().pending == []
 
 
-def test_a_cut_takes_the_usage_along_and_lets_all_be_sent_that_is_left() -> None:
-    """Cut before the start, a summary says too much."""
+def test_a_cut_removes_the_usage_and_sends_all_that_is_left() -> None:
+    """If the cut is before the start, the summary covers too much and is dropped."""
     history = history_of(*WHOLE)
     history.start, history.summary = 4, "of 1"
     history.cut(5)
@@ -78,8 +78,8 @@ def test_a_cut_takes_the_usage_along_and_lets_all_be_sent_that_is_left() -> None
     assert (history.start, history.summary, len(history.usage)) == (0, "", 1)
 
 
-def test_a_copy_is_its_own() -> None:
-    """What is added to one is not in the other."""
+def test_a_copy_is_independent() -> None:
+    """A message added to one is not in the other."""
     history = history_of(*WHOLE)
     copy = history.copy()
     copy.add(said("3"))
@@ -100,8 +100,8 @@ def test_a_copy_is_its_own() -> None:
         ([said("1"), bl.Message("assistant", [bl.ImagePart(url="http://x")])], "role 'assistant' and a ImagePart"),
     ],
 )
-def test_what_cannot_be_sent_is_refused(messages: list[bl.Message], why: str) -> None:
-    """With the message and what is wrong with it; when read, too."""
+def test_a_history_that_cannot_be_sent_is_refused(messages: list[bl.Message], why: str) -> None:
+    """With the message and its problem; also when it is loaded."""
     history = history_of(*messages)
     with pytest.raises(bl.InvalidRequest, match=why):
         history.check()
@@ -110,7 +110,7 @@ def test_what_cannot_be_sent_is_refused(messages: list[bl.Message], why: str) ->
 
 
 def test_start_and_usage_must_fit_the_turns() -> None:
-    """A start in the middle of a turn would part a call from its result."""
+    """A start in the middle of a turn would separate a call from its result."""
     history = history_of(*WHOLE)
     history.start = 1
     with pytest.raises(bl.InvalidRequest, match=r"start=1 is not the first message of a turn; use one of \[0, 4\]"):
@@ -122,8 +122,8 @@ def test_start_and_usage_must_fit_the_turns() -> None:
         history.check()
 
 
-def test_json_and_back_is_the_same() -> None:
-    """Images as data, thinking with its seal, names and numbers survive."""
+def test_a_history_survives_json_unchanged() -> None:
+    """Images as data, thinking with its signature, names and numbers."""
     image = bl.ImagePart(data=bytes(range(256)), media_type="image/png")
     thought = bl.ReasoningPart("hm", "anthropic/m:EqQB")
     history = history_of(
@@ -154,13 +154,13 @@ def test_json_and_back_is_the_same() -> None:
     ],
 )
 def test_an_invalid_saved_history_is_refused(text: bytes, why: str) -> None:
-    """Damaged, of a later version, of somebody else."""
+    """A damaged one, one of a later version, and JSON of something else."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.chat.History.from_json(text)
 
 
 def test_a_saved_history_without_usage_gets_zeros() -> None:
-    """A history that another program wrote has but its messages."""
+    """A history that another program wrote has only its messages."""
     text = msgspec.json.encode({"version": 1, "messages": [{"role": "user", "content": "hi"}]})
     assert bl.chat.History.from_json(text).usage == [bl.types.Usage()]
 
@@ -174,20 +174,20 @@ def test_a_saved_history_without_usage_gets_zeros() -> None:
         ([bl.ReasoningPart("\ud800", redacted=True)], [bl.ReasoningPart("?", redacted=True)]),
     ],
 )
-def test_an_answer_that_json_cannot_hold_is_made_one(content: Any, kept: Any) -> None:
-    """Half a surrogate pair would keep the conversation from ever being sent again."""
+def test_an_answer_that_json_cannot_hold_is_repaired(content: Any, kept: Any) -> None:
+    """Half of a surrogate pair would prevent the conversation from ever being sent again."""
     assert encodable_message(bl.Message("assistant", content)).content == kept
 
 
-def test_of_a_stopped_answer_text_and_thinking_stay() -> None:
-    """A call may be cut in its middle."""
+def test_text_and_thinking_of_a_stopped_answer_stay() -> None:
+    """A call may be incomplete, so it is dropped."""
     parts = [bl.ReasoningPart("hm"), bl.TextPart("Let me "), bl.ToolCallPart("a", "look", '{"ci')]
     assert partial_message(bl.Message("assistant", [*parts])).content == parts[:2]
     assert partial_message(answered("half")) == answered("half")
 
 
-def test_what_stays_of_a_stopped_answer_does_not_end_with_a_thought() -> None:
-    """A thought after the last text was for a call that is not kept; vendors refuse a turn that ends with one."""
+def test_a_stopped_answer_never_ends_with_a_thought() -> None:
+    """A thought after the last text led to a dropped call; vendors refuse a turn that ends with one."""
     thought, hidden = bl.ReasoningPart("hm", "s1"), bl.ReasoningPart("", "s2", redacted=True)
     call = bl.ToolCallPart("1", "f", '{"a')
     message = bl.Message("assistant", [thought, bl.TextPart("Hi"), hidden, thought, call])

@@ -46,8 +46,8 @@ class Noting(bl.Hooks):
         self.notes.append((self.name, hop.reason))
 
 
-async def test_hooks_see_everything_in_their_order() -> None:
-    """Each event goes to every hook, the first one first; a hook that overrides nothing stands between and is quiet."""
+async def test_hooks_get_every_event_in_order() -> None:
+    """Each event goes to every hook, the first one first; a hook that overrides nothing is skipped."""
     notes: list[Any] = []
     chain = HookChain([Noting("a", notes), bl.Hooks(), Noting("b", notes)])
     response = bl.ChatResponse(
@@ -63,15 +63,15 @@ async def test_hooks_see_everything_in_their_order() -> None:
 
 
 async def test_an_empty_chain_lets_everything_run() -> None:
-    """No hook, no opinion, nothing to do for a chunk."""
+    """No hooks, no decisions, and nothing to do for a chunk."""
     chain = HookChain()
     assert await chain.decide(CALL) == Verdict(CALL, None, False)
     assert await chain.before_request(REQUEST) is REQUEST
     assert not chain.watches_chunks
 
 
-async def test_the_first_true_ends_the_asking() -> None:
-    """Who comes after it is not asked, even one that would refuse."""
+async def test_the_first_approval_ends_the_chain() -> None:
+    """Later hooks are not asked, even one that would refuse."""
     notes: list[Any] = []
     chain = HookChain([Noting("a", notes), Noting("b", notes, True), Noting("c", notes, False)])
     assert await chain.decide(CALL) == Verdict(CALL, None, False)
@@ -86,8 +86,8 @@ async def test_the_first_true_ends_the_asking() -> None:
         (bl.chat.Deny("not on Sundays"), "not on Sundays"),
     ],
 )
-async def test_a_no_ends_the_asking(said: Any, reason: str) -> None:
-    """The call does not run, for a reason that the model can read."""
+async def test_a_refusal_ends_the_chain(said: Any, reason: str) -> None:
+    """The call does not run; the model gets the reason."""
     notes: list[Any] = []
     chain = HookChain([Noting("a", notes, said), Noting("b", notes, True)])
     assert await chain.decide(CALL) == Verdict(CALL, reason, False)
@@ -95,7 +95,7 @@ async def test_a_no_ends_the_asking(said: Any, reason: str) -> None:
 
 
 async def test_later_hooks_see_changed_arguments() -> None:
-    """And the verdict has them, with the call's id, name and signature; who refuses after that refuses the new call."""
+    """The verdict has them, with the call's id, name and signature; a later refusal applies to the changed call."""
     notes: list[Any] = []
     first = Noting("a", notes, bl.chat.Change({"path": "b.txt"}))
     assert await HookChain([first, Noting("b", notes)]).decide(CALL) == Verdict(changed(path="b.txt"), None, True)
@@ -107,8 +107,8 @@ async def test_later_hooks_see_changed_arguments() -> None:
     )
 
 
-async def test_functions_and_methods_may_wait_or_not() -> None:
-    """A hook is a plain function or a coroutine function; so is each method of one, but for chunks."""
+async def test_hooks_may_be_sync_or_async() -> None:
+    """A hook is a function or a coroutine function; so is each method, except `on_chunk`."""
 
     async def waits(call: bl.ToolCallPart) -> bl.chat.Deny:
         return bl.chat.Deny(f"not {call.name}")
@@ -126,8 +126,8 @@ async def test_functions_and_methods_may_wait_or_not() -> None:
     assert (await HookChain([Plain()]).before_request(REQUEST)).seed == 1
 
 
-async def test_each_hook_sees_the_request_that_the_one_before_it_made() -> None:
-    """What goes out is the last one's."""
+async def test_each_hook_gets_the_request_of_the_previous_one() -> None:
+    """The last one's is sent."""
     notes: list[Any] = []
     warm = bl.ChatRequest(messages=REQUEST.messages, temperature=1.5)
     hot = bl.ChatRequest(messages=REQUEST.messages, temperature=2)
@@ -145,8 +145,8 @@ async def test_each_hook_sees_the_request_that_the_one_before_it_made() -> None:
         ("hi", "before_request of the hook .* returned 'hi'; return a ChatRequest or None"),
     ],
 )
-async def test_a_hook_cannot_send_nonsense(made: Any, message: str) -> None:
-    """What it makes of a request is checked as a caller's is, before the next hook sees it."""
+async def test_a_hook_cannot_send_an_invalid_request(made: Any, message: str) -> None:
+    """Its request is validated like a caller's, before the next hook sees it."""
     notes: list[Any] = []
     with pytest.raises(bl.InvalidRequest, match=message):
         await HookChain([Noting("a", notes, made), Noting("b", notes)]).before_request(REQUEST)
@@ -155,20 +155,20 @@ async def test_a_hook_cannot_send_nonsense(made: Any, message: str) -> None:
 
 @pytest.mark.parametrize("said", ["yes", 1, 0, "", [], {"path": "b.txt"}])
 async def test_an_invalid_decision_is_an_error(said: Any) -> None:
-    """A word that might mean yes or no means neither: the tool does not run."""
+    """A value that is neither yes nor no counts as neither: the tool does not run."""
     with pytest.raises(bl.InvalidRequest, match=r"on_tool_call of the hook .* returned .*; return True, False"):
         await HookChain([lambda _: said]).decide(CALL)
 
 
 @pytest.mark.parametrize("arguments", [None, "{}", ["a"], {"a": object()}, {"a": {1, object()}}])
 async def test_changed_arguments_must_be_json(arguments: Any) -> None:
-    """What no call could carry is refused, not sent on."""
+    """Arguments that no call could have are refused, not passed on."""
     with pytest.raises(bl.InvalidRequest, match="the arguments"):
         await HookChain([lambda _: bl.chat.Change(arguments)]).decide(CALL)
 
 
-async def test_what_a_hook_raises_is_raised() -> None:
-    """An approval that fails approves nothing, and nobody after it is asked."""
+async def test_an_exception_in_a_hook_is_raised() -> None:
+    """An approval that fails approves nothing, and later hooks are not asked."""
     notes: list[Any] = []
 
     class Failing(bl.Hooks):
@@ -191,8 +191,8 @@ async def test_what_a_hook_raises_is_raised() -> None:
     assert notes == []
 
 
-def test_chunks_go_to_those_who_watch_them() -> None:
-    """In order; where nobody overrides `on_chunk`, the chain says so and there is nothing to call."""
+def test_chunks_go_to_the_hooks_that_override_on_chunk() -> None:
+    """In order; if none does, the chain reports it and there is nothing to call."""
     seen: list[tuple[str, str]] = []
 
     class Watching(bl.Hooks):
@@ -224,6 +224,23 @@ class WaitsForChunks(bl.Hooks):
     ],
 )
 def test_a_value_that_is_not_a_hook_is_refused_at_once(given: Any, message: str) -> None:
-    """Before anything runs: a class in place of its instance would never be asked."""
+    """Before anything runs: a class in place of its instance would never be called."""
     with pytest.raises(bl.InvalidRequest, match=message):
         HookChain([given])
+
+
+async def test_a_backend_that_fails_in_each_round_is_reported_in_each() -> None:
+    """The same failure again is another one, also if the first one was reported at once, by its restart."""
+    down = bl.Unavailable("down", reason="server_error")
+    first = bl.ScriptedBackend([["half ", down], [down]], name="first")
+    second = bl.ScriptedBackend([[bl.ToolCallPart("1", "now", "{}")], "late"], name="second")
+    router = bl.Router([first, second], bl.Explicit(), on_interrupted="restart", breaker=None)
+    notes: list[Any] = []
+
+    def now() -> str:
+        """Return the time."""
+        return "12:00"
+
+    chat = bl.Session(router, tools=[now], hooks=[Noting("a", notes)])
+    assert (await chat.send("How late is it?")).text == "late"
+    assert [note for note in notes if note[1] == "down"] == [("a", "down"), ("a", "down")]

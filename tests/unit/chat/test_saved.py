@@ -63,8 +63,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("own", [{}, OWN])
-async def test_a_file_says_nothing_for_the_program(own: dict[str, Any]) -> None:
-    """Its messages are sent; system message, model, options, summary, tools and addresses are named and left out."""
+async def test_a_file_sets_nothing_without_permission(own: dict[str, Any]) -> None:
+    """Messages are sent; its system message, model, options, summary, tools and addresses are named and left out."""
     chat, backend = load(HOSTILE, **own)
     assert (chat.id, chat.system, chat.model) == ("theirs", own.get("system"), own.get("model"))
     reply = await chat.send("3?")
@@ -90,9 +90,23 @@ async def test_a_file_says_nothing_for_the_program(own: dict[str, Any]) -> None:
     assert not named & {warning.parameter for warning in (await chat.send("4?")).warnings}, "said once"
 
 
+async def test_what_was_left_out_is_said_until_a_reply_has_said_it() -> None:
+    """Not by a turn that never begins or that fails; a fork leaves the same parts out, and says so, too."""
+    chat, _ = load(HOSTILE)
+    chat.backend = bl.ScriptedBackend([[bl.RateLimited("too many")], "ok"])
+    chat.stream("never begun")
+    with pytest.raises(bl.RateLimited):
+        await chat.send("4?")
+    fork = chat.fork()
+    assert fork.left_out == chat.left_out != []
+    for each in (chat, fork):
+        assert (await each.send("4?")).warnings == chat.left_out
+        assert (await each.send("5?")).warnings == []
+
+
 @pytest.mark.parametrize("take", [each for size in range(6) for each in combinations(TAKEABLE, size)])
-def test_what_the_program_takes_is_taken_and_nothing_else(take: tuple[str, ...]) -> None:
-    """Every choice of what there is; what the program says itself comes first in any case."""
+def test_only_the_parts_that_the_program_takes_are_used(take: tuple[str, ...]) -> None:
+    """For every combination of parts; the program's own values always win."""
     chat, _ = load(HOSTILE, take=list(take))
     assert chat.system == ("Obey the file." if "system" in take else None)
     assert chat.model == ("their-model" if "model" in take else None)
@@ -108,8 +122,8 @@ def test_what_the_program_takes_is_taken_and_nothing_else(take: tuple[str, ...])
 
 
 @pytest.mark.parametrize("take", ["tools", "private", ["system", "all"], [7], [None], ["hooks"]])
-def test_what_cannot_be_taken_is_said(take: Any) -> None:
-    """With the names that there are."""
+def test_an_unknown_part_is_refused(take: Any) -> None:
+    """The error lists the valid names."""
     with pytest.raises(bl.InvalidRequest, match="'system', 'model'") as caught:
         load(HOSTILE, take=take)
     assert caught.value.data["parameter"] == "take"
@@ -119,7 +133,7 @@ def test_what_cannot_be_taken_is_said(take: Any) -> None:
 @pytest.mark.parametrize("theirs", [True, False, None])
 @pytest.mark.parametrize("ours", [True, False, None])
 async def test_a_file_never_switches_private_off(take: Any, theirs: bool | None, ours: bool | None) -> None:
-    """It can switch it on where the program says nothing."""
+    """It can switch it on if the program does not set it."""
     saved = changed("options", {} if theirs is None else {"private": theirs})
     chat, backend = load(saved, take=take, **({} if ours is None else {"private": ours}))
     await chat.send("2?")
@@ -131,7 +145,7 @@ async def test_a_file_never_switches_private_off(take: Any, theirs: bool | None,
 
 @pytest.mark.parametrize("private", ["true", 1, 0, None, [], {}])
 def test_a_private_option_that_is_not_a_bool_is_refused(private: Any) -> None:
-    """It might be taken for one or the other."""
+    """It could be read as either."""
     with pytest.raises(bl.InvalidRequest, match="private="):
         load(changed("options", {"private": private}))
 
@@ -179,7 +193,7 @@ def test_a_private_option_that_is_not_a_bool_is_refused(private: Any) -> None:
     ],
 )
 def test_a_value_that_a_session_cannot_have_is_refused(path: str, value: Any) -> None:
-    """Whatever is taken: by our own error, short enough to be read."""
+    """Whatever is taken: with our own error, short enough to read."""
     for take in (False, True):
         with pytest.raises(bl.InvalidRequest) as caught:
             load(changed(path, value), take=take)
@@ -199,7 +213,7 @@ def test_a_value_that_a_session_cannot_have_is_refused(path: str, value: Any) ->
     ],
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:
-    """As if the program had given them, taken or not."""
+    """As if the program had set them, taken or not."""
     for take in (False, True):
         with pytest.raises(bl.InvalidRequest, match=next(iter(options))):
             load(changed("options", options), take=take)
@@ -220,7 +234,7 @@ def test_options_are_checked(options: dict[str, Any]) -> None:
     ],
 )
 def test_json_that_is_not_a_saved_session_is_refused(text: Any) -> None:
-    """However deep it is."""
+    """However deep it is nested."""
     with pytest.raises(bl.InvalidRequest):
         bl.Session.from_json(text, bl.ScriptedBackend("ok"))
 
@@ -236,7 +250,7 @@ def test_options_that_are_nested_too_deeply_are_refused() -> None:
 
 
 def test_sizes_have_a_limit() -> None:
-    """Of the file and of the number of messages."""
+    """The size of the file, and the number of messages."""
     with pytest.raises(bl.InvalidRequest, match=f"the limit is {MAX_SAVED_BYTES}"):
         bl.Session.from_json(b" " * (MAX_SAVED_BYTES + 1), bl.ScriptedBackend("ok"))
     many = [{"role": "user", "content": ""}] * (MAX_MESSAGES + 1)
@@ -248,8 +262,8 @@ def test_sizes_have_a_limit() -> None:
     "address", ["https://e/x", "HTTPS://e/x", " data:image/png", "//e/x", "file:///etc/passwd", "blob:e", "e.png"]
 )
 @pytest.mark.parametrize("kind", ["image", "audio"])
-def test_whatever_is_no_data_is_an_address(address: str, kind: str) -> None:
-    """Of whatever scheme, or none."""
+def test_every_url_that_is_not_data_is_an_address(address: str, kind: str) -> None:
+    """With any scheme, or without one."""
     messages = [{"role": "user", "content": [{"type": kind, "url": address}]}, {"role": "assistant", "content": "One."}]
     chat, _ = load(changed("history.messages", messages))
     assert address not in chat.to_json().decode()
@@ -257,7 +271,7 @@ def test_whatever_is_no_data_is_an_address(address: str, kind: str) -> None:
 
 
 async def test_calls_that_wait_in_a_file_are_never_run() -> None:
-    """Whatever the program does with the session: only results that it gives itself go on."""
+    """Whatever the program does with the session: it can only continue with results that it passes itself."""
     ran: list[str] = []
 
     def rm(path: str) -> str:
@@ -286,8 +300,8 @@ async def test_calls_that_wait_in_a_file_are_never_run() -> None:
     assert ran == []
 
 
-async def test_a_session_of_ones_own_loses_nothing() -> None:
-    """Where the program gives again what it gave before, there is nothing to warn of."""
+async def test_a_programs_own_session_loses_nothing() -> None:
+    """If the program passes the same values again, there is nothing to warn about."""
     backend = bl.ScriptedBackend("One.")
     chat = bl.Session(backend, **OWN)
     await chat.send("1?")
@@ -298,7 +312,7 @@ async def test_a_session_of_ones_own_loses_nothing() -> None:
 
 @pytest.mark.parametrize("take", [False, ["options"], ["model"], ["options", "model"], True])
 def test_a_model_among_the_options_is_refused(take: Any) -> None:
-    """It would be taken where only the options were meant to be, past what `take` says of the model."""
+    """Otherwise it would be used although `take` has only the options."""
     saved = msgspec.json.decode(bl.Session(bl.ScriptedBackend("x")).to_json())
     saved["options"] = {"model": "evil/model"}
     with pytest.raises(bl.InvalidRequest, match="'model' cannot be among the options of a saved session"):

@@ -40,7 +40,7 @@ async def settle() -> None:
 
 
 async def test_a_conversation_is_sent_whole_and_only_grows() -> None:
-    """The system message, and all that was said: each prompt begins with the one before it."""
+    """The system message, then all messages: each prompt begins with the previous one."""
     backend = bl.ScriptedBackend(["One.", "Two.", "Three."])
     chat = bl.Session(backend, system="Be brief.", temperature=0.5)
     replies = [await chat.send(text) for text in ("1?", "2?", "3?")]
@@ -53,8 +53,8 @@ async def test_a_conversation_is_sent_whole_and_only_grows() -> None:
     assert chat.usage.completion_tokens == 3 == sum(usage.completion_tokens for usage in chat.history.usage)
 
 
-async def test_a_reply_says_what_it_took() -> None:
-    """Who answered, why it ended, tokens, cost."""
+async def test_a_reply_has_the_backend_usage_and_cost() -> None:
+    """And why it ended."""
     reply = await bl.Session(bl.ScriptedBackend("Hello you.")).send("Hi")
     assert (reply.text, reply.finish_reason, reply.cost_usd, reply.calls, reply.pending) == (
         "Hello you.",
@@ -70,7 +70,7 @@ async def test_a_reply_says_what_it_took() -> None:
 
 @pytest.mark.parametrize(("mode", "shown"), [("delta", ["a ", "b"]), ("accumulated", ["a ", "a b"])])
 async def test_a_turn_streams_numbered_chunks(mode: Any, shown: list[str]) -> None:
-    """Those of the backend, and the reply at the end; text as it was asked for."""
+    """Those of the backend, with the reply at the end; text in the requested form."""
     turn = bl.Session(bl.ScriptedBackend("a b")).stream("Hi", text=mode)
     with pytest.raises(bl.InvalidRequest, match="no result yet"):
         _ = turn.reply
@@ -90,8 +90,8 @@ async def test_a_turn_streams_numbered_chunks(mode: Any, shown: list[str]) -> No
     assert turn.done
 
 
-async def test_both_texts_are_there_when_asked_for() -> None:
-    """What is added in ``text``, all of it in ``accumulated``."""
+async def test_both_forms_of_text_come_on_request() -> None:
+    """The new text in ``text``, all text so far in ``accumulated``."""
     chunks = [chunk async for chunk in bl.Session(bl.ScriptedBackend("a b")).stream("Hi", text="both")]
     assert [(chunk.text, chunk.accumulated) for chunk in chunks[1:]] == [
         ("a ", "a "),
@@ -102,7 +102,7 @@ async def test_both_texts_are_there_when_asked_for() -> None:
 
 
 async def test_requests_carry_the_session() -> None:
-    """As ``metadata["session"]``, beside what the caller wants there; budgets and telemetry read it."""
+    """As ``metadata["session"]``, with the caller's own metadata; budgets and telemetry read it."""
     backend = bl.ScriptedBackend("ok")
     chat = bl.Session(backend, metadata={"user": "u"}, id="mine", model="m")
     await chat.send("Hi", metadata={"user": "v"}, max_tokens=3)
@@ -137,13 +137,13 @@ async def test_requests_carry_the_session() -> None:
     ],
 )
 def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], why: str) -> None:
-    """Where they are given, with their value."""
+    """When they are set, with their value."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.Session(bl.ScriptedBackend("ok"), **settings)
 
 
 async def test_settings_are_checked_without_a_message() -> None:
-    """Nothing is made up to check them: what the settings come to has no message, also where a turn goes on."""
+    """The checked request has no messages, also for a turn that continues."""
     chat = bl.Session(bl.ScriptedBackend(["one", "two"]), system="s", temperature=0.5)
     assert chat._settings({"max_tokens": 3}) == bl.ChatRequest(
         messages=[], temperature=0.5, max_tokens=3, metadata={"session": chat.id}
@@ -175,7 +175,7 @@ async def test_settings_are_checked_without_a_message() -> None:
     ],
 )
 async def test_a_wrong_request_changes_nothing(prompt: Any, options: dict[str, Any], why: str) -> None:
-    """It is raised at once, and nothing is sent or kept."""
+    """The error is raised at once, and nothing is sent or kept."""
     backend = bl.ScriptedBackend("ok")
     chat = bl.Session(backend)
     with pytest.raises(bl.InvalidRequest, match=why):
@@ -183,8 +183,8 @@ async def test_a_wrong_request_changes_nothing(prompt: Any, options: dict[str, A
     assert (chat.history, backend.requests) == (bl.chat.History(), [])
 
 
-async def test_images_are_said_with_text() -> None:
-    """Parts, or a whole message."""
+async def test_images_are_sent_with_text() -> None:
+    """As parts, or in a whole message."""
     backend = bl.ScriptedBackend("A dog.")
     chat = bl.Session(backend)
     parts: list[bl.types.ContentPart] = [
@@ -201,7 +201,7 @@ async def test_images_are_said_with_text() -> None:
 
 
 async def test_a_failed_question_is_taken_back() -> None:
-    """So that the same can be sent once more."""
+    """So the same question can be sent again."""
     failure = bl.Unavailable("offline", reason="offline")
     backend = bl.ScriptedBackend(["One.", [failure], ["half of it", failure], "Two."])
     chat = bl.Session(backend)
@@ -217,8 +217,8 @@ async def test_a_failed_question_is_taken_back() -> None:
     assert prefix_kept(backend.requests) == [True, True, True]
 
 
-async def test_what_a_stopped_answer_said_stays() -> None:
-    """A stop gives a reply that says so; the next turn goes on from it."""
+async def test_the_text_of_a_stopped_answer_stays() -> None:
+    """The reply says that it was stopped; the next turn continues from it."""
     backend = bl.ScriptedBackend([["half ", HANG], "On."])
     chat = bl.Session(backend)
     turn = chat.stream("1?")
@@ -235,7 +235,7 @@ async def test_what_a_stopped_answer_said_stays() -> None:
     assert prefix_kept(backend.requests) == [True]
 
 
-async def test_an_engine_that_is_stopped_ends_its_answer_itself() -> None:
+async def test_a_stopped_engine_ends_its_answer_itself() -> None:
     """Its usage is the turn's."""
     chat = bl.Session(Interruptible())
     turn = chat.stream("1?")
@@ -248,7 +248,7 @@ async def test_an_engine_that_is_stopped_ends_its_answer_itself() -> None:
 
 @pytest.mark.parametrize("answer", [[HANG], [bl.types.ReasoningDelta(reasoning="hm"), HANG]])
 async def test_a_question_stopped_before_any_text_is_taken_back(answer: list[Any]) -> None:
-    """Nothing was answered, so nothing was asked."""
+    """Without an answer, the question is removed."""
     chat = bl.Session(bl.ScriptedBackend([answer, "One."]))
     turn = chat.stream("1?")
     task = asyncio.ensure_future(turn.finish())
@@ -259,8 +259,8 @@ async def test_a_question_stopped_before_any_text_is_taken_back(answer: list[Any
     assert (await chat.send("1?")).text == "One."
 
 
-async def test_a_cancelled_task_leaves_what_was_said() -> None:
-    """And the cancellation is raised."""
+async def test_a_cancelled_task_keeps_the_text_so_far() -> None:
+    """The cancellation is raised."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "On."]))
     task = asyncio.ensure_future(chat.send("1?"))
     await settle()
@@ -272,7 +272,7 @@ async def test_a_cancelled_task_leaves_what_was_said() -> None:
 
 
 async def test_leaving_the_loop_ends_the_turn() -> None:
-    """With ``async with`` at once; without, before the next turn begins."""
+    """With ``async with`` at once; without it, before the next turn begins."""
     backend = bl.ScriptedBackend([["a ", HANG], ["b ", HANG], "c"])
     chat = bl.Session(backend)
     async with chat.stream("1?") as turn:
@@ -301,7 +301,7 @@ async def test_leaving_at_the_last_chunk_keeps_the_whole_answer() -> None:
 
 
 async def test_closing_ends_a_turn_that_another_task_reads() -> None:
-    """It waits until the turn has let go; again is no harm, nor is a turn that never began."""
+    """It waits until the turn has ended; a second close, or one of a turn that never began, does nothing."""
     backend = bl.ScriptedBackend([["half ", HANG], "On."])
     chat = bl.Session(backend)
     turn = chat.stream("1?")
@@ -318,7 +318,7 @@ async def test_closing_ends_a_turn_that_another_task_reads() -> None:
 
 
 async def test_a_stop_before_the_first_chunk_sends_nothing() -> None:
-    """All that comes is the reply."""
+    """Only the reply comes."""
     backend = bl.ScriptedBackend("never")
     chat = bl.Session(backend)
     turn = chat.stream("1?")
@@ -328,7 +328,7 @@ async def test_a_stop_before_the_first_chunk_sends_nothing() -> None:
 
 
 async def test_the_deadline_ends_an_answer_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was said until then stays."""
+    """The text so far stays."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
     time = LoopTime(monkeypatch)
     answering = asyncio.ensure_future(chat.stream("1?", deadline_s=5).finish())
@@ -343,7 +343,7 @@ async def test_the_deadline_ends_an_answer_with_a_warning(monkeypatch: pytest.Mo
     assert texts(chat.history.messages) == ["u:1?", "a:half "]
 
 
-async def test_when_the_history_has_what_was_said_before_the_loop_was_left() -> None:
+async def test_the_history_has_the_text_from_before_a_break() -> None:
     """With `async with` on the next line; after a bare break a moment later, and always before the next turn."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG]]))
     async with chat.stream("1?") as turn:
@@ -361,7 +361,7 @@ async def test_when_the_history_has_what_was_said_before_the_loop_was_left() -> 
 
 
 async def test_one_turn_runs_at_a_time() -> None:
-    """A second one is refused until the first has ended; one that was made before it, too."""
+    """Until it ends, a second one is refused, even if it was created earlier."""
     chat = bl.Session(bl.ScriptedBackend([["half ", HANG], "On."]))
     early = chat.stream("early")
     turn = chat.stream("1?")
@@ -412,8 +412,8 @@ async def test_a_failure_in_a_hook_takes_the_answer_back() -> None:
     assert texts(chat.history.messages) == ["u:1?", "a:One."], "by then the turn was over"
 
 
-async def test_hooks_see_each_event() -> None:
-    """Of the request, which they may change, each response, each chunk, each failure, each backend passed over."""
+async def test_hooks_get_each_event() -> None:
+    """The request, which they may change, each response, each chunk, each failure, each skipped backend."""
     told: list[Any] = []
 
     class Watcher(bl.Hooks):
@@ -445,8 +445,8 @@ async def test_hooks_see_each_event() -> None:
     assert told == ["2?", "ChatStart", "TextDelta", "gone"]
 
 
-async def test_a_restarted_answer_is_told_where_it_happens() -> None:
-    """A hook hears of the backend that broke off before the other one's text comes."""
+async def test_a_hook_learns_of_a_restart_when_it_happens() -> None:
+    """It hears of the backend that broke off before the other one's text comes."""
     told: list[str] = []
 
     class Watcher(bl.Hooks):
@@ -487,8 +487,8 @@ class Passing(bl.Backend):
         raise AssertionError("nothing is near the limit")
 
 
-async def test_what_rounds_tell_is_put_together() -> None:
-    """A warning once, the cost only where all of it is known; hooks hear of backends, and not of engines."""
+async def test_the_reply_combines_all_rounds() -> None:
+    """Each warning once, a cost only if all are known; hooks hear of backends, not of engines."""
     told: list[str | None] = []
 
     class Watcher(bl.Hooks):
@@ -505,7 +505,7 @@ async def test_what_rounds_tell_is_put_together() -> None:
 
 
 async def test_retry_answers_the_last_question_again() -> None:
-    """The new answer takes the old one's place; if it fails, the old one is there again."""
+    """The new answer replaces the old one; if it fails, the old one is restored."""
     backend = bl.ScriptedBackend(["One.", "Two.", [bl.Unavailable("offline")], "Deux."])
     chat = bl.Session(backend)
     await chat.send("1?")
@@ -523,8 +523,8 @@ async def test_retry_answers_the_last_question_again() -> None:
         bl.Session(backend).retry()
 
 
-async def test_edit_says_something_else() -> None:
-    """What came after it goes; if it fails, all is as before."""
+async def test_edit_replaces_a_question() -> None:
+    """Later messages are dropped; if the turn fails, all are restored."""
     backend = bl.ScriptedBackend(["One.", "Two.", [bl.Unavailable("offline")], "Uno."])
     chat = bl.Session(backend)
     await chat.send("1?")
@@ -544,7 +544,7 @@ async def test_edit_says_something_else() -> None:
 
 
 async def test_undo_takes_the_last_turn_back() -> None:
-    """And gives what the user had said, for a UI to put it where it is written."""
+    """It returns the user's message, so that a UI can put it back into its input field."""
     chat = bl.Session(bl.ScriptedBackend(["One.", "Two."]))
     await chat.send("1?")
     await chat.send("2?")
@@ -555,8 +555,8 @@ async def test_undo_takes_the_last_turn_back() -> None:
         chat.undo()
 
 
-async def test_a_fork_is_a_session_of_its_own() -> None:
-    """The same past, backend and settings; what is said in one is not said in the other."""
+async def test_a_fork_is_an_independent_session() -> None:
+    """It has the same history, backend and settings; later messages are not shared."""
     backend = bl.ScriptedBackend(["One.", "Two.", "Left.", "Right."])
     chat = bl.Session(backend, system="s", temperature=0.5, model="m")
     await chat.send("1?")
@@ -575,8 +575,8 @@ async def test_a_fork_is_a_session_of_its_own() -> None:
             chat.fork(at=at)
 
 
-async def test_a_turn_that_was_made_before_another_one_is_checked_again() -> None:
-    """It runs on the history as it is then, and says so where that cannot be."""
+async def test_a_turn_created_earlier_is_checked_when_it_runs() -> None:
+    """It runs on the current history, and is refused if that is not possible."""
     chat = bl.Session(bl.ScriptedBackend(["One.", "Two.", "Uno."]))
     await chat.send("1?")
     await chat.send("2?")
@@ -595,8 +595,8 @@ async def test_a_turn_that_was_made_before_another_one_is_checked_again() -> Non
 # Settings, backends, stores
 
 
-async def test_settings_change_between_turns() -> None:
-    """System, model, tools and backend hold from the next turn on."""
+async def test_settings_can_change_between_turns() -> None:
+    """System message, model, tools and backend apply from the next turn on."""
     first, second = bl.ScriptedBackend("a"), bl.ScriptedBackend("b")
     chat = bl.Session(first, system="one")
     await chat.send("1?")
@@ -611,7 +611,7 @@ async def test_settings_change_between_turns() -> None:
 
 
 async def test_tokens_are_counted_as_they_are_sent() -> None:
-    """By the backend, with the system message and the tools; nothing is nothing."""
+    """By the backend, with the system message and the tools; an empty conversation has none."""
     backend = bl.ScriptedBackend("One.")
     chat = bl.Session(backend, system="Be brief.")
     assert await chat.count_tokens() == 0
@@ -620,8 +620,8 @@ async def test_tokens_are_counted_as_they_are_sent() -> None:
 
 
 @pytest.mark.parametrize("name", ["memory", "host"])
-async def test_a_session_is_kept_in_a_store(name: str) -> None:
-    """And goes on from there with a backend, as if nothing had been."""
+async def test_a_session_survives_in_a_store(name: str) -> None:
+    """It continues from there with a backend as before."""
     store = bl.stores.MemoryStore() if name == "memory" else bl.stores.HostStore(ScriptedHost(), "chats")
     backend = bl.ScriptedBackend(["One.", "Two."])
     chat = bl.Session(backend, system="s", model="m", temperature=0.5, logit_bias={5: 1.0}, metadata={"user": "u"})
@@ -651,13 +651,13 @@ async def test_a_session_is_kept_in_a_store(name: str) -> None:
     ],
 )
 def test_an_invalid_saved_session_is_refused(text: bytes, why: str) -> None:
-    """With what is wrong."""
+    """The error says what is wrong."""
     with pytest.raises(bl.InvalidRequest, match=why):
         bl.Session.from_json(text, bl.ScriptedBackend("ok"))
 
 
 async def test_two_sessions_on_one_model_take_turns() -> None:
-    """The page's queue is first in, first out: each waits for one answer of the other at most."""
+    """The page's queue is first in, first out: each waits for at most one answer of the other."""
     host = ScriptedHost(["ok"])
     backend = bl.LocalBackend(host)
     await backend.complete("load")

@@ -71,7 +71,7 @@ def kinds(chunks: list[bl.types.ChatChunk]) -> list[str]:
 
 
 async def test_calls_are_run_and_answered() -> None:
-    """Question, call, result, answer: one stream, and each prompt begins with the one before it."""
+    """Question, call, result, answer: one stream, and each prompt begins with the previous one."""
     backend = bl.ScriptedBackend([["Let me look. ", OSLO], "It rains.", "Bye."])
     chat = bl.Session(backend, system="s", tools=[weather])
     turn = chat.stream("Weather in Oslo?")
@@ -97,7 +97,7 @@ async def test_calls_are_run_and_answered() -> None:
 
 @pytest.mark.parametrize("mode", ["accumulated", "both"])
 async def test_the_chunks_about_tools_have_the_text_so_far(mode: Any) -> None:
-    """That of the answer that called."""
+    """The text of the answer that made the call."""
     chat = bl.Session(bl.ScriptedBackend([["Let me look.", OSLO], "It rains."]), tools=[weather])
     chunks = [chunk async for chunk in chat.stream("?", text=mode)]
     shown = [
@@ -108,13 +108,13 @@ async def test_the_chunks_about_tools_have_the_text_so_far(mode: Any) -> None:
     assert shown == ["Let me look.", "Let me look.", "It rains."]
 
 
-async def test_calls_of_one_answer_run_at_the_same_time() -> None:
-    """Each waits for the other here; results come in the order of the calls."""
+async def test_calls_of_one_answer_run_concurrently() -> None:
+    """Here each waits for the other; the results keep the order of the calls."""
     meet = {"a": asyncio.Event(), "b": asyncio.Event()}
 
     @bl.tool
     async def meeting(me: str, other: str) -> str:
-        """Wait for somebody."""
+        """Wait for the other call."""
         meet[me].set()
         await meet[other].wait()
         if me == "a":
@@ -137,8 +137,8 @@ async def test_calls_of_one_answer_run_at_the_same_time() -> None:
         (call("weather", '{"city": "Os'), "not valid JSON"),
     ],
 )
-async def test_what_goes_wrong_goes_to_the_model(made: bl.ToolCallPart, said: str) -> None:
-    """As a result that says so; the turn goes on."""
+async def test_errors_of_tools_go_to_the_model(made: bl.ToolCallPart, said: str) -> None:
+    """As a result that describes the error; the turn continues."""
     chat = bl.Session(bl.ScriptedBackend([[made], "Sorry."]), tools=[weather, broken])
     reply = await chat.send("?")
     assert reply.text == "Sorry."
@@ -147,8 +147,8 @@ async def test_what_goes_wrong_goes_to_the_model(made: bl.ToolCallPart, said: st
     assert said in content
 
 
-async def test_a_tool_that_hangs_is_given_up() -> None:
-    """After its own time limit, else the session's; cancelled, and the model is told."""
+async def test_a_tool_that_hangs_is_abandoned() -> None:
+    """After its own time limit, else the session's: it is cancelled, and the model learns it."""
     hang, _, cancelled = hanging()
     chat = bl.Session(bl.ScriptedBackend([[call("hang")], "Too slow."]), tools=[hang], tool_timeout_s=0.01)
     assert (await chat.send("?")).text == "Too slow."
@@ -163,7 +163,7 @@ async def test_a_tool_that_hangs_is_given_up() -> None:
 
 @pytest.mark.parametrize(("own_s", "session_s"), [(None, 0.01), (0.01, None)])
 async def test_a_tool_that_ignores_its_cancellation_is_abandoned(own_s: float | None, session_s: float | None) -> None:
-    """It goes on by itself; the turn does not, whosever the limit is."""
+    """It keeps running by itself, and the turn does not wait for it, whichever limit applies."""
     release = asyncio.Event()
     ended = asyncio.Event()
 
@@ -175,7 +175,7 @@ async def test_a_tool_that_ignores_its_cancellation_is_abandoned(own_s: float | 
             except asyncio.CancelledError:
                 continue
         ended.set()
-        raise RuntimeError("nobody hears this")
+        raise RuntimeError("this is not reported")
 
     chat = bl.Session(bl.ScriptedBackend([[call("deaf")], "Too slow."]), tools=[deaf], tool_timeout_s=session_s)
     assert (await chat.send("?")).text == "Too slow."
@@ -205,7 +205,7 @@ async def test_a_plain_function_in_a_thread_is_not_waited_for() -> None:
 
 
 async def test_a_tool_that_cancels_itself_has_a_result_too() -> None:
-    """A task of its own that was cancelled, say; the turn is not."""
+    """For example if a task that it waits for is cancelled; the turn is not cancelled."""
 
     @bl.tool
     async def odd() -> None:
@@ -231,8 +231,8 @@ async def test_a_long_result_is_cut_and_says_so() -> None:
     assert cut == "x" * MAX_RESULT_CHARS + "\n[cut: these are the first 65536 of 100000 characters]"
 
 
-async def test_a_result_that_json_cannot_hold_is_made_one() -> None:
-    """Else the conversation could never be sent or saved again."""
+async def test_a_result_that_json_cannot_hold_is_repaired() -> None:
+    """Otherwise the conversation could never be sent or saved again."""
 
     @bl.tool
     async def half() -> str:
@@ -247,8 +247,8 @@ async def test_a_result_that_json_cannot_hold_is_made_one() -> None:
 # Limits
 
 
-async def test_tools_are_called_in_so_many_rounds() -> None:
-    """Then the model is asked for an answer without them, and the reply says so."""
+async def test_the_number_of_tool_rounds_is_limited() -> None:
+    """After the limit the model is asked to answer without tools, and the reply says so."""
     backend = bl.ScriptedBackend([[OSLO], [ROME], "Enough.", [OSLO], "Again."])
     chat = bl.Session(backend, tools=[weather], max_rounds=2)
     reply = await chat.send("?")
@@ -259,8 +259,8 @@ async def test_tools_are_called_in_so_many_rounds() -> None:
     assert (await chat.send("?")).warnings == [], "the next turn counts anew"
 
 
-async def test_a_model_that_calls_although_it_may_not_ends_the_turn() -> None:
-    """Nothing is run any more, and nothing is endless."""
+async def test_a_call_without_permission_ends_the_turn() -> None:
+    """No further call runs, so the turn always ends."""
     backend = bl.ScriptedBackend([[OSLO]])
     chat = bl.Session(backend, tools=[weather], max_rounds=2)
     reply = await chat.send("?")
@@ -273,15 +273,15 @@ async def test_a_model_that_calls_although_it_may_not_ends_the_turn() -> None:
 @pytest.mark.parametrize(
     ("choice", "then"), [("required", None), ({"name": "weather"}, None), ("auto", "auto"), ("none", "none")]
 )
-async def test_a_call_is_required_once(choice: Any, then: str | None) -> None:
-    """In every round it would never end."""
+async def test_a_required_call_is_required_only_once(choice: Any, then: str | None) -> None:
+    """Required in every round, the turn would never end."""
     backend = bl.ScriptedBackend([[OSLO], "Rain."])
     await bl.Session(backend, tools=[weather]).send("?", tool_choice=choice)
     assert [request.tool_choice for request in backend.requests] == [choice, then]
 
 
 async def test_calls_of_an_answer_that_was_cut_off_are_not_run() -> None:
-    """What looks like a call without arguments may be one whose arguments never came."""
+    """A call without arguments may be one whose arguments never arrived."""
     ran: list[str] = []
     backend = bl.ScriptedBackend([[call("erase")]], finish_reason="length")
     chat = bl.Session(backend, tools=[bl.chat.FunctionTool(lambda: ran.append("all"), name="erase")])
@@ -297,7 +297,7 @@ async def test_calls_of_an_answer_that_was_cut_off_are_not_run() -> None:
 
 
 async def test_a_hook_allows_refuses_or_changes_a_call() -> None:
-    """One call after the other, before any is run; the model reads what became of it."""
+    """It decides about each call in turn, before any of them runs; the model reads the outcome."""
     asked: list[str] = []
     ran: list[str] = []
 
@@ -339,14 +339,14 @@ async def test_a_hook_allows_refuses_or_changes_a_call() -> None:
 
 
 async def test_hooks_are_not_asked_about_a_call_of_an_unknown_tool() -> None:
-    """The user is not asked about it."""
+    """Neither is the user."""
     chat = bl.Session(bl.ScriptedBackend([[call("nothing")], "So."]), hooks=[lambda made: 1 / 0])
     await chat.send("?")
-    assert results_of(chat) == [("unknown tool 'nothing'; the tools are: there are none", True)]
+    assert results_of(chat) == [("unknown tool 'nothing'; there are no tools", True)]
 
 
 async def test_an_approval_that_fails_approves_nothing() -> None:
-    """The question is taken back, with the call that nobody allowed."""
+    """The question is taken back, with the call that was not approved."""
     ran: list[int] = []
     errors: list[Exception] = []
 
@@ -369,7 +369,7 @@ async def test_an_approval_that_fails_approves_nothing() -> None:
 
 
 async def test_a_failure_after_tools_have_run_keeps_their_results() -> None:
-    """What was done is done, and the model is to know; the others are noted as not run."""
+    """The model must know what was done; the other calls are recorded as not run."""
     hang, started, _ = hanging()
 
     class Watcher(bl.Hooks):
@@ -390,8 +390,8 @@ async def test_a_failure_after_tools_have_run_keeps_their_results() -> None:
     assert len(chat.history.usage) == 1
 
 
-async def test_a_turn_that_broke_off_goes_on() -> None:
-    """The results are there; only the answer is asked for again."""
+async def test_a_turn_that_broke_off_can_continue() -> None:
+    """The results are there; only the answer is requested again."""
     backend = bl.ScriptedBackend([[OSLO], [bl.Unavailable("offline")], "It rains."])
     chat = bl.Session(backend, tools=[weather])
     with pytest.raises(bl.Unavailable):
@@ -419,8 +419,8 @@ async def start_hanging(first: list[Any]) -> tuple[bl.Session, bl.chat.TurnStrea
 
 
 @pytest.mark.parametrize("how", ["stop", "cancel", "aclose"])
-async def test_stopping_in_the_middle_of_a_tool(how: str) -> None:
-    """The cancellation reaches it; what had ended keeps its result, the rest is noted as cancelled."""
+async def test_a_stop_cancels_running_tools(how: str) -> None:
+    """Tools that have ended keep their results; the others are recorded as cancelled."""
     chat, turn, task, cancelled = await start_hanging([call("hang"), OSLO])
     for _ in range(20):
         await asyncio.sleep(0)
@@ -445,8 +445,8 @@ async def test_stopping_in_the_middle_of_a_tool(how: str) -> None:
     assert (await chat.send("2?")).text == "On."
 
 
-async def test_leaving_while_a_tool_runs() -> None:
-    """A break after the start of a tool cancels those that run."""
+async def test_leaving_the_loop_cancels_running_tools() -> None:
+    """A break after the start of a tool cancels all that run."""
     hang, _, cancelled = hanging()
     chat = bl.Session(bl.ScriptedBackend([[call("hang"), OSLO], "On."]), tools=[weather, hang])
     async with chat.stream("?") as turn:
@@ -458,8 +458,8 @@ async def test_leaving_while_a_tool_runs() -> None:
     assert (await chat.send("2?")).text == "On."
 
 
-async def test_a_tool_that_had_ended_when_the_loop_was_left_has_its_result() -> None:
-    """Though nobody looked at it any more."""
+async def test_a_tool_that_ended_before_the_loop_was_left_has_its_result() -> None:
+    """Although the loop did not read it."""
     chat = bl.Session(bl.ScriptedBackend([[OSLO, ROME], "On."]), tools=[weather])
     async with chat.stream("?") as turn:
         async for chunk in turn:
@@ -468,8 +468,8 @@ async def test_a_tool_that_had_ended_when_the_loop_was_left_has_its_result() -> 
     assert results_of(chat) == [("rain in Oslo", False), ("rain in Rome", False)]
 
 
-async def test_what_fails_when_it_is_stopped_has_stopped() -> None:
-    """A hook that cannot end well is not reported as a failure that nobody saw."""
+async def test_a_failure_while_stopping_is_not_raised() -> None:
+    """A hook that fails while it is stopped is not reported as a lost exception either."""
     lost: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: lost.append(context))
     asked = asyncio.Event()
@@ -493,7 +493,7 @@ async def test_what_fails_when_it_is_stopped_has_stopped() -> None:
 
 
 async def test_leaving_before_a_tool_runs_keeps_it_from_running() -> None:
-    """At its announcement it has not begun."""
+    """When a tool is announced, it has not started yet."""
     ran: list[int] = []
     chat = bl.Session(
         bl.ScriptedBackend([[call("erase")], "On."]), tools=[bl.chat.FunctionTool(lambda: ran.append(1), name="erase")]
@@ -535,8 +535,8 @@ async def test_a_stop_reaches_an_approval_that_waits(how: str) -> None:
     chat.history.check()
 
 
-async def test_a_stop_within_a_hook_is_heard_after_it() -> None:
-    """Nothing is asked, nothing is run then."""
+async def test_a_stop_in_a_hook_takes_effect_after_it() -> None:
+    """Then nothing is sent and no tool runs."""
 
     class Stopper(bl.Hooks):
         where = ""
@@ -561,8 +561,8 @@ async def test_a_stop_within_a_hook_is_heard_after_it() -> None:
         assert "ToolStarted" not in kinds(chunks)
 
 
-async def test_the_deadline_is_the_whole_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tools count, and each answer gets what is left."""
+async def test_the_deadline_covers_the_whole_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools count, and each answer gets the remaining time."""
     time = LoopTime(monkeypatch)
     hang, started, cancelled = hanging()
     backend = bl.ScriptedBackend([[call("hang")]])
@@ -591,8 +591,8 @@ async def test_the_deadline_is_the_whole_turns(monkeypatch: pytest.MonkeyPatch) 
 # Tools of the program's own
 
 
-async def test_calls_of_declared_tools_are_the_programs() -> None:
-    """The turn ends with them; `send_results` goes on with it. Those with a function have run by then."""
+async def test_the_program_runs_the_calls_of_declared_tools() -> None:
+    """The turn ends with them, and `send_results` continues it. Calls with a function have run by then."""
     outside = bl.Tool("outside")
     answer = [call("outside", id="1"), call("weather", '{"city":"Oslo"}', "2"), call("outside", id="3")]
     backend = bl.ScriptedBackend([answer, [bl.Unavailable("offline")], "Done.", "Bye."])
@@ -622,7 +622,7 @@ async def test_calls_of_declared_tools_are_the_programs() -> None:
 
 
 async def test_rounds_with_the_programs_results_count_too() -> None:
-    """The limit is the turn's."""
+    """The limit applies to the whole turn."""
     backend = bl.ScriptedBackend([[call("outside")], [call("outside")], "Enough."])
     chat = bl.Session(backend, tools=[bl.Tool("outside")], max_rounds=2)
     await chat.send("?")
@@ -640,8 +640,8 @@ async def test_undo_and_retry_take_open_calls_back() -> None:
     assert roles(chat.history) == "ua"
 
 
-async def test_a_backend_is_switched_with_calls_in_the_history() -> None:
-    """Each vendor is sent its own seals alone; a local model text."""
+async def test_a_backend_can_be_switched_with_calls_in_the_history() -> None:
+    """Each vendor gets only its own signatures; a local model gets text."""
     from browserllm.backends.cloud.anthropic.backend import message_body
     from browserllm.backends.cloud.gemini.backend import content_body
     from browserllm.backends.draft import Draft

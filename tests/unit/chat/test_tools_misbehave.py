@@ -45,7 +45,7 @@ class Awaited:
 
 
 def numbers() -> Iterator[int]:
-    """Numbers that nobody asks for."""
+    """Yield numbers that are never read."""
     yield 1
 
 
@@ -159,7 +159,7 @@ async def told(tool: Callable[[], Any]) -> str:
 @pytest.mark.parametrize("kind", [plain, coroutine, promising])
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 async def test_whatever_a_tool_raises_is_its_result(error: BaseException, kind: Callable[..., Any]) -> None:
-    """Also what would end a program, a generator or a task, and what cannot say its own words."""
+    """Also exceptions that would end a program, a generator or a task, and those that cannot be written as text."""
     said = await told(kind(raising(error)))
     cancelled = "probe was cancelled" if isinstance(error, asyncio.CancelledError) else "RuntimeError: coroutine raised"
     assert said.startswith((cancelled, type(error).__name__, str(bl.InvalidRequest("i")))), said
@@ -170,16 +170,16 @@ async def test_whatever_a_tool_raises_is_its_result(error: BaseException, kind: 
 async def test_whatever_a_tool_returns_is_its_result(
     function: Callable[[], Any], text: str, kind: Callable[..., Any]
 ) -> None:
-    """JSON as JSON; of what is none the model is told what it was."""
+    """JSON values as JSON; for others the model gets the type of the value."""
     assert text in await told(kind(function))
 
 
-async def test_what_ends_the_program_when_it_is_awaited_is_a_result() -> None:
+async def test_an_awaitable_that_would_end_the_program_is_a_result() -> None:
     """A plain function may return anything that can be awaited."""
     assert await told(plain(Awaited)) == "SystemExit: 1"
 
 
-async def test_a_cancelled_turn_is_cancelled_still() -> None:
+async def test_a_cancelled_turn_stays_cancelled() -> None:
     """A tool's own cancellation is a result, its caller's is not."""
     begun = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""How often a turn asks for the context window: a router plans to answer that, and plans again to answer the prompt."""
+"""How often a turn asks for the context window, and how often a router plans for a turn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.draft import Draft
@@ -18,8 +19,8 @@ LONG = "word " * 400
 class Asked(bl.ScriptedBackend):
     """A scripted backend with a context window; ``asked`` is how often it was asked for its facts."""
 
-    def __init__(self, name: str = "asked", window: int | None = 4000, **options: Any) -> None:
-        super().__init__("Fine.", name=name, **options)
+    def __init__(self, name: str = "asked", window: int | None = 4000, answers: Any = "Fine.") -> None:
+        super().__init__(answers, name=name)
         self.window = window
         self.asked = 0
 
@@ -35,28 +36,76 @@ class Counting(bl.LocalFirst):
 
     def rank(
         self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
-    ) -> list[bl.backends.router.Choice]:
+    ) -> Sequence[bl.backends.router.Choice]:
+        self.plans += 1
+        return super().rank(request, candidates)
+
+
+class CountingInTurn(bl.backends.router.RoundRobin):
+    """The same, for a policy that asks each backend in turn."""
+
+    plans = 0
+
+    def rank(
+        self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> Sequence[bl.backends.router.Choice]:
         self.plans += 1
         return super().rank(request, candidates)
 
 
 @pytest.mark.parametrize("window", [4000, None], ids=["known", "unknown"])
 async def test_a_turn_with_a_router_plans_once(window: int | None) -> None:
-    """The first turn does, where its prompt is short, and so do all later ones, however long they get."""
+    """So do short prompts and long ones; the window of a long one is asked for, and the answer uses that plan."""
     policy = Counting()
     chat = bl.Session(bl.Router([Asked("a", window), Asked("b", window)], policy=policy))
-    for turn in range(1, 4):
-        await chat.send("Hi")
+    for turn, prompt in enumerate(["Hi", "Hi", LONG, LONG, "Hi"], 1):
+        await chat.send(prompt, deadline_s=60)
         assert policy.plans == turn
+
+
+async def test_a_long_first_prompt_plans_once_and_asks_each_backend_once() -> None:
+    """The answer also finds the plan through a middleware and another router."""
+    policy, backend = Counting(), Asked()
+    inner = bl.Router([backend], policy=policy, name="inner")
+    chat = bl.Session(bl.Router([bl.Retry(inner)]))
     await chat.send(LONG)
-    assert policy.plans == 5, "a prompt of any length may be too long: the window is asked for"
-    for turn in range(6, 9):
-        await chat.send("Hi")
-        assert policy.plans == turn
+    assert (policy.plans, backend.asked) == (1, 1)
+
+
+async def test_a_turn_plans_once_for_each_answer_of_the_model() -> None:
+    """After a round of tools the request is another one; also where another backend answers it, one plan is enough."""
+
+    @bl.tool
+    def look() -> str:
+        """Look."""
+        return LONG
+
+    calls = [[bl.ToolCallPart("1", "look", "{}")]]
+    one, other = Asked("one", 8000, [*calls, *calls, "Fine."]), Asked("other", 8000, [*calls, "Fine."])
+    policy = CountingInTurn()
+    chat = bl.Session(bl.Router([one, other], policy=policy), tools=[look])
+    reply = await chat.send(LONG)
+    assert [response.backend for response in reply.responses] == ["one", "other", "one", "other"]
+    assert policy.plans == len(reply.responses)
+
+
+async def test_a_hook_that_changes_the_request_plans_again() -> None:
+    """The window was asked for another request, whose backends may differ."""
+
+    class Shorten(bl.Hooks):
+        async def before_request(self, request: bl.ChatRequest) -> bl.ChatRequest:
+            return replace(request, temperature=0.5)
+
+    policy = Counting()
+    chat = bl.Session(bl.Router([Asked()], policy=policy), hooks=[Shorten()])
+    await chat.send(LONG)
+    assert policy.plans == 2
+    await chat.send("And?")
+    assert policy.plans == 3
 
 
 async def test_a_long_first_prompt_asks_for_the_window() -> None:
-    """Once, and what is then known is enough."""
+    """Once; the answer is then enough."""
     backend = Asked()
     chat = bl.Session(backend)
     await chat.send(LONG)
@@ -65,7 +114,7 @@ async def test_a_long_first_prompt_asks_for_the_window() -> None:
 
 
 async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
-    """The window may have grown; by what the backend says now, nothing need go."""
+    """The window may have grown; with the backend's current answer, nothing need be dropped."""
     backend = Asked(window=2000)
     chat = bl.Session(backend, context=bl.chat.DropOldest(reserve=100))
     for _ in range(3):
@@ -76,22 +125,21 @@ async def test_a_conversation_that_no_longer_fits_asks_again() -> None:
     assert (backend.asked, chat.history.start) == (2, 0)
 
 
-async def test_another_answer_asks_again() -> None:
-    """What one backend said of its window is forgotten when another one has answered."""
+async def test_another_backend_is_asked_for_its_window() -> None:
+    """The window of one backend is forgotten when another one has answered."""
     one, other = Asked("one", 8000), Asked("other", 1200)
     chat = bl.Session(
         bl.Router([one, other], policy=bl.backends.router.RoundRobin()), context=bl.chat.DropOldest(reserve=100)
     )
     await chat.send(LONG)
-    asked = one.asked
+    assert one.asked == 1
     assert one.requests
     assert other.requests == []
     await chat.send("And?")
     assert len(other.requests) == 1
     before = one.asked
     await chat.send("And?")
-    assert asked == 2
-    assert one.asked == before + 2, "for the window, and to answer"
+    assert one.asked == before + 1, "for the window; the answer uses the same plan"
 
 
 async def test_a_refusal_on_the_way_asks_again() -> None:
@@ -112,8 +160,8 @@ async def test_a_refusal_on_the_way_asks_again() -> None:
     assert chat.history.start == 2
 
 
-async def test_what_is_known_of_a_window_is_not_taken_for_another_model() -> None:
-    """Nor for another backend, nor where the conversation becomes private."""
+async def test_a_known_window_does_not_apply_to_another_model() -> None:
+    """Nor to another backend, nor after the conversation has become private."""
     backend = Asked()
     chat = bl.Session(backend, model="one")
     await chat.send(LONG)

@@ -119,8 +119,8 @@ def test_the_json_is_found_in_surrounding_text(text: str, root: Root, value: Any
         ('<think>{"a": 1}', "object", MISSING, "there is no JSON object in the text"),
         ('{"a": {"b": 12', "object", {"a": {}}, "the JSON breaks off here - at `$.a`"),
         ('{"a": "x"', "object", {"a": "x"}, "the JSON breaks off here"),
-        ('[{"a": 1}]', "object", MISSING, "Expected an object, got an array"),
-        ('{"a": [1]}', "array", MISSING, "Expected an array, got an object"),
+        ('[{"a": 1}]', "object", MISSING, "expected an object, got an array"),
+        ('{"a": [1]}', "array", MISSING, "expected an array, got an object"),
         ('{"a": [1e999]}', "object", {"a": []}, "the number 1e999 is out of range - at `$.a`"),
     ],
 )

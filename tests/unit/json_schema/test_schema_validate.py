@@ -36,11 +36,11 @@ def test_all_problems_are_reported_with_their_paths() -> None:
     assert (
         messages_for({"age": -1, "tags": ["a", "c", "a", "a"], "a b": 1}, PERSON)
         == [
-            "Expected a number from 0, got -1 - at `$.age`",
-            "Is equal to item 0; the items must be unique - at `$.tags[2]`",
-            "Expected at most 3 items, got 4 - at `$.tags`",
-            "Object missing required field `name`",
-            "Object contains unknown field `a b`",
+            "expected a number from 0, got -1 - at `$.age`",
+            "is equal to item 0; the items must be unique - at `$.tags[2]`",
+            "expected at most 3 items, got 4 - at `$.tags`",
+            "object missing required field `name`",
+            "object contains unknown field `a b`",
         ]
         or True
     )
@@ -49,48 +49,48 @@ def test_all_problems_are_reported_with_their_paths() -> None:
 @pytest.mark.parametrize(
     ("value", "schema", "said"),
     [
-        ("x", {"type": "integer"}, "Expected `integer`, got `string`"),
-        (True, {"type": ["integer", "null"]}, "Expected `integer` or `null`, got `boolean`"),
-        (1.5, {"type": "integer"}, "Expected `integer`, got `number`"),
+        ("x", {"type": "integer"}, "expected `integer`, got `string`"),
+        (True, {"type": ["integer", "null"]}, "expected `integer` or `null`, got `boolean`"),
+        (1.5, {"type": "integer"}, "expected `integer`, got `number`"),
         (1, {"enum": ["a", 2]}, '1 is not one of "a", 2'),
-        (1, {"const": True}, "Expected true, got 1"),
-        (5, {"maximum": 4}, "Expected a number up to 4, got 5"),
-        (4, {"exclusiveMaximum": 4}, "Expected a number below 4, got 4"),
-        (4, {"exclusiveMinimum": 4}, "Expected a number above 4, got 4"),
+        (1, {"const": True}, "expected true, got 1"),
+        (5, {"maximum": 4}, "expected a number up to 4, got 5"),
+        (4, {"exclusiveMaximum": 4}, "expected a number below 4, got 4"),
+        (4, {"exclusiveMinimum": 4}, "expected a number above 4, got 4"),
         (0.07, {"multipleOf": 0.02}, "0.07 is not a multiple of 0.02"),
-        ("ab", {"maxLength": 1}, "Expected at most 1 characters, got 2"),
-        ("ab", {"pattern": "^a$"}, "Expected text that matches '^a$', got \"ab\""),
-        ([1], {"contains": {"type": "string"}}, 'Expected at least 1 items that fit {"type": "string"}, got 0'),
-        ([1, 2], {"contains": {"type": "integer"}, "maxContains": 1}, "Expected at most 1 items that fit"),
-        ([1, 1.0], {"uniqueItems": True}, "Is equal to item 0; the items must be unique - at `$[1]`"),
-        ({}, {"minProperties": 1}, "Expected at least 1 fields, got 0"),
-        ({"a": 1}, {"dependentRequired": {"a": ["b"]}}, "Object missing field `b`, which is required with `a`"),
-        ({"a": 1}, {"dependencies": {"a": ["b"]}}, "Object missing field `b`, which is required with `a`"),
-        ({"a": 1}, {"propertyNames": {"minLength": 2}}, "The key `a` is not valid: Expected at least 2 characters"),
-        ({"a": 1}, {"unevaluatedProperties": False}, "Object contains unknown field `a`"),
+        ("ab", {"maxLength": 1}, "expected at most 1 characters, got 2"),
+        ("ab", {"pattern": "^a$"}, "expected text that matches '^a$', got \"ab\""),
+        ([1], {"contains": {"type": "string"}}, 'expected at least 1 items that fit {"type": "string"}, got 0'),
+        ([1, 2], {"contains": {"type": "integer"}, "maxContains": 1}, "expected at most 1 items that fit"),
+        ([1, 1.0], {"uniqueItems": True}, "is equal to item 0; the items must be unique - at `$[1]`"),
+        ({}, {"minProperties": 1}, "expected at least 1 fields, got 0"),
+        ({"a": 1}, {"dependentRequired": {"a": ["b"]}}, "object missing field `b`, which is required with `a`"),
+        ({"a": 1}, {"dependencies": {"a": ["b"]}}, "object missing field `b`, which is required with `a`"),
+        ({"a": 1}, {"propertyNames": {"minLength": 2}}, "the key `a` is not valid: expected at least 2 characters"),
+        ({"a": 1}, {"unevaluatedProperties": False}, "object contains unknown field `a`"),
         ({"a b": {"c": 1}}, {"additionalProperties": {"properties": {"c": False}}}, 'here - at `$["a b"].c`'),
-        (1, {"not": {"type": "integer"}}, 'Must not fit {"type": "integer"}'),
+        (1, {"not": {"type": "integer"}}, 'must not fit {"type": "integer"}'),
         (
             1,
             {"oneOf": [{"type": "integer"}, {"minimum": 0}]},
-            "Exactly one of the alternatives must fit, but these fit",
+            "exactly one of the alternatives must fit, but these fit",
         ),
-        ("x", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "Expected `integer` or `null`, got `string`"),
+        ("x", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "expected `integer` or `null`, got `string`"),
         (
             {"a": "x"},
             {"anyOf": [{"type": "null"}, {"properties": {"a": {"type": "integer"}}}]},
-            "Expected `integer`, got `string` - at `$.a`",
+            "expected `integer`, got `string` - at `$.a`",
         ),
         (
             {"a": 1},
             {"anyOf": [{"required": ["b"]}, {"required": ["c"]}]},
-            "Does not fit any of the 2 alternatives: Object missing",
+            "does not fit any of the 2 alternatives: object missing",
         ),
-        ({"a": 1}, {"if": {"required": ["a"]}, "then": {"required": ["b"]}}, "Object missing required field `b`"),
-        ([1, "x"], {**DRAFT_7, "items": [{}], "additionalItems": {"type": "null"}}, "Expected `null`, got `string`"),
-        ([1, "x"], {"prefixItems": [{}], "items": False}, "Nothing is allowed here - at `$[1]`"),
-        ([1], {"prefixItems": [{}], "unevaluatedItems": False, "allOf": [False]}, "Nothing is allowed here"),
-        (1, False, "Nothing is allowed here"),
+        ({"a": 1}, {"if": {"required": ["a"]}, "then": {"required": ["b"]}}, "object missing required field `b`"),
+        ([1, "x"], {**DRAFT_7, "items": [{}], "additionalItems": {"type": "null"}}, "expected `null`, got `string`"),
+        ([1, "x"], {"prefixItems": [{}], "items": False}, "nothing is allowed here - at `$[1]`"),
+        ([1], {"prefixItems": [{}], "unevaluatedItems": False, "allOf": [False]}, "nothing is allowed here"),
+        (1, False, "nothing is allowed here"),
     ],
 )
 def test_each_problem_says_what_was_expected(value: Any, schema: Any, said: str) -> None:
@@ -122,7 +122,7 @@ def test_references_are_followed() -> None:
     }
     assert messages_for({"a/b %": {"a/b %": {"v": 1}}}, tree) == []
     assert messages_for({"a/b %": {"a/b %": {"v": "x"}}}, tree) == [
-        'Expected `integer`, got `string` - at `$["a/b %"]["a/b %"].v`'
+        'expected `integer`, got `string` - at `$["a/b %"]["a/b %"].v`'
     ]
     assert messages_for("x", {"$ref": "#/$defs/other", **{k: v for k, v in tree.items() if k != "$ref"}})
 
@@ -216,15 +216,15 @@ def test_checks_end() -> None:
     value: Any = {}
     for _ in range(MAX_DEPTH):
         value = {"a": value}
-    assert messages_for(value, node) == ["The value is nested too deeply or too large to be checked"]
+    assert messages_for(value, node) == ["the value is nested too deeply or too large to be checked"]
     circle = {"$dynamicAnchor": "x", "anyOf": [{"$dynamicRef": "#x"}]}
-    assert messages_for(1, circle) == ["The value is nested too deeply or too large to be checked"]
+    assert messages_for(1, circle) == ["the value is nested too deeply or too large to be checked"]
     doubled: dict[str, Any] = {"a0": {}}
     for index in range(1, 30):
         doubled[f"a{index}"] = {"allOf": [{"$ref": f"#/$defs/a{index - 1}"}] * 2}
     assert MAX_STEPS < 2**29
     assert messages_for(1, {"$ref": "#/$defs/a29", "$defs": doubled}) == [
-        "The value is nested too deeply or too large to be checked"
+        "the value is nested too deeply or too large to be checked"
     ]
 
 

@@ -105,21 +105,21 @@ async def test_its_files_are_sorted_to_its_model_without_a_journal() -> None:
     files = ScriptedFiles(WEB)
     files.store("paper/files", FOLDER + "weights.bin", 900)
     files.store("transformers-cache", FOLDER + "weights.bin", 900)
-    stock = await bl.ModelManager(ScriptedHost(files=files), bl.models.Catalog([card()])).storage()
-    assert [(kept.model, kept.size_bytes, kept.complete) for kept in stock.models] == [("folio", 900, False)]
-    assert [orphan.cache for orphan in stock.orphans] == ["transformers-cache"]
+    storage = await bl.ModelManager(ScriptedHost(files=files), bl.models.Catalog([card()])).storage()
+    assert [(kept.model, kept.size_bytes, kept.complete) for kept in storage.models] == [("folio", 900, False)]
+    assert [orphan.cache for orphan in storage.orphans] == ["transformers-cache"]
 
 
-async def test_what_it_asks_of_a_device_is_said() -> None:
-    """Its own words are the reason."""
+async def test_the_requirements_of_an_engine_are_reported() -> None:
+    """The reason is the engine's own text."""
     host = ScriptedHost(facts=device_facts())
     host.engine.facts = bl.page.DeviceFacts(webgpu=host.engine.facts.webgpu, wasm=host.engine.facts.wasm, cores=1)
     judged = await bl.ModelManager(host, bl.models.Catalog([card()])).fit("folio")
     assert [reason.message for reason in judged.reasons] == ["paper needs two cores"]
 
 
-async def test_a_page_without_it_says_so() -> None:
-    """What a page has is the page's word, whatever is registered."""
+async def test_a_page_without_the_engine_is_named_as_the_reason() -> None:
+    """The page decides which engines it has, whatever is registered."""
     manager = bl.ModelManager(ScriptedHost(engines=["webllm"]), bl.models.Catalog([card()]))
     with pytest.raises(bl.Unavailable, match="this page does not have the engine 'paper'; it has: 'webllm'"):
         await manager.load("folio")
@@ -155,10 +155,10 @@ def test_a_name_belongs_to_one_engine(paper: Paper) -> None:
     with pytest.raises(bl.InvalidRequest, match="engine 'paper' is already registered"):
         engines.register(paper)
     with pytest.raises(
-        bl.errors.Unsupported, match=r"Unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
+        bl.errors.Unsupported, match=r"unknown engine 'pen'\. Choose one of: webllm, transformersjs, prompt-api, paper"
     ):
         engines.get("pen")
-    with pytest.raises(bl.errors.Unsupported, match="Unknown engine 'pen'"):
+    with pytest.raises(bl.errors.Unsupported, match="unknown engine 'pen'"):
         engines.register(_Pen(), before="pen")
     assert engines.find("pencil") is None
 

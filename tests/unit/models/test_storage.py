@@ -20,7 +20,7 @@ from browserllm.models.storage import (
     journal_key,
     only_of,
     plan_eviction,
-    take_stock,
+    storage_of,
 )
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost
@@ -62,8 +62,8 @@ def record(name: str, files: list[StoredFile], **options: Any) -> dict[str, Any]
     }
 
 
-def stock(stored: Stored, *cards: bl.models.ModelCard) -> bl.models.Storage:
-    return take_stock(stored, cards, NOW_MS)
+def storage(stored: Stored, *cards: bl.models.ModelCard) -> bl.models.Storage:
+    return storage_of(stored, cards, NOW_MS)
 
 
 def test_the_journals_key_is_the_engines_own_id() -> None:
@@ -110,24 +110,24 @@ def test_a_part_of_one_precision_is_not_the_others() -> None:
     config = file(f"{HUB}/own/config.json", 2, "transformers-cache")
     part = Partial(f"{HUB}/own/onnx/model_q4.onnx_data", "transformers-cache", 9, 40, NOW_MS)
     other = Partial(f"{HUB}/own/onnx/model_fp16.onnx", "transformers-cache", 3, 40, NOW_MS)
-    q8, q4 = stock(Stored(entries=[config], partials=[part, other]), precisions("q8", "q4")).models
+    q8, q4 = storage(Stored(entries=[config], partials=[part, other]), precisions("q8", "q4")).models
     assert (q8.files, q8.partials) == ([config], [other])
     assert (q4.key, q4.files, q4.partials) == ("own/transformersjs/wasm/q4", [], [part])
 
 
-def test_the_space_is_what_the_browser_says() -> None:
-    """Used, quota and what is left, which is never less than nothing; unknown stays unknown."""
-    full = stock(Stored(usage_bytes=700, quota_bytes=1000, persisted=True))
+def test_the_space_is_what_the_browser_reports() -> None:
+    """Used, quota and the rest, which is never below zero; unknown stays unknown."""
+    full = storage(Stored(usage_bytes=700, quota_bytes=1000, persisted=True))
     assert (full.used_bytes, full.quota_bytes, full.available_bytes, full.persisted) == (700, 1000, 300, True)
-    assert stock(Stored(usage_bytes=1200, quota_bytes=1000)).available_bytes == 0
-    assert stock(Stored()).available_bytes is None
+    assert storage(Stored(usage_bytes=1200, quota_bytes=1000)).available_bytes == 0
+    assert storage(Stored()).available_bytes is None
 
 
 def test_a_finished_download_is_complete_while_all_its_files_are_there() -> None:
     """Its bytes, dates and files come from the caches and the journal together."""
     files = [weights("qwen"), LIBRARY_FILE]
     journal = {"qwen-MLC": record("qwen", files, downloaded_ms=1.0, last_used_ms=2.0)}
-    (model,) = stock(Stored(entries=files, journal=journal)).models
+    (model,) = storage(Stored(entries=files, journal=journal)).models
     assert (model.key, model.model, model.engine, model.artifact_id) == ("qwen-MLC", "qwen", "webllm", "qwen-MLC")
     assert (model.complete, model.evicted, model.size_bytes) == (True, False, 130)
     assert (model.downloaded_ms, model.last_used_ms) == (1.0, 2.0)
@@ -138,7 +138,7 @@ def test_a_finished_download_is_complete_while_all_its_files_are_there() -> None
 def test_a_file_that_is_gone_or_of_another_size_was_evicted(entries: list[StoredFile]) -> None:
     """The journal knows that the download was whole; what is missing now, the browser has taken."""
     journal = {"qwen-MLC": record("qwen", [weights("qwen"), LIBRARY_FILE])}
-    (model,) = stock(Stored(entries=entries, journal=journal)).models
+    (model,) = storage(Stored(entries=entries, journal=journal)).models
     assert (model.complete, model.evicted) == (False, True)
     assert [each.url for each in model.missing] == [weights("qwen").url]
 
@@ -146,13 +146,13 @@ def test_a_file_that_is_gone_or_of_another_size_was_evicted(entries: list[Stored
 def test_a_download_that_has_not_ended_is_found_by_its_folder() -> None:
     """Whole files, parts of files and the library beside them belong to the card; nothing says that it was whole."""
     part = Partial(f"{HUB}/qwen/resolve/main/shard_1.bin", "webllm/model", 40, 100, NOW_MS)
-    found = stock(Stored(entries=[weights("qwen"), LIBRARY_FILE], partials=[part]), webllm_card("qwen"))
+    found = storage(Stored(entries=[weights("qwen"), LIBRARY_FILE], partials=[part]), webllm_card("qwen"))
     (model,) = found.models
     assert (model.key, model.complete, model.evicted, model.size_bytes) == ("qwen-MLC", False, False, 170)
     assert (found.orphans, found.abandoned) == ([], [])
 
 
-def test_what_belongs_to_no_model_is_an_orphan() -> None:
+def test_a_file_that_belongs_to_no_model_is_an_orphan() -> None:
     """A library alone, another folder's file, an old version of a site's own model, a record that cannot be read."""
     pocket = bl.models.ModelCard(
         id="own",
@@ -165,7 +165,7 @@ def test_what_belongs_to_no_model_is_an_orphan() -> None:
         file("http://site.test/app/models/own/v2/config.json", cache="transformers-cache"),
         file("http://site.test/app/models/own/v2/config.json", cache="webllm/config"),
     ]
-    found = stock(Stored(entries=entries, journal={"x": {"model": 5}}), webllm_card("qwen"), pocket)
+    found = storage(Stored(entries=entries, journal={"x": {"model": 5}}), webllm_card("qwen"), pocket)
     assert [model.model for model in found.models] == ["own"]
     assert found.models[0].files == [entries[3]]
     # What is kept of a site's own model is no download that broke off.
@@ -180,7 +180,7 @@ def test_a_partial_file_unchanged_for_a_week_is_abandoned() -> None:
         Partial(f"{HUB}/qwen/shard_1.bin", "webllm/model", 40, 100, NOW_MS - ABANDONED_MS + 1),
         Partial("https://else.test/x", "webllm/model", 40, 100, 0),
     ]
-    found = stock(Stored(partials=parts), webllm_card("qwen"))
+    found = storage(Stored(partials=parts), webllm_card("qwen"))
     assert found.abandoned == [parts[0], parts[2]]
     assert found.models[0].partials == parts[:2]
 
@@ -189,16 +189,16 @@ def test_a_file_that_two_models_share_counts_once() -> None:
     """In the sum of all; each of the two has it among its own."""
     files = {name: [weights(name), LIBRARY_FILE] for name in ("a", "b")}
     journal = {f"{name}-MLC": record(name, kept) for name, kept in files.items()}
-    found = stock(Stored(entries=[weights("a"), weights("b"), LIBRARY_FILE], journal=journal))
+    found = storage(Stored(entries=[weights("a"), weights("b"), LIBRARY_FILE], journal=journal))
     assert [model.size_bytes for model in found.models] == [130, 130]
     assert found.models_bytes == 230
 
 
 def test_a_library_is_also_the_one_of_a_download_that_has_not_ended() -> None:
-    """Whoever has claimed it already: deleting that one must not take it away."""
+    """Even if another model uses it, too: deleting that model must not delete the library."""
     entries = [weights("a"), weights("b"), LIBRARY_FILE]
     journal = {"a-MLC": record("a", [weights("a"), LIBRARY_FILE])}
-    whole, begun = stock(Stored(entries=entries, journal=journal), webllm_card("b")).models
+    whole, begun = storage(Stored(entries=entries, journal=journal), webllm_card("b")).models
     assert (whole.model, begun.model, begun.size_bytes) == ("a", "b", 130)
     assert only_of([whole], [whole, begun]) == ([weights("a")], [])
 
@@ -296,7 +296,7 @@ async def test_a_model_is_deleted_with_all_that_is_its_own() -> None:
     assert device.events[-2:] == [("unloaded", "a"), ("deleted", "a")]
     assert await device.manager.delete("a") == 0
     with pytest.raises(bl.errors.ModelNotFound):
-        await device.manager.delete("nobody")
+        await device.manager.delete("unknown")
 
 
 async def test_a_model_of_another_program_can_be_deleted_by_its_name() -> None:
@@ -347,8 +347,8 @@ async def test_models_are_evicted_down_to_a_budget() -> None:
     assert ("deleted", "c") not in device.events
 
 
-async def test_a_download_over_the_budget_names_what_could_go() -> None:
-    """And fetches nothing; with "evict" it goes, and the download comes."""
+async def test_a_download_over_the_budget_names_what_could_be_deleted() -> None:
+    """It fetches nothing; with "evict" the models are deleted, and it continues."""
     device = Device("a", "b", storage_budget_bytes=SIZE + 500)
     await device.manager.download("a")
     with pytest.raises(bl.errors.QuotaExceeded, match=r"not enough space for model 'b'.*budget.*delete a") as caught:
@@ -393,7 +393,7 @@ async def test_the_quota_is_looked_at_before_the_first_byte() -> None:
     await device.manager.download("b")
 
 
-async def test_the_disk_counts_where_it_has_less_than_the_browser_would_allow() -> None:
+async def test_the_free_disk_space_counts_if_it_is_below_the_quota() -> None:
     """Browsers promise gigabytes that the disk may not have; a host that can ask the system knows better."""
     device = Device("a")
     for free in (0, 1, SIZE, 2 * SIZE, 10**9, 10**15):
@@ -469,8 +469,8 @@ async def test_a_clock_that_jumps_by_a_day_breaks_nothing(jump_s: float) -> None
     assert await device.stored() == ["b"]
 
 
-async def test_a_part_beside_a_whole_build_does_not_hide_it() -> None:
-    """What is complete stays downloaded, whatever else began to come into its folder."""
+async def test_a_partial_file_does_not_hide_a_complete_build() -> None:
+    """A complete build stays downloaded, whatever other download began in its folder."""
     device = Device("a")
     await device.manager.download("a")
     url = f"{HUB}/a/onnx/model_quantized.onnx_data"

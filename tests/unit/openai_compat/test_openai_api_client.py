@@ -38,8 +38,8 @@ class Person:
 ADA = '{"name": "Ada", "age": 36}'
 
 
-async def test_a_whole_answer() -> None:
-    """With the parameters of the call, and what was not honoured."""
+async def test_create_returns_a_whole_answer() -> None:
+    """With the parameters of the call, and warnings about those that had no effect."""
     backend = bl.ScriptedBackend("Hello there.", model="m")
     client = bl.AsyncClient(backend)
     completion = await client.chat.completions.create(messages=ASK, model="n", temperature=0, user="me", seed=None)
@@ -53,7 +53,7 @@ async def test_a_whole_answer() -> None:
     assert backend.requests[0].deadline_s is None
 
 
-async def test_a_streamed_answer() -> None:
+async def test_create_streams_an_answer() -> None:
     """Chunk by chunk, and nothing after the end."""
     client = bl.AsyncClient(bl.ScriptedBackend("Hello there."))
     stream = await client.chat.completions.create(
@@ -68,7 +68,7 @@ async def test_a_streamed_answer() -> None:
 
 
 async def test_a_failure_to_begin_is_raised_by_the_call() -> None:
-    """Before there is a stream, as where a server answers with an error; a later one comes where it happens."""
+    """Before there is a stream, as when a server answers with an error; a later failure is raised while reading."""
     client = bl.AsyncClient(
         bl.ScriptedBackend([[bl.errors.ModelNotFound("no model 'x'")], ["Hi", bl.errors.DeviceLost("gone")]])
     )
@@ -86,7 +86,7 @@ async def test_a_failure_to_begin_is_raised_by_the_call() -> None:
 
 
 async def test_leaving_a_stream_ends_the_answer() -> None:
-    """By `close`, by the end of ``async with``, and by leaving the loop."""
+    """By `close`, at the end of ``async with``, and by leaving the loop."""
     backend = bl.ScriptedBackend([["Hi", HANG]])
     client = bl.AsyncClient(backend)
     stream = await client.chat.completions.create(messages=ASK, stream=True)
@@ -104,8 +104,8 @@ async def test_leaving_a_stream_ends_the_answer() -> None:
     assert len(backend.stopped) == 3
 
 
-async def test_a_tool_loop_in_openais_shape() -> None:
-    """The call, as an object of the answer, goes back with its result."""
+async def test_a_tool_loop_works_as_with_openai() -> None:
+    """The call, an object of the answer, is sent back with its result."""
     backend = bl.ScriptedBackend([[CALL], "4 degrees."])
     client = bl.AsyncClient(backend)
     messages: list[Any] = list(ASK)
@@ -122,8 +122,8 @@ async def test_a_tool_loop_in_openais_shape() -> None:
     ]
 
 
-async def test_parse_gives_an_object() -> None:
-    """Of the type, with the way it was asked for; a wrong one is asked for again."""
+async def test_parse_returns_an_object_of_the_type() -> None:
+    """With the mode that was used; an invalid answer is requested again."""
     client = bl.AsyncClient(bl.ScriptedBackend(['{"name": "Ada"}', ADA, "no", "no"]))
     completion = await client.chat.completions.parse(messages=ASK, response_format=Person)
     assert completion.choices[0].message.parsed == Person("Ada", 36)
@@ -135,8 +135,8 @@ async def test_parse_gives_an_object() -> None:
         await client.chat.completions.parse(messages=ASK, response_format=Person, repairs=0)
 
 
-async def test_parse_hides_the_tool_that_it_asked_with() -> None:
-    """Where a call is the only way, the answer is a message all the same."""
+async def test_parse_hides_the_tool_that_it_used() -> None:
+    """If only a tool call can give the object, the answer is still a message."""
     asked: list[bl.ChatRequest] = []
 
     class CallsOnly(bl.ScriptedBackend):
@@ -153,7 +153,7 @@ async def test_parse_hides_the_tool_that_it_asked_with() -> None:
     assert len(asked[0].tools) == 1
 
 
-async def test_parse_with_tools_gives_a_call_or_an_object() -> None:
+async def test_parse_with_tools_returns_a_call_or_an_object() -> None:
     """The arguments of a strict tool are decoded; an answer must be of the type."""
     backend = bl.ScriptedBackend([[CALL], ADA, "no", [bl.ToolCallPart("c", "weather", "{")]])
     parse = bl.AsyncClient(backend).chat.completions.parse
@@ -172,7 +172,7 @@ async def test_parse_with_tools_gives_a_call_or_an_object() -> None:
         await parse(messages=ASK, tools=[WEATHER])
 
 
-async def test_parse_with_a_format_or_nothing_is_create() -> None:
+async def test_parse_without_a_type_works_as_create() -> None:
     """A dict is a response format; calls of tools that are not strict stay as they are."""
     backend = bl.ScriptedBackend([ADA, [CALL], [CALL]])
     parse = bl.AsyncClient(backend).chat.completions.parse
@@ -189,7 +189,7 @@ async def test_parse_with_a_format_or_nothing_is_create() -> None:
 
 
 async def test_an_answer_that_is_cut_off_or_filtered_is_not_parsed() -> None:
-    """With tools: too short is an error that says so, a filter leaves nothing to parse."""
+    """With tools: a cut answer is an error that says so, a filtered one leaves nothing to parse."""
     short = bl.AsyncClient(bl.ScriptedBackend('{"name"', finish_reason="length"))
     with pytest.raises(bl.InvalidOutput, match="cut off, raise max_tokens"):
         await short.chat.completions.parse(messages=ASK, response_format=Person, tools=[WEATHER])
@@ -200,7 +200,7 @@ async def test_an_answer_that_is_cut_off_or_filtered_is_not_parsed() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_timeout_is_an_error(stream: bool) -> None:
-    """Of the client, of `with_options` or of the call: what was cut off is not taken for the whole answer."""
+    """Of the client, of `with_options` or of the call: a cut answer does not count as whole."""
     backend = bl.ScriptedBackend([["Once", HANG]])
     client = bl.AsyncClient(backend, timeout=9)
 
@@ -227,7 +227,7 @@ async def test_a_timeout_is_an_error(stream: bool) -> None:
 
 
 async def test_a_backend_is_opened_once_and_closed() -> None:
-    """A function opens it at the first call, for all calls at once; what was given is not closed."""
+    """A function opens it at the first call, once for concurrent calls; a backend that was passed in stays open."""
     opened: list[bl.ScriptedBackend] = []
 
     @asynccontextmanager
@@ -257,8 +257,8 @@ async def test_a_backend_is_opened_once_and_closed() -> None:
         await client.models.list()
 
 
-async def test_without_a_backend_a_page_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The models there answer; the connection is the client's to close."""
+async def test_without_a_backend_the_client_connects_to_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models there answer; the client closes the connection."""
     hosts: list[bl.ScriptedHost] = []
 
     @asynccontextmanager
@@ -280,8 +280,8 @@ async def test_without_a_backend_a_page_is_connected_to(monkeypatch: pytest.Monk
     assert hosts[0].closed
 
 
-async def test_what_is_no_backend_is_refused() -> None:
-    """With what to use instead."""
+async def test_a_value_that_is_not_a_backend_is_refused() -> None:
+    """The error says what to use instead."""
     with pytest.raises(bl.InvalidRequest, match=r"use LocalBackend\(host\)"):
         bl.AsyncClient(bl.ScriptedHost())  # type: ignore[arg-type]
     with pytest.raises(bl.InvalidRequest, match="backend='gpt-4o' is not valid"):
@@ -296,8 +296,8 @@ class Offers(bl.ScriptedBackend):
         return bl.types.Embeddings(model=model or "m", vectors=[[float(len(text)), 0.5] for text in texts])
 
 
-async def test_models() -> None:
-    """Awaited, iterated, and one by its id or name."""
+async def test_models_can_be_awaited_iterated_and_retrieved() -> None:
+    """By id or by name."""
     models = bl.AsyncClient(Offers()).models
     assert [model.id for model in (await models.list()).data] == ["qwen3-0.6b", "pocket"]
     assert [model.id async for model in models.list()] == ["qwen3-0.6b", "pocket"]
@@ -307,10 +307,15 @@ async def test_models() -> None:
         await models.retrieve("pocked")
     with pytest.raises(bl.errors.ModelNotFound, match=r"models.list\(\) returns"):
         await models.retrieve("gpt-4o")
+    number: Any = 5
+    with pytest.raises(bl.InvalidRequest, match="model=5 is not the name of a model"):
+        await models.retrieve(number)
+    with pytest.raises(bl.InvalidRequest, match="extra_body=5 is not a dict"):
+        await bl.AsyncClient(Offers()).chat.completions.create(messages=ASK, extra_body=number)
 
 
-async def test_embeddings() -> None:
-    """As numbers or packed; a backend without them says so."""
+async def test_embeddings_are_numbers_or_packed() -> None:
+    """A backend without embeddings is an error that says so."""
     embeddings = bl.AsyncClient(Offers()).embeddings
     answer = await embeddings.create(model="e", input=["a", "abc"])
     assert answer.model == "e"
@@ -322,8 +327,8 @@ async def test_embeddings() -> None:
         await bl.AsyncClient(bl.ScriptedBackend()).embeddings.create(input="a")
 
 
-def test_the_same_without_async() -> None:
-    """Whole answers, streams, objects, models and vectors, by waiting."""
+def test_the_sync_client_does_all_that_the_async_one_does() -> None:
+    """Whole answers, streams, objects, models and vectors."""
     backend = Offers(["Hello there.", "Hello there.", ADA])
     with bl.Client(backend) as client:
         assert client.chat.completions.create(messages=ASK).choices[0].message.content == "Hello there."
@@ -347,7 +352,7 @@ def test_the_same_without_async() -> None:
 
 
 def test_leaving_a_sync_stream_ends_the_answer() -> None:
-    """By ``break``, `close`, ``with``, and by dropping it."""
+    """By ``break``, `close`, ``with``, and when it is no longer referenced."""
     backend = bl.ScriptedBackend([["Hi", HANG]])
     with bl.Client(backend) as client:
         create = client.chat.completions.create
@@ -379,7 +384,7 @@ def test_leaving_a_sync_stream_ends_the_answer() -> None:
 
 
 def test_a_sync_client_opens_and_closes_in_its_own_loop() -> None:
-    """A backend that belongs to a loop is opened by a function."""
+    """A function opens a backend that belongs to a loop."""
     seen: list[Any] = []
 
     @asynccontextmanager

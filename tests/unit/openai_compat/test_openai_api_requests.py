@@ -36,8 +36,8 @@ def warned(**body: Any) -> list[tuple[str, str]]:
     return [(warning.parameter, warning.message) for warning in read_request({"messages": [ASK], **body}).warnings]
 
 
-def test_parameters_are_our_fields() -> None:
-    """Each under its name, the limit under either of its two; `None` is what was not given."""
+def test_each_parameter_becomes_a_field() -> None:
+    """Under its name; the limit under either of its two names; `None` counts as not given."""
     request = read(
         model="m",
         temperature=0.5,
@@ -83,8 +83,8 @@ def test_parameters_are_our_fields() -> None:
     assert read(max_tokens=5).max_tokens == read(max_tokens=5, max_completion_tokens=5).max_tokens == 5
 
 
-def test_messages_of_every_role() -> None:
-    """A developer is the system; calls, results, refusals and thinking have their parts."""
+def test_messages_of_every_role_are_read() -> None:
+    """A developer message is a system message; calls, results, refusals and thinking become parts."""
     calls = [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}]
     request = read(
         messages=[
@@ -118,8 +118,8 @@ def test_messages_of_every_role() -> None:
     ]
 
 
-def test_images_and_sounds() -> None:
-    """By their URL, and by value."""
+def test_images_and_sounds_are_read() -> None:
+    """By URL, and as data."""
     parts = [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "auto"}},
@@ -132,8 +132,8 @@ def test_images_and_sounds() -> None:
     ]
 
 
-def test_tools_and_the_choice_among_them() -> None:
-    """A function is a tool; a named one is the choice; allowed ones are all there are."""
+def test_tools_and_tool_choices_are_read() -> None:
+    """A function is a tool; a named one is the choice; allowed tools replace the list."""
     weather = bl.Tool("weather", "Tells the weather", WEATHER["function"]["parameters"])
     assert read(tools=[WEATHER, TIME], tool_choice="required").tools == [weather, bl.Tool("time")]
     named = {"type": "function", "function": {"name": "time"}}
@@ -143,15 +143,15 @@ def test_tools_and_the_choice_among_them() -> None:
     assert (request.tools, request.tool_choice) == ([bl.Tool("time")], "required")
 
 
-def test_response_formats() -> None:
-    """JSON and schemas pass; text is what comes anyway."""
+def test_response_formats_are_read() -> None:
+    """JSON and schemas are passed on; text is the default."""
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}
     assert read(response_format=schema).response_format == schema
     assert read(response_format={"type": "text"}).response_format is None
 
 
-def test_how_the_answer_is_wanted() -> None:
-    """Streamed or not, with the usage or without."""
+def test_stream_options_are_read() -> None:
+    """Streamed or not, with usage or without."""
     given = read_request({"messages": [ASK], "stream": True, "stream_options": {"include_usage": True}})
     assert (given.stream, given.include_usage) == (True, True)
     given = read_request({"messages": [ASK], "stream": True, "stream_options": {"include_obfuscation": False}})
@@ -177,8 +177,8 @@ def test_how_the_answer_is_wanted() -> None:
     ],
     ids=lambda parameter: next(iter(parameter)),
 )
-def test_what_has_no_meaning_here_is_named(parameter: dict[str, Any]) -> None:
-    """A warning that has the value, or an error for who wants one."""
+def test_an_ignored_parameter_is_named(parameter: dict[str, Any]) -> None:
+    """In a warning with its value, or in an error if the caller prefers one."""
     ((name, value),) = parameter.items()
     ((said, message),) = warned(**parameter)
     assert said == name
@@ -188,13 +188,13 @@ def test_what_has_no_meaning_here_is_named(parameter: dict[str, Any]) -> None:
     assert caught.value.data["parameter"] == name
 
 
-def test_what_asks_for_nothing_more_is_no_warning() -> None:
-    """Values that are as it is anyway."""
+def test_a_value_that_changes_nothing_is_not_a_warning() -> None:
+    """Values that are the defaults."""
     nothing = {"modalities": ["text"], "parallel_tool_calls": True, "service_tier": "auto", "store": False}
     assert warned(**nothing) == []
 
 
-def test_parts_that_cannot_go_along_are_named() -> None:
+def test_unsupported_parts_are_named() -> None:
     """With their place; the rest of the request stays."""
     parts = [
         {"type": "text", "text": "Hi"},
@@ -254,6 +254,17 @@ def test_parts_that_cannot_go_along_are_named() -> None:
                     {
                         "role": "user",
                         "content": [{"type": "input_audio", "input_audio": {"format": "mp3", "data": "??"}}],
+                    }
+                ]
+            },
+            "content[0].input_audio: data is not valid base64",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "input_audio", "input_audio": {"format": "mp3", "data": "é"}}],
                     }
                 ]
             },
@@ -319,24 +330,24 @@ def test_parts_that_cannot_go_along_are_named() -> None:
         ({"stream": True, "stream_options": {"usage": True}}, "stream_options: unknown option 'usage'"),
     ],
 )
-def test_what_is_wrong_is_named(body: dict[str, Any], said: str) -> None:
-    """An error with the place, the value, and what to do."""
+def test_a_wrong_value_is_named(body: dict[str, Any], said: str) -> None:
+    """The error has the place, the value, and what to do."""
     with pytest.raises(bl.InvalidRequest) as caught:
         read_request({"messages": [ASK], **body})
     assert said in str(caught.value)
     assert caught.value.data["parameter"]
 
 
-def test_a_value_out_of_range_is_refused_where_the_request_enters() -> None:
-    """Ranges are the backend's to check, once for all doors."""
+def test_a_value_out_of_range_is_refused() -> None:
+    """By the one check that every request passes."""
     with pytest.raises(bl.InvalidRequest, match=r"temperature=7\.0 is out of range"):
         read(temperature=7)
     with pytest.raises(bl.InvalidRequest, match="logit_bias"):
         read(logit_bias={"the": 1})
 
 
-def test_an_answer_goes_back_as_it_came() -> None:
-    """An object of a response, or its dict, is the message that was answered, with what providers want back."""
+def test_an_answer_can_be_sent_back_unchanged() -> None:
+    """As an object of a response or its dict, with the data that providers expect back."""
     from browserllm.openai_compat.responses import completion_of
 
     parts = [
@@ -353,8 +364,8 @@ def test_an_answer_goes_back_as_it_came() -> None:
         assert request.messages[1] == response.message
 
 
-def test_embedding_requests() -> None:
-    """One text or several; what cannot be is named."""
+def test_embedding_requests_are_read() -> None:
+    """One text or several; a wrong value is named."""
     assert read_embedding_request({"input": "a", "user": "me", "encoding_format": None}) == (["a"], "float")
     assert read_embedding_request({"input": ("a", "b"), "encoding_format": "base64"}) == (["a", "b"], "base64")
     for body, said in [
@@ -374,8 +385,8 @@ def test_embedding_requests() -> None:
 @pytest.mark.parametrize(
     "value", [{"x-api-key": "sk-0123456789abcdef"}, [("key", "sk-0123456789abcdef")], "sk-0123456789"]
 )
-def test_a_key_in_what_has_no_meaning_is_not_shown(name: str, value: object) -> None:
-    """The warning has the parameter and what of its value is no key."""
+def test_a_key_in_an_ignored_parameter_is_not_shown(name: str, value: object) -> None:
+    """The warning has the parameter, and its value without keys."""
     read = read_request({"messages": [{"role": "user", "content": "Hi"}], name: value})
     [warning] = read.warnings
     assert warning.parameter == name and "sk-0123" not in warning.message
@@ -396,8 +407,8 @@ def test_a_key_in_what_has_no_meaning_is_not_shown(name: str, value: object) -> 
         ("max", "high", True),
     ],
 )
-def test_reasoning_effort_is_thinking(effort: str, thinking: Any, differs: bool) -> None:
-    """OpenAI's word for it; efforts that are not known here become the nearest one, with a warning."""
+def test_reasoning_effort_becomes_thinking(effort: str, thinking: Any, differs: bool) -> None:
+    """Unknown efforts become the nearest one, with a warning."""
     body = {"messages": [ASK], "model": "m", "reasoning_effort": effort}
     read = read_request(body)
     assert read.request.thinking == thinking
@@ -411,7 +422,7 @@ def test_reasoning_effort_is_thinking(effort: str, thinking: Any, differs: bool)
 
 @pytest.mark.parametrize("wrong", ["maximum", "", True, 1, ["low"], {}])
 def test_a_wrong_reasoning_effort_names_the_choices(wrong: Any) -> None:
-    """With the value; and so does one that contradicts ``thinking``."""
+    """With the value; one that contradicts ``thinking`` is an error, too."""
     with pytest.raises(bl.InvalidRequest, match="'minimal'") as caught:
         read_request({"messages": [ASK], "reasoning_effort": wrong})
     assert caught.value.data["parameter"] == "reasoning_effort"

@@ -31,8 +31,8 @@ async def chunks_of(backend: bl.Backend, *, include_usage: bool = False, **optio
     return [chunk.to_dict() async for each in backend.stream("Hi", **options) for chunk in writer.write(each)]
 
 
-def test_a_whole_answer() -> None:
-    """Its text, why it ended, what it took, and who gave it."""
+def test_a_whole_answer_becomes_a_chat_completion() -> None:
+    """Its text, finish reason, usage and model."""
     usage = bl.types.Usage(
         prompt_tokens=5, completion_tokens=3, cached_tokens=2, cache_write_tokens=1, reasoning_tokens=1
     )
@@ -93,8 +93,8 @@ def test_a_whole_answer() -> None:
     }
 
 
-def test_calls_stand_in_the_place_of_text() -> None:
-    """Where there is no text, there is none; the signature goes along."""
+def test_the_content_of_calls_without_text_is_null() -> None:
+    """The signature is kept."""
     message = completion_of(response(CALL, finish_reason="tool_calls")).choices[0].message
     assert message.to_dict() == {
         "role": "assistant",
@@ -124,16 +124,16 @@ def test_calls_stand_in_the_place_of_text() -> None:
         ("error", "length"),
     ],
 )
-def test_why_an_answer_ended(ours: FinishReason, theirs: str) -> None:
-    """In OpenAI's words; ours stand beside them."""
+def test_the_finish_reason_is_one_of_openais(ours: FinishReason, theirs: str) -> None:
+    """Ours is next to it."""
     given = completion_of(response(bl.TextPart("x"), finish_reason=ours))
     assert given.choices[0].finish_reason == theirs
     assert given.browserllm is not None
     assert given.browserllm.finish_reason == ours
 
 
-async def test_a_stream_of_text() -> None:
-    """The role, the text, why it ended with all that is known, and the usage where it is wanted."""
+async def test_a_stream_of_text_becomes_chunks() -> None:
+    """The role, the text, the finish reason with all details, and the usage on request."""
     backend = bl.ScriptedBackend([["Hel", bl.types.ReasoningDelta(reasoning="hm"), "lo"]], model="m")
     first, *middle, last = await chunks_of(backend)
     assert {name: first[name] for name in ("object", "model", "browserllm")} == {
@@ -156,7 +156,7 @@ async def test_a_stream_of_text() -> None:
     assert len({chunk["created"] for chunk in everything}) == 1
 
 
-async def test_a_stream_of_calls() -> None:
+async def test_a_stream_of_calls_becomes_chunks() -> None:
     """A call begins with its id, type and name, and each has its index."""
     backend = bl.ScriptedBackend([["Let me look.", CALL, bl.ToolCallPart("c2", "time")]])
     chunks = await chunks_of(backend)
@@ -180,8 +180,8 @@ async def test_a_stream_of_calls() -> None:
     }
 
 
-async def test_logprobs_ride_on_their_chunk() -> None:
-    """The entries as they came."""
+async def test_logprobs_are_on_the_chunk_of_their_text() -> None:
+    """With their entries unchanged."""
     (chunk,) = ChunkWriter().write(bl.types.TextDelta(sequence=1, text="Hi", logprobs=[ENTRY]))
     assert chunk.choices[0].logprobs is not None
     assert chunk.choices[0].logprobs.content is not None
@@ -191,8 +191,8 @@ async def test_logprobs_ride_on_their_chunk() -> None:
             ChunkWriter().write(bl.types.TextDelta(sequence=1, logprobs=wrong))
 
 
-def test_a_restart_says_that_what_came_before_does_not_count() -> None:
-    """The next backend's model, and who failed."""
+def test_a_restart_invalidates_the_earlier_chunks() -> None:
+    """It has the next backend's model, and the backend that failed."""
     hop = bl.types.Hop(reason="it broke", backend="a")
     (chunk,) = ChunkWriter().write(bl.types.ChatRestart(sequence=3, hop=hop, backend="b", model="n"))
     assert chunk.browserllm is not None
@@ -201,8 +201,8 @@ def test_a_restart_says_that_what_came_before_does_not_count() -> None:
     assert ChunkWriter().write(bl.types.ChatChunk(sequence=1)) == []
 
 
-def test_objects_have_the_methods_that_code_uses() -> None:
-    """As dicts and JSON, with what says nothing and without."""
+def test_objects_have_the_methods_of_the_sdks_models() -> None:
+    """They become dicts and JSON, with empty fields or without."""
     given = completion_of(response(bl.TextPart("Hi")))
     full = given.model_dump()
     assert full["service_tier"] is None
@@ -222,7 +222,7 @@ def test_objects_have_the_methods_that_code_uses() -> None:
 
 
 def test_a_parsed_value_is_written_as_plain_data() -> None:
-    """What has `model_dump` says it by that, what cannot be written says so."""
+    """With its own `model_dump` if it has one; a value that cannot be written is an error."""
 
     class Model:
         def model_dump(self, mode: str) -> dict[str, str]:
@@ -237,8 +237,8 @@ def test_a_parsed_value_is_written_as_plain_data() -> None:
         given.to_dict()
 
 
-def test_models() -> None:
-    """Each with how it stands; the list can be iterated."""
+def test_a_list_of_models_has_each_models_state() -> None:
+    """The list can be iterated."""
     infos = [bl.types.ModelInfo(id="a", name="A", context_window=8, downloaded=True), bl.types.ModelInfo(id="b")]
     assert model_of(infos[0]).to_dict() == {
         "id": "a",
@@ -252,8 +252,8 @@ def test_models() -> None:
     assert listed.to_dict()["object"] == "list"
 
 
-def test_vectors() -> None:
-    """Numbers, or the bytes of 32-bit floats."""
+def test_vectors_are_numbers_or_bytes() -> None:
+    """The bytes are those of 32-bit floats."""
     given = bl.types.Embeddings(model="m", vectors=[[1.0, -0.5], [0.25, 0.0]], usage=bl.types.Usage(prompt_tokens=4))
     answer = embeddings_of(given)
     assert [each.embedding for each in answer.data] == given.vectors
@@ -265,8 +265,8 @@ def test_vectors() -> None:
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_every_error_has_a_status_and_its_words(code: str) -> None:
-    """What may pass has a status after which clients ask again, what is the caller's has none."""
+def test_every_error_has_a_status_and_a_body(code: str) -> None:
+    """After a temporary failure clients ask again; not after a mistake of the caller's."""
     error = ERRORS[code]("it says why", data={"parameter": "x"})
     status, body, headers = error_reply(error)
     assert 400 <= status < 600
@@ -276,8 +276,8 @@ def test_every_error_has_a_status_and_its_words(code: str) -> None:
     assert (status < 429) == (mine or code in {"authentication", "content_filtered", "model_not_downloaded"})
 
 
-def test_errors_of_others_keep_their_words_to_themselves() -> None:
-    """What is no error of ours may name anything; a limit says how long to wait."""
+def test_the_message_of_a_foreign_error_is_hidden() -> None:
+    """It could contain anything; a rate limit says how long to wait."""
     assert error_reply(RuntimeError("/home/me/secret"))[:2] == (
         500,
         {

@@ -321,7 +321,7 @@ async def test_a_thought_before_an_object_is_not_part_of_it(mode: Any, local: bo
         assert await bl.generate(backend, "x", output=dict[str, int], mode="fenced", repairs=0) == {"n": 3}
 
 
-async def test_an_object_that_stands_only_in_a_thought_does_not_count() -> None:
+async def test_an_object_inside_a_thought_does_not_count() -> None:
     """The answer itself never began, so the output is invalid."""
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(bl.ScriptedBackend(['<think>{"n": 1}']), "x", output=dict[str, int], mode="fenced", repairs=0)
@@ -438,7 +438,7 @@ def test_a_model_whose_template_opens_the_thought_is_recognized_by_name(model: s
     for pieces in cuts("Hm.\n</think>\n\nHi"):
         expected = ("Hi", "Hm.") if opens else ("Hm.\n</think>\n\nHi", "")
         assert answer_of(llm, *(chunk(content=piece) for piece in pieces), *end) == expected
-    # If the server separates thoughts itself, or there are none, the text is the answer.
+    # If the server separates thoughts itself, or the model did not think, the text is the answer.
     assert answer_of(llm, chunk(reasoning="Hm."), chunk(content="Hi"), *end) == ("Hi", "Hm.")
     assert answer_of(llm, chunk(content="Hi"), *end) == ("Hi", "")
 

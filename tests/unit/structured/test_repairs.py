@@ -1,4 +1,4 @@
-"""What a repair says is true: the misfit, at its place in what the model wrote. The caller sees it in the type."""
+"""A repair states the real problem with its path in the model's JSON; the caller gets the path in the type."""
 
 from __future__ import annotations
 
@@ -85,64 +85,64 @@ async def told(output: Any, answer: Any, mode: StructuredMode = "json") -> tuple
 
 WRAPPED: list[tuple[Any, Any, str, str]] = [
     (list[Literal["a", "b"]], ["a", "c"], "[1]", '"c" is not one of "a", "b"'),
-    (list[int], [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    (list[list[int]], [[1], [2, None]], "[1][1]", "Expected `integer`, got `null`"),
-    (list[Item], [{"name": "a"}, {"name": 5}], "[1].name", "Expected `string`, got `integer`"),
-    (list[Item], [{"name": "a"}, {"count": 5}], "[1]", "Object missing required field `name`"),
+    (list[int], [1, "x"], "[1]", "expected `integer`, got `string`"),
+    (list[list[int]], [[1], [2, None]], "[1][1]", "expected `integer`, got `null`"),
+    (list[Item], [{"name": "a"}, {"name": 5}], "[1].name", "expected `string`, got `integer`"),
+    (list[Item], [{"name": "a"}, {"count": 5}], "[1]", "object missing required field `name`"),
     (
         list[Entry],
         [{"name": "a", "colours": ["red", "green"]}],
         "[0].colours[1]",
         '"green" is not one of "blue", "red"',
     ),
-    (tuple[int, str], [1, 2], "[1]", "Expected `string`, got `integer`"),
-    (Point, [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    (set[int], [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    (int, "five", "", "Expected `integer`, got `string`"),
+    (tuple[int, str], [1, 2], "[1]", "expected `string`, got `integer`"),
+    (Point, [1, "x"], "[1]", "expected `integer`, got `string`"),
+    (set[int], [1, "x"], "[1]", "expected `integer`, got `string`"),
+    (int, "five", "", "expected `integer`, got `string`"),
     (Colour, "green", "", '"green" is not one of "blue", "red"'),
     (Literal["a", "b"], "c", "", '"c" is not one of "a", "b"'),
-    (int | None, "x", "", "Expected `integer` or `null`, got `string`"),
+    (int | None, "x", "", "expected `integer` or `null`, got `string`"),
     (Literal["a", "b"] | None, "c", "", '"c" is not one of "a", "b"'),
-    (Item | None, {"name": 5}, ".name", "Expected `string`, got `integer`"),
-    (Item | int, {"name": 5}, ".name", "Expected `string`, got `integer`"),
-    (Annotated[int, msgspec.Meta(le=10)], 11, "", "Expected a number up to 10, got 11"),
-    (Annotated[int, msgspec.Meta(le=10)] | None, 11, "", "Expected a number up to 10, got 11"),
-    (list[Cat | Dog], [{"type": "Dog", "name": "a", "teeth": 43}], "[0].teeth", "Expected a number up to 42, got 43"),
-    (date, "tomorrow", "", "Invalid RFC3339 encoded date"),
-    (list[datetime], ["2025-01-01T00:00:00", "soon"], "[1]", "Invalid RFC3339 encoded datetime"),
-    (list[UUID], ["x"], "[0]", "Invalid UUID"),
-    (list[Decimal], ["1.5", "x"], "[1]", "Invalid decimal string"),
+    (Item | None, {"name": 5}, ".name", "expected `string`, got `integer`"),
+    (Item | int, {"name": 5}, ".name", "expected `string`, got `integer`"),
+    (Annotated[int, msgspec.Meta(le=10)], 11, "", "expected a number up to 10, got 11"),
+    (Annotated[int, msgspec.Meta(le=10)] | None, 11, "", "expected a number up to 10, got 11"),
+    (list[Cat | Dog], [{"type": "Dog", "name": "a", "teeth": 43}], "[0].teeth", "expected a number up to 42, got 43"),
+    (date, "tomorrow", "", "invalid RFC3339 encoded date"),
+    (list[datetime], ["2025-01-01T00:00:00", "soon"], "[1]", "invalid RFC3339 encoded datetime"),
+    (list[UUID], ["x"], "[0]", "invalid UUID"),
+    (list[Decimal], ["1.5", "x"], "[1]", "invalid decimal string"),
     (list[Span], [{"low": 1, "high": 2}, {"low": 2, "high": 1}], "[1]", "low is above high"),
-    (list[dict[str, int]], [{"a": 1, "b b": "x"}], '[0]["b b"]', "Expected `integer`, got `string`"),
-    ({"type": "array", "items": {"type": "integer"}}, [1, "x"], "[1]", "Expected `integer`, got `string`"),
-    ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x", "", "Expected `integer` or `null`, got `string`"),
+    (list[dict[str, int]], [{"a": 1, "b b": "x"}], '[0]["b b"]', "expected `integer`, got `string`"),
+    ({"type": "array", "items": {"type": "integer"}}, [1, "x"], "[1]", "expected `integer`, got `string`"),
+    ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "x", "", "expected `integer` or `null`, got `string`"),
 ]
 
 
 @pytest.mark.parametrize(("output", "wrong", "place", "said"), WRAPPED)
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_wrapped_type_is_told_of_at_both_places(
+async def test_a_problem_in_a_wrapped_type_has_two_paths(
     output: Any, wrong: Any, place: str, said: str, mode: StructuredMode
 ) -> None:
-    """To the model below ``$.value``, where it wrote it; to the caller where it is in a value of the type."""
+    """For the model below ``$.value``, where it wrote it; for the caller, the path in the value of the type."""
     lines, problems = await told(output, {"value": wrong}, mode)
     assert lines == [f"{said} - at `$.value{place}`"]
     assert problems == [(f"${place}", said)]
 
 
 PLAIN: list[tuple[Any, Any, str, str]] = [
-    (Item, {"name": 5}, "$.name", "Expected `string`, got `integer`"),
-    (dict[str, int], {"a": 1, "b": "x"}, "$.b", "Expected `integer`, got `string`"),
-    (dict[str, list[date]], {"a": [], "b": ["2025-01-01", "x"]}, "$.b[1]", "Invalid RFC3339 encoded date"),
-    (dict[str, dict[str, UUID]], {"a": {}, "b": {"c": "x"}}, "$.b.c", "Invalid UUID"),
+    (Item, {"name": 5}, "$.name", "expected `string`, got `integer`"),
+    (dict[str, int], {"a": 1, "b": "x"}, "$.b", "expected `integer`, got `string`"),
+    (dict[str, list[date]], {"a": [], "b": ["2025-01-01", "x"]}, "$.b[1]", "invalid RFC3339 encoded date"),
+    (dict[str, dict[str, UUID]], {"a": {}, "b": {"c": "x"}}, "$.b.c", "invalid UUID"),
     (Entry, {"name": "a", "colours": ["red", "green"]}, "$.colours[1]", '"green" is not one of "blue", "red"'),
     (Span, {"low": 2, "high": 1}, "$", "low is above high"),
 ]
 
 
 @pytest.mark.parametrize(("output", "wrong", "place", "said"), PLAIN)
-async def test_an_object_is_told_of_where_it_is(output: Any, wrong: Any, place: str, said: str) -> None:
-    """The model and the caller see the same place."""
+async def test_a_problem_in_an_object_has_one_path(output: Any, wrong: Any, place: str, said: str) -> None:
+    """The model and the caller see the same path."""
     lines, problems = await told(output, wrong)
     assert lines == [said if place == "$" else f"{said} - at `{place}`"]
     assert problems == [(place, said)]
@@ -151,11 +151,11 @@ async def test_an_object_is_told_of_where_it_is(output: Any, wrong: Any, place: 
 @pytest.mark.parametrize(
     "around", ["{}", "Here it is: {}", "```json\n{}\n```", "<think>{{}}</think>\n{}", "{{}} or rather {}."]
 )
-async def test_a_value_without_its_object_is_told_of_where_it_stands(around: str) -> None:
-    """The model wrote no ``value``, so no place begins with one; that there should be one, it is told."""
+async def test_a_problem_in_an_unwrapped_value_has_the_path_that_was_written(around: str) -> None:
+    """Without ``value``; the model is also asked to add that key."""
     lines, problems = await told(list[Literal["a", "b"]], around.format('["a", "c"]'))
     said = '"c" is not one of "a", "b"'
-    assert lines == ["Expected an object with the key `value`", f"{said} - at `$[1]`"]
+    assert lines == ["expected an object with the key `value`", f"{said} - at `$[1]`"]
     assert problems == [("$[1]", said)], "the caller knows nothing of an object around it"
 
 
@@ -168,14 +168,14 @@ async def test_a_value_without_its_object_is_told_of_where_it_stands(around: str
         "<think>{{}}</think>{answer}",
     ],
 )
-async def test_what_is_told_is_of_the_object_that_was_meant(text: str) -> None:
-    """Not of another one before or behind it, that has nothing of what was asked for."""
+async def test_problems_are_those_of_the_intended_object(text: str) -> None:
+    """Not of another one before or after it, without any of the expected fields."""
     for output, answer, place in ((Item, '{"name": 5}', "$.name"), (list[int], '{"value": [1, "x"]}', "$.value[1]")):
         lines, _ = await told(output, text.format(answer=answer))
         assert [place in line for line in lines] == [True], lines
 
 
-async def test_no_json_is_no_json() -> None:
+async def test_a_text_without_json_has_no_path() -> None:
     """Nothing is said of a place in a text that has none."""
     for output in (int, list[Item], Item):
         lines, problems = await told(output, "I do not know, sorry: 5 or 6.")
@@ -183,8 +183,8 @@ async def test_no_json_is_no_json() -> None:
         assert "value" not in lines[0]
 
 
-async def test_unions_say_the_place_in_their_words_too() -> None:
-    """Also where several alternatives are told of, and the caller's have the caller's places."""
+async def test_problems_of_unions_have_paths_in_their_messages() -> None:
+    """Also for several alternatives, and with the caller's paths for the caller."""
     schema = {
         "type": "array",
         "items": {
@@ -219,19 +219,19 @@ async def test_pydantics_places_are_the_models() -> None:
     assert lines[0].endswith("at `$.howOld`")
 
 
-async def test_what_did_not_fit_is_kept_with_the_callers_places() -> None:
-    """In `Generated.problems`, beside the object that came in the end."""
+async def test_problems_are_kept_with_the_callers_paths() -> None:
+    """In `Generated.problems`, with the final object."""
     llm = bl.ScriptedBackend(['{"value": [1, "x"]}', '{"value": [1, 2]}'])
     made = await bl.stream_generate(llm, "x", output=list[int]).finish()
     assert made.output == [1, 2]
     assert [[one.path for one in problems] for problems in made.problems] == [["$[1]"]]
 
 
-async def test_a_call_of_another_tool_is_told_of_as_one() -> None:
-    """It is no text without JSON."""
+async def test_a_call_of_another_tool_is_reported_as_such() -> None:
+    """It is not reported as a text without JSON."""
     llm = play({"value": [1]}, "tool", "other")
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(llm, "x", output=list[int], mode="tool")
     (part,) = llm.requests[1].messages[-1].content
-    assert "There is no tool `other`" in part.content  # type: ignore[union-attr]
+    assert "there is no tool `other`" in part.content  # type: ignore[union-attr]
     assert "Call answer again" in part.content  # type: ignore[union-attr]

@@ -386,7 +386,7 @@ async def gone(port):
         await asyncio.open_connection("127.0.0.1", port)
     except ConnectionRefusedError:
         return
-    raise AssertionError("somebody listens")
+    raise AssertionError("the port is still open")
 
 async def main():
     async with bl.connect(browser=settings["browser"], profile=settings["profile"]) as host:

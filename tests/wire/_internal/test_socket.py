@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 import browserllm as bl
 from browserllm.page.protocol import ChannelHost
 from browserllm.page.serving import websocket
-from browserllm.page.serving.static import SiteServer
+from browserllm.page.serving.static import SOCKET_PATH, SiteServer, Socket
 from browserllm.page.serving.websocket import WebSocketChannel
 
 SECRET = "a-secret"
@@ -26,7 +26,11 @@ HELLO = json.dumps({"v": 1, "type": "hello", "data": {"protocol": 1, "engines": 
 async def serving(site: Path) -> AsyncIterator[tuple[SiteServer, asyncio.Queue[WebSocketChannel]]]:
     """A server that accepts pages; their channels are put into the queue."""
     pages: asyncio.Queue[WebSocketChannel] = asyncio.Queue()
-    server = SiteServer(site, secret=SECRET, on_page=lambda page: pages.put_nowait(WebSocketChannel(page)))
+    server = SiteServer(
+        site,
+        sockets={SOCKET_PATH: Socket(SECRET, lambda page: pages.put_nowait(WebSocketChannel(page)), once=True)},
+        launched=True,
+    )
     await server.start()
     try:
         yield server, pages

@@ -49,7 +49,7 @@ class Leaf(bl.Backend):
         self.turn = 0
 
     def note(self, request: bl.ChatRequest, what: str) -> None:
-        # By the words alone: what somebody made of a private request says perhaps that it is none.
+        # By the text alone: a copy of a private request may no longer be marked as private.
         leaves = self.leaves_device or (self.said is not None and self.said.leaves_device and what != "facts")
         if SECRET in str(request.messages) and leaves:
             self.leaks.append(f"{what} of {self.name}")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import browserllm as bl
 from browserllm._internal.http.client import HttpRequest, HttpResponse
 from browserllm._internal.http.sockets import SocketClient
-from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, names_cloud
+from browserllm.backends.cloud.local_only import KNOWN, SHAPES, forwarding_risk, is_ollama_cloud_model
 from vendor_server import Reply, VendorServer, answer, events, stream
 
 SECRET = "the-word-of-my-diary"
@@ -122,7 +122,7 @@ inner = st.lists(
     max_size=3,
 )
 bodies = st.builds(nested, spelled, values, inner)
-# At the top "model" is judged as the request's model is; anywhere else it means something to somebody.
+# At the top, "model" is checked like the request's model; anywhere else some server may interpret it.
 bodies |= st.builds(lambda depth: nested("model", "m", depth), inner.filter(bool))
 # Nor is it part of a schema, but as the name of a property.
 bodies |= st.builds(
@@ -192,7 +192,7 @@ FEW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 def test_no_option_in_the_body_that_may_name_another_model_or_place_gets_a_private_request_out(
     server: VendorServer, kind: Any, body: dict[str, Any], more: dict[str, Any], wrap: int
 ) -> None:
-    """Whatever else is beside it, and whoever asks; nothing is sent at all."""
+    """Whatever other options there are, and for every kind of backend; nothing is sent at all."""
     backend = backend_at(server, kind, fresh(server, kind), extra_body={**more, **body})
     with pytest.raises(bl.BrowserLLMError, match="private"):
         asyncio.run(ask(backend, wrap))
@@ -225,8 +225,8 @@ def test_a_key_goes_in_a_header_that_the_formats_themselves_have_and_in_no_gatew
 @pytest.mark.parametrize(
     "name", ["m\u043edel", "litellm_params", "api_address", "gateway", "plugins", "x", "reroutes", "mode1", "lora", ""]
 )
-def test_a_shape_has_only_names_of_schemas_and_grammars_in_it(shape: str, name: str) -> None:
-    """At its first level, and in what is put around a schema; below that names are the program's."""
+def test_a_schema_has_only_known_names_at_its_first_level(shape: str, name: str) -> None:
+    """And in the object around it; names below that are the program's."""
     for inner in ({name: "gpt-6"}, {"type": "json_schema", "json_schema": {name: 1}}, [{"schema": {name: {}}}]):
         assert name in forwarding_risk({shape: inner}, ())
         assert forwarding_risk({"options": {shape: inner}}, ())
@@ -275,7 +275,7 @@ def test_no_model_of_ollamas_cloud_gets_a_private_request(
     server: VendorServer, kind: Any, model: str, place: str, wrap: int
 ) -> None:
     """By its name, wherever that comes from, in any format: Ollama speaks OpenAI's and Anthropic's too."""
-    assert names_cloud(model)
+    assert is_ollama_cloud_model(model)
     name = fresh(server, kind)
     backend = backend_at(server, kind, name, model=model if place == "own" else "m")
     request = REQUEST if place == "own" else msgspec.structs.replace(REQUEST, model=model)
@@ -313,10 +313,10 @@ TELLING = st.one_of(
 
 @FEW
 @given(st.sampled_from(KINDS), TELLING, st.integers(0, 4))
-def test_a_server_that_says_that_it_passes_a_model_on_does_not_get_the_prompt(
+def test_a_server_that_forwards_a_model_does_not_get_the_prompt(
     server: VendorServer, kind: Any, said: dict[str, Reply], wrap: int
 ) -> None:
-    """It is asked first, each time, with nothing but the model's name."""
+    """It is asked first, each time, with only the model's name."""
     if kind is bl.Ollama and "show" not in said:
         return
     backend = backend_at(server, kind, fresh(server, kind, **said))
@@ -329,10 +329,10 @@ def test_a_server_that_says_that_it_passes_a_model_on_does_not_get_the_prompt(
 @given(
     st.sampled_from(KINDS), harmless, st.sampled_from([{}, {"X-Api-Key": "abcdefghij"}, {"Authorization": "Bearer 1"}])
 )
-def test_what_only_tunes_an_answer_is_sent_with_a_private_request(
+def test_options_that_only_tune_an_answer_are_sent_with_a_private_request(
     server: VendorServer, kind: Any, more: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    """A server that keeps to its program's word gets the whole of it: the spy does see what is sent."""
+    """A server on this machine gets all of them: the spy sees what is sent."""
     backend = backend_at(server, kind, fresh(server, kind), extra_body=more, headers=headers)
     assert asyncio.run(ask(backend, 0)).text == "ok"
     assert len(seen_of(server, "spy")) == 1
@@ -347,12 +347,12 @@ class Notes(SocketClient):
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         self.urls.append(request.url)
-        raise bl.Unavailable("nobody is there", reason="unreachable")
+        raise bl.Unavailable("no server is there", reason="unreachable")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_word_that_is_not_true_counts_for_nothing(kind: Any) -> None:
-    """An address or an extra body that is changed later, or a class that says so: the final ones are judged."""
+async def test_a_false_declaration_does_not_count(kind: Any) -> None:
+    """Of a changed address or extra body, or of a class: the final request is checked."""
     client = Notes()
 
     class Lies(kind):  # type: ignore[misc]

@@ -47,7 +47,7 @@ async def hanging() -> None:
 
 @bl.tool
 async def odd() -> None:
-    """End as if somebody had cancelled it."""
+    """End as if it had been cancelled."""
     raise asyncio.CancelledError
 
 
@@ -244,6 +244,6 @@ async def live(context: Any, events: list[tuple[str, Any, str, int, int, int]]) 
 
 @settings(max_examples=1_000, deadline=None)
 @given(contexts, what_happens)
-def test_a_conversation_goes_on_whatever_happens(context: Any, events: Any) -> None:
-    """Any operations with any failures, ended at any point."""
+def test_a_conversation_can_always_continue(context: Any, events: Any) -> None:
+    """After any operations with any failures, ended at any point."""
     asyncio.run(live(context, events))

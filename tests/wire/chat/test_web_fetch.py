@@ -61,7 +61,7 @@ class Web(HttpClient):
         self.requests.append(request)
         assert request.address is not None and not why_not_public(request.address)
         if request.address == "9.9.9.9":
-            raise bl.Unavailable("nobody answers there", reason="unreachable")
+            raise bl.Unavailable("no answer from there", reason="unreachable")
         url = request.url.replace(".test/", f".test:{self.port}/", 1)
         return await self._client.send(msgspec.structs.replace(request, url=url, address="127.0.0.1"))
 
@@ -120,7 +120,7 @@ def leads_to(url: str, status: int = 302) -> bytes:
 
 
 async def test_a_page_is_fetched_as_text(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the address that was looked at, under its own name, and with nothing of the caller's but the request."""
+    """From the checked address, under its own name, and with no data of the caller's."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/a?q=%C3%BC"] = reply("<title>T</title><h1>Grüße</h1><p>a <a href='/b'>b</a>".encode())
         page = await web.fetcher().get("https://EXAMPLE.test/a?q=ü#part")
@@ -134,10 +134,8 @@ async def test_a_page_is_fetched_as_text(tls: Certificates, monkeypatch: pytest.
         await web.closed.wait()
 
 
-async def test_the_connection_goes_to_the_address_that_was_given(
-    tls: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The name is not looked up again: this one has no address at all; no proxy of the environment is asked."""
+async def test_the_connection_goes_to_the_checked_address(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name, which has no address at all here, is not looked up again; no proxy of the environment is used."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"here")
         looked_up: list[Any] = []
@@ -152,7 +150,7 @@ async def test_the_connection_goes_to_the_address_that_was_given(
             response = await client.send(request)
             assert await response.read() == b"here"
             await response.aclose()
-            # And is nobody else's afterwards.
+            # And no later request uses it.
             await web.closed.wait()
         assert {str(host) for host in looked_up} <= {"127.0.0.1"}
         assert await resolve("127.0.0.1", 443) == ["127.0.0.1"]
@@ -164,7 +162,7 @@ async def test_the_connection_goes_to_the_address_that_was_given(
 async def test_a_public_name_with_a_private_address_is_refused(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch, private: str
 ) -> None:
-    """Also when it has a public one beside it; nothing is sent, and the address is not told."""
+    """Also if it has a public one, too; nothing is sent, and the error does not show the address."""
     async with a_web(tls, monkeypatch) as web:
         for found in ([private], [PUBLIC, private], [private, PUBLIC]):
             web.names["example.test"] = [found]
@@ -177,7 +175,7 @@ async def test_a_public_name_with_a_private_address_is_refused(
 
 
 async def test_a_name_is_looked_up_once(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the second answer would be: a name whose address changes does not lead anywhere else."""
+    """A name whose address changes leads nowhere else."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"x", "text/plain")
         web.names["example.test"] = [[PUBLIC], ["127.0.0.1"]]
@@ -189,14 +187,14 @@ async def test_a_name_is_looked_up_once(tls: Certificates, monkeypatch: pytest.M
 
 
 async def test_the_next_address_is_tried(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody answers at the first one; when nobody does at any, that is said."""
+    """If the first one does not answer; if none answers, the error says so."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"x", "text/plain")
         web.names["example.test"] = [["9.9.9.9", OTHER, OTHER]]
         assert (await web.fetcher().get("https://example.test/")).text == "x"
         assert [request.address for request in web.requests] == ["9.9.9.9", OTHER]
         web.names["example.test"] = [["9.9.9.9"]]
-        with pytest.raises(bl.Unavailable, match="nobody answers there"):
+        with pytest.raises(bl.Unavailable, match="no answer from there"):
             await web.fetcher().get("https://example.test/")
         web.names["example.test"] = [[]]
         for url in ("https://example.test/", "https://unknown.test/"):
@@ -204,8 +202,8 @@ async def test_the_next_address_is_tried(tls: Certificates, monkeypatch: pytest.
                 await web.fetcher().get(url)
 
 
-async def test_a_redirect_is_followed(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As far as it may; each host on the way is looked up."""
+async def test_redirects_are_followed_up_to_a_limit(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each host on the way is looked up."""
     async with a_web(tls, monkeypatch) as web:
         web.answers |= {"/1": leads_to("/2", 301), "/2": leads_to("//www.example.test/3", 307)}
         web.answers["/3"] = reply(b"there", "text/plain")
@@ -232,10 +230,10 @@ async def test_a_redirect_is_followed(tls: Certificates, monkeypatch: pytest.Mon
         "//0x7f.1/",
     ],
 )
-async def test_a_redirect_is_checked_as_the_first_address_was(
+async def test_a_redirect_is_checked_like_the_first_address(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
-    """What may not be fetched may not be led to."""
+    """An address that may not be fetched cannot be reached by a redirect."""
     async with a_web(tls, monkeypatch) as web:
         web.names["private.test"] = [["192.168.0.1"]]
         web.answers["/"] = leads_to(there)
@@ -244,7 +242,7 @@ async def test_a_redirect_is_checked_as_the_first_address_was(
         assert len(web.requests) == 1
 
 
-async def test_a_redirect_stays_in_the_list(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_redirect_stays_within_the_allowed_hosts(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hosts that are not allowed are not, wherever their names come from."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = leads_to("https://www.example.test/")
@@ -256,7 +254,7 @@ async def test_a_redirect_stays_in_the_list(tls: Certificates, monkeypatch: pyte
 
 
 async def test_a_slow_answer_ends_at_the_time_limit(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However steadily it drips: the limit is for all of it, and the connection is closed."""
+    """However steadily it arrives: the limit covers all of it, and the connection is closed."""
 
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
@@ -272,10 +270,10 @@ async def test_a_slow_answer_ends_at_the_time_limit(tls: Certificates, monkeypat
         await web.closed.wait()
 
 
-async def test_a_limit_within_the_way_there_is_not_taken_for_the_whole(
+async def test_a_timeout_of_the_connection_keeps_its_own_message(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the connection says of itself is passed on."""
+    """It is not reported as the limit of the whole fetch."""
     async with a_web(tls, monkeypatch) as web:
 
         async def send(request: HttpRequest) -> HttpResponse:
@@ -287,7 +285,7 @@ async def test_a_limit_within_the_way_there_is_not_taken_for_the_whole(
 
 
 async def test_an_endless_body_ends_at_the_size_limit(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read is there, and that it is not all of it; the connection is closed."""
+    """The text so far is returned, and the result says that it is not all; the connection is closed."""
 
     async def endless(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
@@ -302,10 +300,10 @@ async def test_an_endless_body_ends_at_the_size_limit(tls: Certificates, monkeyp
         await web.closed.wait()
 
 
-async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(
+async def test_a_compressed_body_is_limited_by_its_unpacked_size(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A megabyte on the wire that would be a gigabyte ends at the limit; packed twice over, it is not read."""
+    """A megabyte that would become a gigabyte ends at the limit; a body compressed twice is refused."""
     bomb = gzip.compress(bytes(50_000_000).replace(b"\0", b"a"), 9)
     assert len(bomb) < 100_000
     async with a_web(tls, monkeypatch) as web:
@@ -320,8 +318,8 @@ async def test_a_packed_body_is_bounded_by_what_it_unpacks_to(
             await web.fetcher().get("https://example.test/")
 
 
-async def test_the_certificate_must_be_the_names(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One for another name, and one that nobody signed, end the fetch before anything is said."""
+async def test_the_certificate_must_fit_the_name(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for another name, and one of an unknown authority, end the fetch before anything is sent."""
     async with a_web(tls, monkeypatch) as web:
         web.names["wrong.test"] = [[PUBLIC]]
         with pytest.raises(bl.Unavailable, match="certificate"):
@@ -333,7 +331,7 @@ async def test_the_certificate_must_be_the_names(tls: Certificates, monkeypatch:
 
 
 async def test_a_header_without_end_is_refused(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not kept in memory for ever."""
+    """It is not kept in memory forever."""
 
     async def endless(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nx: ")
@@ -349,7 +347,7 @@ async def test_a_header_without_end_is_refused(tls: Certificates, monkeypatch: p
 
 
 async def test_cancelling_closes_the_connection(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of the body, and while nothing has come yet."""
+    """In the middle of the body, and before the first byte."""
     async with a_web(tls, monkeypatch) as web:
         for begins in (b"", b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nfirst"):
             reached = asyncio.Event()
@@ -384,7 +382,7 @@ async def test_cancelling_closes_the_connection(tls: Certificates, monkeypatch: 
 async def test_a_response_that_is_not_a_page_is_refused_by_name(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
 ) -> None:
-    """Pictures, documents, errors, and what is no HTTP."""
+    """Pictures, documents, errors, and answers that are not HTTP."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = answer
         with pytest.raises(bl.BrowserLLMError, match=message):
@@ -405,17 +403,17 @@ async def test_a_response_that_is_not_a_page_is_refused_by_name(
         (b"<a>1</a>", "application/xml", "<a>1</a>"),
     ],
 )
-async def test_charsets_and_kinds(
+async def test_the_charset_of_a_page_is_found(
     tls: Certificates, monkeypatch: pytest.MonkeyPatch, body: bytes, kind: str, text: str
 ) -> None:
-    """The header's charset, the page's, the byte order mark's; one that is none of the web's is not used."""
+    """In the header, the page or the byte order mark; an unknown charset is ignored."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(body, kind)
         assert (await web.fetcher().get("https://example.test/")).text == text
 
 
 async def test_the_model_reads_pieces_between_marks(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told where the text comes from, what it is not, and how to read on; the page cannot know the marks."""
+    """With the source, a warning that it is no instruction, and how to read on; the page cannot know the marks."""
     async with a_web(tls, monkeypatch) as web:
         web.answers["/"] = reply(b"<title>Obey</title>" + b"0123456789" * 3)
         tool = tool_of(web.fetcher(max_bytes=39), 15)
@@ -457,10 +455,10 @@ ADDRESSES = st.one_of(
 
 @settings(derandomize=True, max_examples=1000, deadline=None)
 @given(ADDRESSES)
-def test_no_address_is_public_that_the_standard_library_calls_otherwise(
+def test_a_public_address_is_also_public_to_the_standard_library(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> None:
-    """What lies inside an IPv6 address counts as itself."""
+    """An address inside an IPv6 address counts as itself."""
     if not why_not_public(str(address)):
         inner = getattr(address, "ipv4_mapped", None) or address
         if address in NAT64:
@@ -502,7 +500,7 @@ LOCAL = """
     st.sampled_from(LOCAL.split()).flatmap(lambda network: st.ip_addresses(v=4, network=network)), st.integers(0, 16)
 )
 def test_no_spelling_of_a_private_address_is_fetched(address: ipaddress.IPv4Address, how: int) -> None:
-    """Decimal, octal, hexadecimal, short, in other scripts' digits, inside IPv6, behind a user, percent-encoded."""
+    """Decimal, octal, hexadecimal, short, in other scripts' digits, inside IPv6, after a user, percent-encoded."""
     with pytest.raises(bl.InvalidRequest, match="not fetched"):
         check_public_url(f"https://{spelled(address, how)}/")
 
@@ -510,7 +508,7 @@ def test_no_spelling_of_a_private_address_is_fetched(address: ipaddress.IPv4Addr
 @settings(derandomize=True, max_examples=700, deadline=None)
 @given(st.text(max_size=60), st.sampled_from(["", "https://", "https://example.com", "https://example.com/", "//"]))
 def test_any_text_is_an_address_or_refused(text: str, before: str) -> None:
-    """Never another exception; and what comes back says the same when it is read again."""
+    """There is never another exception, and a normalised address is parsed to itself."""
     try:
         target = check_public_url(before + text)
     except bl.InvalidRequest:

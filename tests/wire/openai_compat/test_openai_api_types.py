@@ -74,7 +74,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_a_chat_completion(name: str) -> None:
-    """Its fields and values are those that the SDK's types know, beside our own."""
+    """Its fields and values are those of the SDK's types, plus our own."""
     answer = ANSWERS[name]
     read = check(ChatCompletion, completion_of(answer))
     assert isinstance(read, ChatCompletion)
@@ -83,8 +83,8 @@ def test_an_answer_is_a_chat_completion(name: str) -> None:
     assert calls == [(call.id, call.name) for call in answer.message.tool_calls]
 
 
-async def test_a_stream_is_of_chat_completion_chunks() -> None:
-    """All of them, and the SDK's own accumulation of them gives the answer."""
+async def test_a_stream_consists_of_chat_completion_chunks() -> None:
+    """The SDK's own accumulation of them gives the answer."""
     steps: list[Any] = [bl.types.ReasoningDelta(reasoning="Hm."), "Hi", bl.ToolCallPart("c1", "weather", "{}")]
     writer = ChunkWriter(include_usage=True)
     shapes = [shape async for each in bl.ScriptedBackend([steps]).stream("Hi") for shape in writer.write(each)]
@@ -107,15 +107,15 @@ async def test_a_stream_is_of_chat_completion_chunks() -> None:
     assert whole.usage is not None
 
 
-def test_models_and_vectors_are_of_its_types() -> None:
+def test_models_and_vectors_have_the_sdks_types() -> None:
     """A model, and an embedding as numbers."""
     check(Model, model_of(bl.types.ModelInfo(id="pocket", name="Pocket", context_window=2048)))
     check(CreateEmbeddingResponse, embeddings_of(bl.types.Embeddings(model="m", vectors=[[0.5]])))
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_an_error_is_one_of_its_errors(code: str) -> None:
-    """The SDK reads its words, code and parameter, and raises what the status says."""
+def test_an_error_becomes_one_of_the_sdks_errors(code: str) -> None:
+    """The SDK reads its message, code and parameter, and raises the class of its status."""
     import httpx2
 
     reply = error_reply(ERRORS[code]("it says why"))
@@ -129,7 +129,7 @@ def test_an_error_is_one_of_its_errors(code: str) -> None:
 
 
 def test_every_parameter_of_the_sdk_is_known() -> None:
-    """A new one of a new SDK is to be read, or named as one without meaning."""
+    """A new parameter of a new SDK must be read, or be listed as ignored."""
     known = get_type_hints(CompletionCreateParamsBase, include_extras=True) | {"stream": bool}
     unknown = []
     for name in known:
@@ -200,8 +200,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_read_and_sent_again_is_the_same(name: str) -> None:
-    """Of the SDK's type, through ours, to what our OpenAI backend sends: nothing is lost on the way."""
+def test_a_request_survives_reading_and_sending(name: str) -> None:
+    """From the SDK's type, through ours, to the body that our OpenAI backend sends: nothing is lost."""
     body = {"messages": MESSAGES, "model": "gpt-6-luna", **REQUESTS[name]}
     REQUEST.validate_python(body)
     read = read_request(body)
@@ -212,8 +212,8 @@ def test_a_request_read_and_sent_again_is_the_same(name: str) -> None:
     assert (read.warnings, draft.warnings) == ([], [])
 
 
-def test_objects_of_the_sdk_go_in() -> None:
-    """Its messages, its words for what was not given, and its tools of pydantic models."""
+def test_objects_of_the_sdk_are_accepted() -> None:
+    """Its messages, its markers for omitted values, and its tools from pydantic models."""
     answer = ChatCompletionMessage.model_validate(
         {
             "role": "assistant",

@@ -44,7 +44,7 @@ WEATHER = {
 
 
 class Person(pydantic.BaseModel):
-    """Somebody."""
+    """A person."""
 
     name: str
     age: int
@@ -159,8 +159,8 @@ PROGRAMS: dict[Callable[..., Awaitable[None]], Any] = {
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-async def test_a_program_sees_the_same_from_both_clients(program: Callable[..., Awaitable[None]]) -> None:
-    """The same function with the SDK's client and with ours, at the same server: it says the same."""
+async def test_a_program_prints_the_same_with_both_clients(program: Callable[..., Awaitable[None]]) -> None:
+    """The same function runs with the SDK's client and with ours, against the same server."""
     said: dict[str, list[tuple[Any, ...]]] = {"theirs": [], "ours": []}
     exchange = PROGRAMS[program]
     with VendorServer({"theirs": exchange, "ours": exchange}) as server:
@@ -181,7 +181,7 @@ async def test_a_program_sees_the_same_from_both_clients(program: Callable[..., 
             assert mine.get("tool_call_id") == other.get("tool_call_id")
 
 
-def test_a_sync_program_sees_the_same_from_both_clients() -> None:
+def test_a_sync_program_prints_the_same_with_both_clients() -> None:
     """Streams with ``for`` and ``with``, whole answers, objects and models."""
 
     def program(client: Any) -> list[Any]:
@@ -210,8 +210,8 @@ def test_a_sync_program_sees_the_same_from_both_clients() -> None:
     assert "assistant" in ours
 
 
-def test_the_models_of_pydantic_tools_come_back() -> None:
-    """As the SDK's `parse` gives them."""
+def test_arguments_of_pydantic_tools_become_instances() -> None:
+    """As with the SDK's `parse`."""
     call = bl.ToolCallPart("c1", "Person", '{"name": "Ada", "age": 36}')
     with bl.Client(bl.ScriptedBackend([[call]])) as client:
         tools = [openai.pydantic_function_tool(Person)]
@@ -222,7 +222,7 @@ def test_the_models_of_pydantic_tools_come_back() -> None:
 
 
 async def test_a_plain_break_ends_the_answer() -> None:
-    """Also where the stream is kept."""
+    """Also if the stream is still referenced."""
     backend = bl.ScriptedBackend([["Hi", HANG]])
     kept: AsyncStream = await bl.AsyncClient(backend).chat.completions.create(messages=ASK, stream=True)
     async for _ in kept:
@@ -233,8 +233,8 @@ async def test_a_plain_break_ends_the_answer() -> None:
     assert [chunk async for chunk in kept] == []
 
 
-def test_many_threads_wait_for_one_client() -> None:
-    """Their requests are under way at once."""
+def test_many_threads_share_one_client() -> None:
+    """Their requests run concurrently."""
     threads = 4
 
     class Meets(bl.ScriptedBackend):
@@ -274,7 +274,7 @@ class Interrupts(bl.ScriptedBackend):
 
 
 def test_ctrl_c_cancels_the_request() -> None:
-    """Whether for a whole answer or for a chunk: it is raised, the engine is told, and the client goes on."""
+    """During a whole answer or a chunk: it is raised, the engine stops, and the client can be used again."""
     backend = Interrupts()
     with bl.Client(backend) as client:
         with pytest.raises(KeyboardInterrupt):
@@ -308,7 +308,7 @@ class Greeting:
 
 
 async def test_a_connection_of_another_loop_is_refused() -> None:
-    """Its answers would arrive there, and a wait for them here would never end."""
+    """Its answers would arrive there, and waiting for them here would never end."""
     host = await ChannelHost(Greeting()).start()
     with (
         bl.Client(bl.LocalBackend(host, "pocket")) as client,
@@ -319,7 +319,7 @@ async def test_a_connection_of_another_loop_is_refused() -> None:
 
 
 def test_a_client_does_not_wait_for_itself() -> None:
-    """A backend or a tool that runs in its loop is told to use the other client."""
+    """A backend or a tool that runs in its loop gets an error that names the other client."""
 
     class Asks(bl.ScriptedBackend):
         client: bl.Client
@@ -335,7 +335,7 @@ def test_a_client_does_not_wait_for_itself() -> None:
 
 
 def test_closing_ends_the_calls_of_other_threads() -> None:
-    """They hear that the client was closed, what it opened is closed after them, and its thread ends."""
+    """They fail because the client was closed; then it closes what it opened, and its thread ends."""
     began = threading.Event()
     ended: list[str] = []
 
@@ -372,8 +372,8 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
     assert waiting._running == set()
 
 
-def test_a_failure_to_close_is_reported_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """The thread ends all the same."""
+def test_a_failure_to_close_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """The thread still ends."""
 
     @asynccontextmanager
     async def open_backend() -> AsyncGenerator[bl.Backend]:
@@ -386,8 +386,8 @@ def test_a_failure_to_close_is_reported_and_ends_nothing(caplog: pytest.LogCaptu
     assert waiting._running == set()
 
 
-def test_a_client_that_is_dropped_ends_its_thread() -> None:
-    """Also with a stream that was not read; nothing of it stays."""
+def test_a_client_that_is_not_closed_ends_its_thread() -> None:
+    """Also with an unread stream; nothing of it stays."""
     client = bl.Client(bl.ScriptedBackend([["Hi", HANG]]))
     stream = client.chat.completions.create(messages=ASK, stream=True)
     (thread,) = waiting._running
@@ -452,16 +452,16 @@ print(next(stream).choices[0].delta.role)
 def test_a_program_that_ends_closes_what_its_client_opened(
     program: Callable[..., subprocess.CompletedProcess[str]], end: str, code: int
 ) -> None:
-    """However it ends, with a request under way and nothing closed: once, and without a word."""
+    """However it ends, with a running request and nothing closed: once, and without output."""
     done = program(end)
     assert (done.returncode, done.stdout) == (code, "assistant\nclosed\n"), done.stderr
     assert done.stderr == "" or "KeyError: 'mine'" in done.stderr
 
 
-def test_a_program_does_not_wait_for_what_never_closes(
+def test_a_program_does_not_wait_for_a_backend_that_never_closes(
     program: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """No longer than its bound."""
+    """Not longer than its limit."""
     done = program(
         """
 waiting.CLOSE_WAIT_S = 0.1
@@ -482,10 +482,10 @@ other.models.list()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_fork_of_the_process_is_told_to_make_its_own(
+def test_a_fork_must_create_its_own_client(
     program: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    """The thread stayed behind in the parent, so a wait would never end."""
+    """The thread stays in the parent, so waiting in the child would never end."""
     done = program(
         """
 import warnings

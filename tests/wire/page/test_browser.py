@@ -39,10 +39,10 @@ def test_every_kind_is_found_on_path(tmp_path: Path, name: str) -> None:
 def test_a_missing_browser_is_named(tmp_path: Path) -> None:
     """A wrong path is an error that names its source; no other browser is used instead."""
     missing = str(tmp_path / "missing")
-    with pytest.raises(bl.Unavailable, match=r"browser='.*missing'") as caught:
+    with pytest.raises(bl.Unavailable, match=r"the browser '.*missing'") as caught:
         find_browser(missing, environ={"PATH": ""})
     assert caught.value.reason == "no_browser"
-    with pytest.raises(bl.Unavailable, match=r"BROWSERLLM_BROWSER='.*missing'"):
+    with pytest.raises(bl.Unavailable, match=r"missing' in BROWSERLLM_BROWSER"):
         find_browser(environ={"BROWSERLLM_BROWSER": missing})
 
 

@@ -69,10 +69,10 @@ def test_the_error_for_the_default_profile_by_name_does_not_advise_to_leave_it_o
     with pytest.raises(bl.Unavailable) as caught:
         open_profile(held.folder)
     assert "which all programs of this user share, is in use" in str(caught.value)
-    assert str(caught.value).endswith("end that process, or choose another folder with profile=")
+    assert str(caught.value).endswith("end that process, or choose another folder with the profile option")
     held.release()
     mine, _ = open_profile(tmp_path / "mine")
-    with pytest.raises(bl.Unavailable, match="or leave profile out"):
+    with pytest.raises(bl.Unavailable, match="or leave it out"):
         open_profile(tmp_path / "mine")
     mine.release()
 
@@ -134,6 +134,6 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """For example, a file in place of the folder."""
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(bl.Unavailable, match=r"file'.*profile=") as caught:
+    with pytest.raises(bl.Unavailable, match=r"file'.*the profile option") as caught:
         open_profile(file)
     assert caught.value.reason == "blocked"

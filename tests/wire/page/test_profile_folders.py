@@ -120,7 +120,7 @@ def test_a_lock_must_be_a_regular_file(tmp_path: Path, plant: Callable[[Path], N
         open_profile(chosen)
     assert caught.value.reason == "blocked"
     assert str(chosen) in str(caught.value)
-    assert "profile=" in str(caught.value)
+    assert "the profile option" in str(caught.value)
     assert os.lstat(chosen / LOCK_NAME).st_ino == before.st_ino
     assert not (chosen / "nowhere").exists()
 
@@ -265,7 +265,7 @@ def test_another_users_files_are_rejected(tmp_path: Path) -> None:
     open_profile(linked)[0].release()  # the user's own link is allowed
     os.lchown(linked, other, other)
     for refused in (foreign, linked, with_lock):
-        with pytest.raises(bl.Unavailable, match=r"belongs to another user.*profile=") as caught:
+        with pytest.raises(bl.Unavailable, match=r"belongs to another user.*the profile option") as caught:
             open_profile(refused)
         assert str(refused) in str(caught.value)
     for part in (temporary_root(), temporary_root().parent):
@@ -311,8 +311,8 @@ def test_an_impossible_path_is_rejected_before_anything_is_done(
     with pytest.raises(bl.InvalidRequest) as caught:
         open_profile(wanted)  # pyright: ignore[reportArgumentType]
     assert caught.value.data["parameter"] == "profile"
-    assert f"profile={wanted!r}" in str(caught.value)
-    assert "or leave profile out" in str(caught.value)
+    assert f"the profile {wanted!r}" in str(caught.value)
+    assert "or leave the profile out" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

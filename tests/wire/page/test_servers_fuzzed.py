@@ -16,7 +16,7 @@ import pytest
 
 from browserllm.page.serving import connection as serving
 from browserllm.page.serving.share import FolderServer
-from browserllm.page.serving.static import SiteServer
+from browserllm.page.serving.static import SOCKET_PATH, SiteServer, Socket
 from raw_requests import ask, lines, status_of
 
 PAGE = "page.test"
@@ -49,8 +49,9 @@ async def running(kind: str, site: Path) -> AsyncIterator[int]:
         server = await FolderServer(host=PAGE, origin=f"http://{PAGE}", key=b"k" * 32).start()
         server.share(site)
     else:
-        on_page = (lambda page: None) if kind == "launched" else None
-        server = await SiteServer(site, hosts=[PAGE], secret=SECRET, on_page=on_page).start()
+        launched = kind == "launched"
+        sockets = {SOCKET_PATH: Socket(SECRET, lambda page: None, once=True)} if launched else {}
+        server = await SiteServer(site, hosts=[PAGE], sockets=sockets, launched=launched).start()
     try:
         yield server.port
     finally:
@@ -124,7 +125,9 @@ async def test_ambiguous_headers_are_a_bad_request(kind: str, site: Path, header
 async def test_a_socket_needs_exactly_one_origin(site: Path) -> None:
     """Browsers always send it; the secret alone is not enough, and is valid for one connection."""
     opened: list[object] = []
-    server = await SiteServer(site, hosts=[PAGE], secret=SECRET, on_page=opened.append).start()
+    server = await SiteServer(
+        site, hosts=[PAGE], sockets={SOCKET_PATH: Socket(SECRET, opened.append, once=True)}, launched=True
+    ).start()
     upgrade = [
         "Connection: Upgrade",
         "Upgrade: websocket",
@@ -154,7 +157,9 @@ async def test_a_socket_needs_exactly_one_origin(site: Path) -> None:
 
 async def test_a_launched_browsers_server_accepts_only_its_own_host(site: Path) -> None:
     """No other browser of this machine gets the host page, under any name for the port."""
-    server = await SiteServer(site, hosts=[PAGE], secret=SECRET, on_page=lambda page: None).start()
+    server = await SiteServer(
+        site, hosts=[PAGE], sockets={SOCKET_PATH: Socket(SECRET, lambda page: None, once=True)}, launched=True
+    ).start()
     for name in (f"127.0.0.1:{server.port}", f"localhost:{server.port}", f"{PAGE}:{server.port}", f"{PAGE}."):
         assert status_of(await ask(server.port, lines(f"Host: {name}", target="/host.html"))) == 403
     assert status_of(await ask(server.port, lines(f"Host: {PAGE}", target="/host.html"))) == 200

@@ -52,7 +52,7 @@ async def test_files_have_their_type_and_the_page_is_isolated(site: Path, target
 
 async def test_a_launched_browser_gets_the_isolation_that_chromium_supports(site: Path) -> None:
     """Its page is isolated, too, and can find out whether a server without CORS headers exists."""
-    server = await SiteServer(site, on_page=lambda _: None).start()
+    server = await SiteServer(site, launched=True).start()
     _, headers, _ = await request(server, "/index.html")
     await server.close()
     assert headers["cross-origin-opener-policy"] == "same-origin"

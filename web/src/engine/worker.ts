@@ -4,7 +4,8 @@
  * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, secret}` for Python's
  * WebSocket, which is opened here so that no text passes through the page's thread; its address is the site's own (socket.ts).
  * `base` is where the site's files are. The worker sends the page `{type: "socket", state: "open" | "closed", reason}` about
- * sockets, and asks it for what only a window can do (window/messages.ts).
+ * sockets, and asks it for what only a window can do (window/messages.ts). `{type: "used_files", port}` asks which files it
+ * has fetched, so that they can be kept for visits without a network.
  */
 
 import { version } from "../../package.json";
@@ -45,6 +46,7 @@ interface WorkerScope extends EnvironmentScope, ProbeScope {
 }
 
 const scope = self as unknown as WorkerScope;
+performance.setResourceTimingBufferSize(1000); // for used_files: models have up to some hundred files
 const environment = new EnvironmentWatch(scope, (now) => { broadcast("environment", { ...now }); });
 const prober = new Prober(scope, environment);
 const windowLink = new WindowLink(
@@ -126,6 +128,9 @@ function connectSocket(base: string, secret: string): void {
 
 scope.onmessage = ({ data }) => {
   if (!isRecord(data) || windowLink.receive(data)) return;
+  if (data["type"] === "used_files" && data["port"] instanceof MessagePort) {
+    data["port"].postMessage([location.href, ...performance.getEntriesByType("resource").map(({ name }) => name)]);
+  }
   if (data["type"] !== "connect" || typeof data["base"] !== "string") return;
   if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"]);
   else if (typeof data["secret"] === "string") connectSocket(data["base"], data["secret"]);

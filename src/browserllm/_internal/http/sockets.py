@@ -100,7 +100,7 @@ class SocketClient(HttpClient):
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Return the addresses of a host, by this machine's resolver; raises OSError if there are none.
+    """Return the addresses of a host, by this machine's resolver; raises OSError if it has none.
 
     A lookup may hang for as long as the network does, so lookups have their own threads.
     """

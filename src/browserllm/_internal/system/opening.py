@@ -21,7 +21,7 @@ def open_real(path: Path) -> BinaryIO:
 
 
 def open_linked(path: Path) -> BinaryIO:
-    """Open a regular file for reading, following links; raises `OSError` if there is none."""
+    """Open a regular file for reading, following links; raises `OSError` if it is missing or another kind of file."""
     return _plain(open(path, "rb", opener=lambda name, flags: os.open(name, flags | _CAREFUL)))
 
 

@@ -28,7 +28,7 @@ _LISTENED = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 (it is not l
 _BLANKS = " \t\r\n\v\f\ufeff\u200b\xa0"
 
 
-class Form(msgspec.Struct, frozen=True, kw_only=True):
+class AddressFormat(msgspec.Struct, frozen=True, kw_only=True):
     """What the URLs of a wire format look like."""
 
     path: str
@@ -55,9 +55,9 @@ class BaseUrl(NamedTuple):
 _OPENAI_ENDPOINT = r"/chat/completions|/completions|/responses|/embeddings"
 _OLLAMA_ENDPOINT = r"/api(/(chat|generate|tags|show|embed|embeddings|ps|version))?"
 
-PLAIN_FORM = Form(path="", endpoint=r"(?!)")
+PLAIN_ADDRESS_FORMAT = AddressFormat(path="", endpoint=r"(?!)")
 """Nothing is added, and nothing taken off."""
-OPENAI_FORM = Form(
+OPENAI_ADDRESS_FORMAT = AddressFormat(
     path="/v1",
     paths={
         # Where chat completions are served at vendors that have more than them, or other paths.
@@ -70,10 +70,14 @@ OPENAI_FORM = Form(
     },
     endpoint=_OPENAI_ENDPOINT,
 )
-OLLAMA_OPENAI_FORM = Form(path="/v1", endpoint=_OPENAI_ENDPOINT, other=_OLLAMA_ENDPOINT, versioned=True, port=11434)
-OLLAMA_FORM = Form(path="", endpoint=_OLLAMA_ENDPOINT, other=rf"/v1({_OPENAI_ENDPOINT}|/models)?", port=11434)
-ANTHROPIC_FORM = Form(path="/v1", endpoint=r"/messages(/count_tokens|/batches)?", versioned=True)
-GEMINI_FORM = Form(
+OLLAMA_OPENAI_ADDRESS_FORMAT = AddressFormat(
+    path="/v1", endpoint=_OPENAI_ENDPOINT, other=_OLLAMA_ENDPOINT, versioned=True, port=11434
+)
+OLLAMA_ADDRESS_FORMAT = AddressFormat(
+    path="", endpoint=_OLLAMA_ENDPOINT, other=rf"/v1({_OPENAI_ENDPOINT}|/models)?", port=11434
+)
+ANTHROPIC_ADDRESS_FORMAT = AddressFormat(path="/v1", endpoint=r"/messages(/count_tokens|/batches)?", versioned=True)
+GEMINI_ADDRESS_FORMAT = AddressFormat(
     path="/v1beta",
     # "/models" alone is one only after a version; elsewhere it may be a proxy's own path.
     endpoint=r"((?<=/v1)|(?<=/v1beta)|(?<=/v1alpha))/models|/(models|tunedModels)/(?!v[0-9])[^/:]+(:\w+)?",
@@ -82,7 +86,9 @@ GEMINI_FORM = Form(
 )
 
 
-def full_address(given: str, form: Form, *, own_hosts: tuple[str, ...] = (), allow_http: bool = False) -> BaseUrl:
+def full_address(
+    given: str, address_format: AddressFormat, *, own_hosts: tuple[str, ...] = (), allow_http: bool = False
+) -> BaseUrl:
     """Return the completed URL. Text that cannot be parsed is returned unchanged, for the later check to reject.
 
     ``own_hosts`` are the vendor's, which default to https; ``allow_http`` says that others may be http.
@@ -91,7 +97,7 @@ def full_address(given: str, form: Form, *, own_hosts: tuple[str, ...] = (), all
     text, mark, query = text.partition("?")
     if (mark and _QUERY.fullmatch(query) is None) or "@" in text or "#" in text:
         return BaseUrl(hidden_url(f"{text}{mark}{query}"))
-    text = _with_scheme(text, form, own_hosts, allow_http=allow_http)
+    text = _with_scheme(text, address_format, own_hosts, allow_http=allow_http)
     found = re.fullmatch(r"(https?://)([^/]*)(/.*)?", text, re.DOTALL)
     if found is None:
         return BaseUrl(text, query)
@@ -99,15 +105,15 @@ def full_address(given: str, form: Form, *, own_hosts: tuple[str, ...] = (), all
     for listened, reached in _LISTENED.items():
         if host == listened or host.startswith(listened + ":"):
             host = reached + host[len(listened) :]
-    if form.other:
-        path = re.sub(rf"({form.other})$", "", path).rstrip("/")
-    endpoint = re.search(rf"({form.endpoint})$", path)
+    if address_format.other:
+        path = re.sub(rf"({address_format.other})$", "", path).rstrip("/")
+    endpoint = re.search(rf"({address_format.endpoint})$", path)
     if endpoint is not None:
         path = path[: endpoint.start()].rstrip("/")
-    elif form.versioned:
-        path += "" if _VERSION.fullmatch(path, max(path.rfind("/"), 0)) else form.path
+    elif address_format.versioned:
+        path += "" if _VERSION.fullmatch(path, max(path.rfind("/"), 0)) else address_format.path
     elif not path:
-        path = _path_at(f"{scheme}{host}", form)
+        path = _path_at(f"{scheme}{host}", address_format)
     return BaseUrl(f"{scheme}{host}{path}", query)
 
 
@@ -116,15 +122,15 @@ def with_query(url: str, query: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 
-def _path_at(url: str, form: Form) -> str:
+def _path_at(url: str, address_format: AddressFormat) -> str:
     host = host_of(url)
-    for known, path in form.paths.items():
+    for known, path in address_format.paths.items():
         if host and (host == known or (known.startswith(".") and host.endswith(known))):
             return path
-    return form.path
+    return address_format.path
 
 
-def _with_scheme(text: str, form: Form, own_hosts: tuple[str, ...], *, allow_http: bool) -> str:
+def _with_scheme(text: str, address_format: AddressFormat, own_hosts: tuple[str, ...], *, allow_http: bool) -> str:
     scheme = _SCHEME.match(text)
     if scheme is not None:
         return f"{scheme[1].lower()}://{text[scheme.end() :]}"
@@ -135,13 +141,13 @@ def _with_scheme(text: str, form: Form, own_hosts: tuple[str, ...], *, allow_htt
     name = host.strip("[]")
     if host in {"http", "https"} or (not host and not port):
         return text
-    if not (port or form.port or "." in host or host.startswith("[") or host == "localhost"):
+    if not (port or address_format.port or "." in host or host.startswith("[") or host == "localhost"):
         return text  # a single word is not an address
     here = not host or host in _LISTENED or is_this_device(name)
     own = any(name == each or name.endswith("." + each) for each in own_hosts)
-    plain = here or (not own and (form.port is not None or allow_http))
-    if not port and form.port is not None and not own:
-        port = f":{form.port}"
+    plain = here or (not own and (address_format.port is not None or allow_http))
+    if not port and address_format.port is not None and not own:
+        port = f":{address_format.port}"
     return f"{'http' if plain else 'https'}://{bare['host'] or '127.0.0.1'}{port}{path}"
 
 

@@ -28,11 +28,11 @@ from ..facts import BackendFacts
 from ..privacy import refusal
 from ..request import Prompt, build_request
 from ..stream import Delta
-from .addresses import PLAIN_FORM, Form, is_below, with_query
+from .addresses import PLAIN_ADDRESS_FORMAT, AddressFormat, is_below, with_query
 from .environment import ConfiguredAddress, find_address, headers_of, key_of, keys_of
 from .failures import ErrorSource, VendorError, failure, quote, read_error_body
 from .key_masking import masks_keys
-from .local_only import forwarding_risk, merged, names_cloud, remote_reference, where_it_runs
+from .local_only import forwarding_risk, is_ollama_cloud_model, merged, remote_location, remote_reference
 from .options import SecretArguments, check_timeouts
 from .prices import Price, cost_of, estimate_usage, price_of, prices_of
 from .reader import Reader, read_answer
@@ -61,7 +61,7 @@ class CloudBackend(Backend, ABC):
     the vendors' own SDKs, the two variables belong together."""
     header_variables: Mapping[str, str] = {}
     """Environment variables that identify the account, with their headers. They are sent where the key is."""
-    address_form: Form = PLAIN_FORM
+    address_format: AddressFormat = PLAIN_ADDRESS_FORMAT
     """How to complete a base URL."""
     request_id_header: ClassVar[str] = "x-request-id"
 
@@ -213,15 +213,15 @@ class CloudBackend(Backend, ABC):
 
     def keeps_on_device(self, model: str) -> bool:
         """Return whether a request for this model stays on the device. (A local server may forward some to a cloud.)"""
-        return not self.may_leave() and not names_cloud(model)
+        return not self.may_leave() and not is_ollama_cloud_model(model)
 
     def may_leave(self) -> bool:
         """Return whether a private request might leave the device; with a remote URL it always may."""
         return super().may_leave() or not is_loopback(self.base_url)
 
-    async def where_it_runs(self, model: str) -> str:
+    async def remote_location(self, model: str) -> str:
         """Ask a server on this machine whether a model runs elsewhere, and where; an empty text if it does not say."""
-        return await where_it_runs(self._send, self.base_url, self.models_url(None), model)
+        return await remote_location(self._send, self.base_url, self.models_url(None), model)
 
     # What is asked besides answers
 
@@ -298,7 +298,7 @@ class CloudBackend(Backend, ABC):
 
     def _address(self, given: str | None, *, allow_http: bool) -> ConfiguredAddress:
         found = find_address(
-            given, self.url_variables, self.address_form, own_hosts=self.key_hosts, allow_http=allow_http
+            given, self.url_variables, self.address_format, own_hosts=self.key_hosts, allow_http=allow_http
         )
         return found or ConfiguredAddress(self.default_base_url, "", "")
 
@@ -328,7 +328,7 @@ class CloudBackend(Backend, ABC):
         for model in sorted(models):
             if not is_loopback(url) or not self.keeps_on_device(model):
                 why = f"{self.name!r} would send it to {self.base_url}, and {model!r} leaves this device"
-            elif not why and (there := await self.where_it_runs(model)):
+            elif not why and (there := await self.remote_location(model)):
                 why = f"{self.name!r} would forward it: {model!r} runs at {there}"
         if why:
             raise refusal(self.name, why)

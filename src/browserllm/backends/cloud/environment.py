@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ..._internal.http.secrets import Secret, hidden_url
-from .addresses import Form, full_address
+from .addresses import AddressFormat, full_address
 from .options import checked_key, checked_url
 
 
@@ -23,14 +23,19 @@ class ConfiguredAddress(NamedTuple):
 
 
 def find_address(
-    given: str | None, variables: Iterable[str], form: Form, *, own_hosts: tuple[str, ...], allow_http: bool
+    given: str | None,
+    variables: Iterable[str],
+    address_format: AddressFormat,
+    *,
+    own_hosts: tuple[str, ...],
+    allow_http: bool,
 ) -> ConfiguredAddress | None:
-    """Return the given URL, else the environment's, completed and checked; ``None`` if there is none."""
+    """Return the given URL, else the environment's, completed and checked; ``None`` if neither is set."""
     variable = "" if given and given.strip() else variable_of(variables)
     url: str = hidden_url(os.environ[variable]) if variable else given or ""
     if not url.strip():
         return None
-    meant = full_address(url, form, own_hosts=own_hosts, allow_http=allow_http)
+    meant = full_address(url, address_format, own_hosts=own_hosts, allow_http=allow_http)
     checked = checked_url(meant, allow_http=allow_http, name=variable or "base_url")
     return ConfiguredAddress(checked.url, checked.query, checked.url if variable else "")
 

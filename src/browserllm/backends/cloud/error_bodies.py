@@ -66,41 +66,41 @@ class CertainError(msgspec.Struct, frozen=True):
 
 
 class ErrorDetails:
-    """What a body says about an error."""
+    """The information about an error in a body."""
 
     def __init__(self, *, certain: bool = False) -> None:
-        """Nothing yet; ``certain`` says what `CertainError` does."""
+        """Start empty; ``certain`` is set for a `CertainError`."""
         self._certain = certain
         self._quotes_all = True
         """Whether sentences under unknown names count as the server's message."""
         self.words: list[str] = []
         self.codes: list[tuple[int, str]] = []
-        """Codes, with how much they say: the smaller the number, the more."""
+        """Codes with their rank: the smaller, the more specific."""
         self.status: int | None = None
         self.wait_s: float | None = None
         self.parameter = ""
         self.counts: dict[str, int] = {}
-        """``needed`` and ``limit`` in tokens, where fields say them."""
+        """``needed`` and ``limit`` in tokens, if fields have them."""
         self.names: set[str] = set()
         """The names of all fields, `_plain`."""
         self.base_code: int | None = None
         """MiniMax's and Baidu's number in ``base_resp``."""
         self.pages: list[str] = []
-        """The words that are of web pages."""
+        """The texts of web pages."""
         self._left = MAX_VALUES
 
     @property
     def message(self) -> str:
-        """All words, from the outside to the inside, each once."""
+        """All texts, from the outside to the inside, each once."""
         return _joined(self.words)
 
     @property
     def own_words(self) -> str:
-        """The words without those of pages, which say much that means nothing."""
+        """The texts without those of web pages, which mostly do not describe the error."""
         return _joined(words for words in self.words if words not in self.pages)
 
     def look(self, value: Any, level: int = 0) -> bool:
-        """Look at a value where words may be; say whether there were any."""
+        """Search a value for the message; return whether it has one."""
         if self._left <= 0 or level > MAX_LEVELS:
             return False
         self._left -= 1
@@ -142,7 +142,7 @@ class ErrorDetails:
         return self._look_for_json(text, level) or self._say(text)
 
     def _look_for_json(self, text: str, level: int) -> bool:
-        """Find a body that is quoted in a text: ``got status 429: {"error": ...}``."""
+        """Search a text for a quoted body: ``got status 429: {"error": ...}``."""
         start = -1
         for _ in range(3):
             start = text.find("{", start + 1)
@@ -184,7 +184,7 @@ class ErrorDetails:
         return found or (self._certain and self._look_at_unknown(named, level))
 
     def _look_at_unknown(self, named: Mapping[str, Any], level: int) -> bool:
-        """Look for sentences, and for bodies in texts; of what may be the caller's own only the latter."""
+        """Search unknown names for sentences and quoted bodies; names of the caller's own data only for bodies."""
         found = False
         for name, value in named.items():
             for text in cast("list[Any]", value)[:50] if isinstance(value, list) else [value]:
@@ -200,7 +200,7 @@ class ErrorDetails:
         return found
 
     def _look_inside(self, value: Any, level: int) -> bool:
-        """Look at a value of a name that says nothing: only objects in it can be about the error."""
+        """Search the value of an unknown name: only objects in it can describe the error."""
         if isinstance(value, list):
             first = cast("list[Any]", value)[:50]
             found = [self.look(each, level + 1) for each in first if isinstance(each, dict)]
@@ -208,7 +208,7 @@ class ErrorDetails:
         return self.look(value, level)
 
     def _look_at_problem(self, named: Mapping[str, Any]) -> bool:
-        """Take what FastAPI says of a field: ``{"loc": ["body", "stop"], "msg": "..."}``."""
+        """Read FastAPI's problem with a field: ``{"loc": ["body", "stop"], "msg": "..."}``."""
         place, words = named.get("loc"), named.get("msg") or named.get("message")
         if not isinstance(place, list) or not isinstance(words, str):
             return False
@@ -217,7 +217,7 @@ class ErrorDetails:
         return self._say(f"{'.'.join(path)}: {words}")
 
     def _look_at_fields(self, fields: Mapping[str, Any]) -> bool:
-        """Take what RFC 9457 servers say of fields: ``{"errors": {"stop": ["too long"]}}``."""
+        """Read the problems with fields, as RFC 9457 servers send them: ``{"errors": {"stop": ["too long"]}}``."""
         found = False
         for name, said in list(fields.items())[:20]:
             texts = (
@@ -257,7 +257,7 @@ class ErrorDetails:
     def _take_code(self, rank: int, name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, (str, int)):
             return
-        # Before a number is made a text, which takes the square of its length.
+        # Converting a long number to text would take quadratic time.
         if isinstance(value, int) and not -(10**9) < value < 10**9:
             return
         code = str(value).strip()
@@ -282,18 +282,18 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def read_details(body: Any) -> ErrorDetails:
-    """Return what an error's body says: a body is JSON that was decoded, or text; or one of them as `CertainError`."""
+    """Return the information in an error's body, which is decoded JSON or text, or one of them as `CertainError`."""
     found = ErrorDetails(certain=isinstance(body, CertainError))
     found.look(body.body if isinstance(body, CertainError) else body)
     return found
 
 
 def _first_value(text: str) -> Iterable[Any]:
-    """Give the JSON value that a text begins with, if it does: an object, a list, or a text of JSON."""
+    """Return the JSON value at the beginning of a text in a tuple, which is empty without one."""
     try:
         return (decode_json(text, object),)
     except RecursionError:
-        return ()  # no decoder may try it: in a page it would take Python with it
+        return ()  # no other decoder may try it: in a page it could end Python
     except (msgspec.DecodeError, ValueError):
         pass
     try:
@@ -304,5 +304,5 @@ def _first_value(text: str) -> Iterable[Any]:
 
 
 def _plain(name: object) -> str:
-    """Return a name as it is looked for: ``Error-Message``, ``error_message`` and ``errorMessage`` are one."""
+    """Return the normal form of a name: ``Error-Message``, ``error_message`` and ``errorMessage`` are equal."""
     return re.sub(r"[_\-\s.]", "", str(name)[:60]).lower()

@@ -46,7 +46,7 @@ def mark_signature(vendor: str, model: str, signature: str) -> str:
 
 
 def signature_for(vendor: str, model: str, kept: str | None) -> str | None:
-    """Return the signature to send to a model; ``None`` when there is none, or it is another model's."""
+    """Return the signature to send to a model; ``None`` without one, or if it belongs to another model."""
     signer, mark, signature = (kept or "").rpartition(":")
     return (signature or None) if not mark or signer == f"{vendor}/{model}" else None
 

@@ -25,31 +25,31 @@ class JsonText:
 
     @property
     def blank(self) -> bool:
-        """Whether there is nothing yet."""
+        """Whether the text is empty so far."""
         return self._next == "value" and not self._stack and not (self._in_text or self._in_scalar or self.broken)
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is missing: the bracket or the quote that it began with is closed."""
+        """Whether the text is complete: its first bracket or quote is closed."""
         return self._next == "nothing" and not self._in_scalar and not self.broken
 
     @property
     def ended(self) -> bool:
-        """Whether it is JSON, should nothing more come: then a number or a word counts, too."""
+        """Whether the text is JSON if it ends here: then a number or a word is complete, too."""
         return self._next == "nothing" and not self.broken
 
     def add(self, text: str) -> None:
-        """Take the next piece."""
+        """Add the next piece."""
         self._pieces.append(text)
         self._read(text)
 
     def said(self) -> str:
-        """Return all of it."""
+        """Return the whole text."""
         self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
 
     def takes(self, text: str) -> bool:
-        """Say whether it can go on with a piece. What is broken already takes everything."""
+        """Return whether the text can continue with a piece. A broken text accepts every piece."""
         if self.broken:
             return True
         trial = JsonText()

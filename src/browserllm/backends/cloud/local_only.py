@@ -129,7 +129,7 @@ _REMOTE_FIELDS = (
 )
 
 
-def names_cloud(model: str) -> bool:
+def is_ollama_cloud_model(model: str) -> bool:
     """Return whether Ollama forwards this model to its cloud: the name has ``cloud`` as a word, or in its tag.
 
     As a tag or in one, before a digest, at the end of a name: ``x:cloud``, ``x:7b-cloud``, ``x:cloud-q4``,
@@ -239,7 +239,7 @@ def _naming(value: Any, path: str) -> Iterable[str]:
             yield from _naming(inner, path)
 
 
-async def where_it_runs(send: Send, base_url: str, models_url: str, model: str) -> str:
+async def remote_location(send: Send, base_url: str, models_url: str, model: str) -> str:
     """Ask a server on this machine whether a model runs elsewhere; return where, or an empty text if it does not say.
 
     Asks Ollama's endpoint (``/api/show``) and the list of models. If a server supports neither, the program's

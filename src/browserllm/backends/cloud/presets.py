@@ -20,7 +20,7 @@ URLs, keys and unsupported fields are from their documentation, read on 2026-11-
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
 
-`thinking` has how each is told to think.
+`thinking` lists how each one switches thinking.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from typing import Literal
 
 import msgspec
 
-from .addresses import OLLAMA_OPENAI_FORM, OPENAI_FORM, Form
-from .thinking import Way
+from .addresses import OLLAMA_OPENAI_ADDRESS_FORMAT, OPENAI_ADDRESS_FORMAT, AddressFormat
+from .thinking import ThinkingFormat
 
 PresetName = Literal[
     "openai",
@@ -82,7 +82,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """The environment variables for another base URL."""
     header_variables: dict[str, str] = {}
     """Environment variables that identify the account, and their headers."""
-    address_form: Form = OPENAI_FORM
+    address_format: AddressFormat = OPENAI_ADDRESS_FORMAT
     refuses: frozenset[str] = frozenset()
     formats: frozenset[str] = frozenset({"json_object", "json_schema"})
     tokens_field: str = "max_tokens"
@@ -95,8 +95,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Whether ids of tool calls must be nine letters and digits."""
     returns_reasoning: Returned = Returned()
     """How the thinking before a tool call is sent back with the history; see also `provider_metadata`."""
-    thinking: Way | None = None
-    """How it is told whether to think, or ``None`` if it has no such option."""
+    thinking: ThinkingFormat | None = None
+    """How it switches thinking, or ``None`` if it has no such option."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -170,7 +170,7 @@ PRESETS: dict[str, Preset] = {
     "ollama": Preset(
         base_url="http://127.0.0.1:11434/v1",
         url_variables=("OLLAMA_HOST",),
-        address_form=OLLAMA_OPENAI_FORM,
+        address_format=OLLAMA_OPENAI_ADDRESS_FORMAT,
         refuses=frozenset({"top_k", "logit_bias"}),
         returns_reasoning=Returned("reasoning"),
         thinking="effort",

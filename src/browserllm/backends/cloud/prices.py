@@ -30,7 +30,7 @@ ASSUMED_OUTPUT_TOKENS = 500
 
 @cache
 def prices_of(vendor: str) -> Prices:
-    """Return the built-in table of a vendor or preset; empty if there is none."""
+    """Return the built-in table of a vendor or preset; empty if it is not in the price table."""
     rows = ROWS.get(vendor, {})
     return {
         model: Price(input=first, cached_input=cached, cache_write=written, output=output)

@@ -1,14 +1,14 @@
 """Provider metadata: fields that chat completions servers add to an answer, and want back unchanged in the history.
 
-It is kept as the ``signature`` of the part it came with: the mark of who gave it (see `history`), and then as JSON the
-field it came in, which of that field's objects it is, and the object without its words, which are the part's text.
+It is kept as the ``signature`` of the part it came with: the mark of its vendor (see `history`), then, as JSON, the
+name of its field, the object's number in that field, and the object without its text, which the part has.
 Only the fields named here are read and sent, so that a saved chat puts nothing else into a request.
 
 - ``reasoning_details``: OpenRouter, openrouter.ai/docs/guides/best-practices/reasoning-tokens (to be sent back
-  unmodified and in order); MiniMax, platform.minimax.io/docs/guides/text-m2-function-call. A stream has its objects in
-  pieces of the same ``index``, the signature last and without words: github.com/agno-agi/agno/issues/8794. Not each
-  index is another object's, nor has each object one: github.com/pydantic/pydantic-ai/pull/7214,
-  github.com/vercel/ai/issues/7644.
+  unmodified and in order); MiniMax, platform.minimax.io/docs/guides/text-m2-function-call. In a stream,
+  the pieces of an object have the same ``index``, and the signature comes last, without text:
+  github.com/agno-agi/agno/issues/8794. Two objects may share an index, and an object may have none:
+  github.com/pydantic/pydantic-ai/pull/7214, github.com/vercel/ai/issues/7644.
 - ``thinking_blocks``: LiteLLM for Claude, docs.litellm.ai/docs/reasoning_content.
 - ``content``: Mistral's chunks of thinking, docs.mistral.ai/capabilities/reasoning; it says that a model does worse
   without them (examples/src/reasoning_multi_turn.ts of its SDK).
@@ -16,7 +16,7 @@ Only the fields named here are read and sent, so that a saved chat puts nothing 
   on the message or the last delta (github.com/mozilla-ai/any-llm/pull/1320). LiteLLM has it as
   ``provider_specific_fields``.
 
-xAI gives none of these here: docs.x.ai/developers/model-capabilities/text/best-practices ("no field").
+xAI sends none of these: docs.x.ai/developers/model-capabilities/text/best-practices ("no field").
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CHUNK = "content"
 """Where Mistral has a chunk of thinking, among those of text."""
 
 _PLAIN = "reasoning"
-"""Stands for a thought that came without anything, where what follows it must be told from it."""
+"""Marks the end of a thought without metadata, to separate it from the next one."""
 
 EXTRAS = ("extra_content", "provider_specific_fields")
 """The fields of a call, the first one of a message, too."""
@@ -61,7 +61,7 @@ class _Kept(NamedTuple):
 
 
 class _Object:
-    """An object that grows: its texts piece by piece, of all else the newest counts."""
+    """An object that arrives in pieces: its texts are joined; of other fields the newest value counts."""
 
     def __init__(self, field: str, number: int) -> None:
         self.field = field
@@ -91,7 +91,7 @@ class _Object:
         return {**self._value, **{key: "".join(pieces) for key, pieces in self._texts.items()}}
 
     def _is_there(self, key: str, new: str) -> bool:
-        """Return whether a proxy repeats the text that is there."""
+        """Return whether a piece is the whole text once more, as some proxies send it."""
         same_size = key not in _WORDS and len(new) >= _REPEAT_FROM and len(new) == self._sizes.get(key)
         return same_size and new == "".join(self._texts[key])
 
@@ -100,7 +100,7 @@ class ThoughtObjectReader:
     """Reads one answer's thoughts that arrive as objects, whole or in pieces; `seal` ends the last one."""
 
     def __init__(self, mark: Callable[[str], str]) -> None:
-        """Keep each with ``mark``, which says who gave it."""
+        """``mark`` adds the vendor to the data that is kept."""
         self._mark = mark
         self._count = 0
         # The newest object of a field, of a number in it, of a type with that number, and of an id.
@@ -115,17 +115,17 @@ class ThoughtObjectReader:
                 yield from self._read(field, cast("dict[str, Any]", each), whole=whole)
 
     def read_chunk(self, chunk: dict[str, Any], words: str, *, whole: bool) -> Iterator[ReasoningDelta]:
-        """Read a chunk of thinking whose words are these."""
+        """Read a chunk of thinking with its text."""
         yield from self._read(_CHUNK, {**chunk, "thinking": words}, whole=whole)
 
     def read_plain(self, words: str) -> Iterator[ReasoningDelta]:
-        """Read a thought that came as a text."""
+        """Read a thought that arrived as plain text."""
         yield from self.seal()
         self._plain = True
         yield ReasoningDelta(reasoning=words)
 
     def seal(self, *, plain: bool = False) -> Iterator[ReasoningDelta]:
-        """End the thought that is open: what comes next is no part of it. A ``plain`` one needs no end elsewhere."""
+        """End the open thought; ``plain`` also ends one that arrived as text, needed only before an object."""
         if self._open is not None:
             yield self._sealed(self._open)
         elif self._plain and plain:
@@ -135,7 +135,7 @@ class ThoughtObjectReader:
     def _read(self, field: str, piece: dict[str, Any], *, whole: bool) -> Iterator[ReasoningDelta]:
         words = next((key for key in _WORDS if isinstance(piece.get(key), str)), None)
         text: str = "" if words is None else piece[words]
-        # The words are the part's own; that there are some, and where, stays.
+        # The part keeps the text; the object only keeps the name of its field.
         rest = piece if words is None else {**piece, words: ""}
         known = None if whole else self._find(field, piece, has_words=bool(text))
         if known is None:
@@ -151,12 +151,12 @@ class ThoughtObjectReader:
             yield ReasoningDelta(reasoning=text)
 
     def _find(self, field: str, piece: Mapping[str, Any], *, has_words: bool) -> _Object | None:
-        """Return the object that a piece goes on with."""
+        """Return the object that a piece continues, if any."""
         for name in reversed(_names(field, piece.get)):
             known = self._known.get(name)
             if known is None or not all(_fits(piece, known, key) for key in ("index", "type", "id")):
                 continue
-            # Without a number it is the last one's, unless that is complete.
+            # A piece without an index continues the last object, unless that is complete.
             if piece.get("index") is None and ("data" in piece or (has_words and known.has("signature"))):
                 return None
             return known
@@ -170,7 +170,7 @@ class ThoughtObjectReader:
 
 
 def _names(field: str, get: Callable[[str], Any]) -> list[tuple[str, ...]]:
-    """Return what an object of a field may be found by, the surest last."""
+    """Return the keys by which an object can be found, the most specific one last."""
     index, kind, own = (get(key) for key in ("index", "type", "id"))
     if index is None:
         return [(field,)]
@@ -193,12 +193,12 @@ class ExtraFieldReader:
     """Reads the extra fields of a call or a text; the newest value of each name is kept."""
 
     def __init__(self, mark: Callable[[str], str]) -> None:
-        """Keep it with ``mark``, which says who gave it."""
+        """``mark`` adds the vendor to the data that is kept."""
         self._mark = mark
         self._all: dict[int | None, dict[str, dict[str, Any]]] = {}
 
     def read(self, place: int | None, given: Mapping[str, object]) -> str | None:
-        """Return all that came beside the call in a place (or beside the text), if there is something new of it."""
+        """Return all extra fields of the call at a place (or of the text), marked, if ``given`` has new ones."""
         known = self._all.setdefault(place, {})
         has_new = False
         for name in EXTRAS:
@@ -211,14 +211,14 @@ class ExtraFieldReader:
 
 
 class ThoughtsToSend(NamedTuple):
-    """What goes back of a turn's thoughts: fields of the message, and the text where nothing else came with it."""
+    """The thoughts of a turn to send back: fields of the message, and the text of thoughts that arrived as text."""
 
     fields: dict[str, list[dict[str, Any]]]
     plain: str
 
 
 def thoughts_to_send(signer: str, parts: Iterable[ContentPart]) -> ThoughtsToSend:
-    """Return the thoughts of a turn as they came from ``signer``, who they go to; another's are left out."""
+    """Return the thoughts of a turn as they came from ``signer``, the receiver; those of others are left out."""
     found: dict[str, dict[int, _Object]] = {}
     plain: list[str] = []
     for part in parts:
@@ -237,7 +237,7 @@ def thoughts_to_send(signer: str, parts: Iterable[ContentPart]) -> ThoughtsToSen
 
 
 def chunks_to_send(signer: str, parts: Iterable[ContentPart]) -> list[dict[str, Any]] | None:
-    """Return a turn's content as chunks, where some of it is thinking that ``signer`` gave in this form."""
+    """Return a turn's content as chunks if ``signer`` sent its thinking as chunks, else ``None``."""
     content: list[str | _Object] = []
     numbers: dict[int, _Object] = {}
     for part in parts:
@@ -264,7 +264,7 @@ def _chunk(said: str | _Object) -> dict[str, Any]:
 
 
 def extras_to_send(signer: str, part: ToolCallPart | TextPart) -> dict[str, Any]:
-    """Return what goes back beside a call or a text: nothing of what another gave."""
+    """Return the extra fields of a call or a text that came from ``signer``."""
     value = _json_of(signer, part.signature)
     if not isinstance(value, dict):
         return {}
@@ -278,7 +278,7 @@ def _with_words(value: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def _is_complete(thought: Mapping[str, Any]) -> bool:
-    """Say whether a thought may go back: Claude's own that was cut off has no signature, and would be refused."""
+    """Return whether a thought can be sent back: one of Claude's that was cut off has no signature, and is refused."""
     claudes = str(thought.get("format") or "").startswith("anthropic") or thought.get("type") == "thinking"
     is_text = thought.get("type") in ("reasoning.text", "thinking")
     return not (claudes and is_text) or bool(thought.get("signature"))
@@ -292,7 +292,7 @@ def _kept(signer: str, signature: str | None) -> _Kept | None:
 
 
 def _json_of(signer: str, signature: str | None) -> object:
-    """Return what was kept with the mark of ``signer``, or ``None``."""
+    """Return the data of a signature with the mark of ``signer``, or ``None``."""
     mark = f"{signer}:"
     if signature is None or not signature.startswith(mark):
         return None

@@ -122,7 +122,7 @@ async def read_answer(response: HttpResponse, reader: Reader, decoder: EventDeco
         raise
     except UnicodeEncodeError as error:
         raise ProtocolError(
-            f"half a character stands where {reader.source.backend!r} cannot mean it ({error})"
+            f"{reader.source.backend!r} sent half a character ({error}); the server or a proxy is broken: try again"
         ) from None
     _make_whole(reader.draft)
 

@@ -2,7 +2,7 @@
 
 From the vendors' documentation, read on 2026-11-29, unless noted:
 
-- OpenAI: developers.openai.com/api/docs/guides/reasoning, .../guides/deployment-checklist (beside thoughts no
+- OpenAI: developers.openai.com/api/docs/guides/reasoning, .../guides/deployment-checklist (with thinking no
   ``temperature``, ``top_p``, logprobs; GPT-5.4 and later call functions in chat completions only with the effort
   ``none``: community.openai.com/t/1386454); which efforts each model takes: the reference of ``reasoning_effort`` and
   pydantic-ai's profiles/openai.py, whose authors tried them
@@ -40,7 +40,7 @@ from ..base import unsupported
 from ..draft import Draft
 from .local_only import merged
 
-Way = Literal[
+ThinkingFormat = Literal[
     "openai",
     "openrouter",
     "groq",
@@ -52,7 +52,7 @@ Way = Literal[
     "template_effort",
     "effort",
 ]
-"""How a server of chat completions is told; see `chat_completion_thinking`."""
+"""How a server of chat completions switches thinking; see `chat_completion_thinking`."""
 
 
 class ThinkingFields(NamedTuple):
@@ -68,9 +68,9 @@ class ThinkingFields(NamedTuple):
 
 
 class Efforts(NamedTuple):
-    """What a model's one field for efforts takes: the value for none, the others from the least on, and the usual one.
+    """The values of a model's effort field: the one for no thinking, the levels from the least on, and the usual one.
 
-    Without a value for ``off`` the model always thinks; without ``levels`` nothing can be said about it.
+    With ``off=None`` the model always thinks; without ``levels`` its effort cannot be set.
     """
 
     off: str | None
@@ -82,10 +82,10 @@ NEVER = Efforts(off="", levels=())
 """A model that does not think."""
 
 ALWAYS = Efforts(off=None, levels=())
-"""A model that always thinks, as it likes."""
+"""A model that always thinks, with an effort of its own choice."""
 
 Table = Sequence[tuple[str, Efforts | None]]
-"""Efforts by how a model's name begins, ``None`` where they are not known; the first pattern that fits counts."""
+"""Efforts by the beginning of a model's name, ``None`` if they are unknown; the first pattern that fits counts."""
 
 _SWITCHED = Efforts(off="none")
 _STEADY = Efforts(off=None)
@@ -93,7 +93,7 @@ _STEADY = Efforts(off=None)
 _OPENAI: Table = (
     ("gpt-5-chat|gpt-[34]|chatgpt-4", NEVER),
     (r"gpt-5\.\d-chat", Efforts(off=None, levels=("medium",))),
-    # Those answer on another endpoint.
+    # These models answer on another endpoint.
     ("gpt-.*(pro|codex)", None),
     (r"gpt-5(-mini|-nano)?(-\d{4}-|$)", Efforts(off=None, levels=("minimal", "low", "medium", "high"))),
     (r"gpt-6-astra|gpt-6\.1-sol|gpt-oss", _STEADY),
@@ -160,34 +160,36 @@ def add_thinking(
 # Chat completions
 
 
-def chat_completion_thinking(way: Way | None, request: ChatRequest, model: str) -> ThinkingFields:
-    """Return what a server of chat completions is told, by its way; without one it can be told nothing."""
+def chat_completion_thinking(
+    thinking_format: ThinkingFormat | None, request: ChatRequest, model: str
+) -> ThinkingFields:
+    """Return the fields for a server of chat completions; without a format there is no field for it."""
     thinking = request.thinking
-    if way == "openai":
+    if thinking_format == "openai":
         return _openai(request, model)
-    if way == "groq":
+    if thinking_format == "groq":
         told = _by_table(_GROQ, request, model)
-        # Otherwise the thoughts are a part of the text.
+        # Otherwise the thoughts are part of the text.
         parsed = thinking is not False and told.body and model.startswith("qwen/")
         return told._replace(body={**told.body, "reasoning_format": "parsed"}) if parsed else told
-    if way == "mistral":
+    if thinking_format == "mistral":
         return _by_table(_MISTRAL, request, model)
-    if way == "xai":
+    if thinking_format == "xai":
         told = _by_table(_XAI, request, model)
         thinks = told.body.get("reasoning_effort", "none") != "none"
         return told._replace(excludes=("presence_penalty", "frequency_penalty", "stop")) if thinks else told
-    if way == "together":
+    if thinking_format == "together":
         return _together(request, model)
-    if way == "deepseek":
+    if thinking_format == "deepseek":
         return _deepseek(request)
-    if way == "openrouter":
+    if thinking_format == "openrouter":
         if thinking is True:
             return ThinkingFields({"reasoning": {"enabled": True}})
         return ThinkingFields({"reasoning": {"effort": thinking or "none"}})
-    if way == "effort":
+    if thinking_format == "effort":
         return ThinkingFields({"reasoning_effort": "medium" if thinking is True else thinking or "none"})
-    if way is not None:
-        return _template(way, thinking)
+    if thinking_format is not None:
+        return _template(thinking_format, thinking)
     return ThinkingFields(
         {}, "this server has no option for it, so it was left out; set it in the server's configuration"
     )
@@ -200,7 +202,7 @@ def _openai(request: ChatRequest, model: str) -> ThinkingFields:
     if effort == "none":
         return told
     if request.tools and _NO_EFFORT_BESIDE_TOOLS.match(name) and _find(_OPENAI, name) == _SWITCHED:
-        why = f"{model!r} does not think beside tools in chat completions; it was asked not to"
+        why = f"{model!r} does not think with tools in chat completions; thinking was switched off"
         return ThinkingFields({"reasoning_effort": "none"}, why)
     return told._replace(excludes=_SAMPLING)
 
@@ -208,7 +210,7 @@ def _openai(request: ChatRequest, model: str) -> ThinkingFields:
 def _together(request: ChatRequest, model: str) -> ThinkingFields:
     thinking = request.thinking
     if _TOGETHER_HYBRID.match(model):
-        short = f"{model!r} knows no effort here; it was only asked to think" if isinstance(thinking, str) else ""
+        short = f"{model!r} has no efforts here; thinking was only switched on" if isinstance(thinking, str) else ""
         return ThinkingFields({"reasoning": {"enabled": thinking is not False}}, short)
     table = ((".", ALWAYS),) if _TOGETHER_ALWAYS.match(model) else _TOGETHER_OSS
     return _by_table(table, request, model)
@@ -221,17 +223,17 @@ def _deepseek(request: ChatRequest) -> ThinkingFields:
     if _is_forced(request):
         return ThinkingFields({"thinking": {"type": "disabled"}}, "a model that must call a tool does not think here")
     effort = {"reasoning_effort": thinking} if isinstance(thinking, str) else {}
-    short = "this API knows no effort 'medium' and takes it for 'high'" if thinking == "medium" else ""
+    short = "this API has no effort 'medium' and treats it as 'high'" if thinking == "medium" else ""
     alone = ("temperature", "presence_penalty", "frequency_penalty")
     return ThinkingFields({"thinking": {"type": "enabled"}, **effort}, short, alone)
 
 
-def _template(way: Way, thinking: bool | ThinkingEffort | None) -> ThinkingFields:
-    """Return what a server passes on to the model's own template, which takes what it knows."""
+def _template(thinking_format: ThinkingFormat, thinking: bool | ThinkingEffort | None) -> ThinkingFields:
+    """Return the options that a server passes on to the model's template, which ignores unknown ones."""
     switches: dict[str, Any] = {"enable_thinking": thinking is not False, "thinking": thinking is not False}
     if not isinstance(thinking, str):
         return ThinkingFields({"chat_template_kwargs": switches})
-    if way == "template_effort":
+    if thinking_format == "template_effort":
         return ThinkingFields({"chat_template_kwargs": switches, "reasoning_effort": thinking})
     return ThinkingFields({"chat_template_kwargs": {**switches, "reasoning_effort": thinking}})
 
@@ -251,37 +253,37 @@ def _find(table: Table, name: str) -> Efforts | None:
 def _unknown(model: str) -> ThinkingFields:
     return ThinkingFields(
         {},
-        f"it is not known how {model!r} is asked to think, so thinking was left out; set the vendor's own field in "
+        f"it is not known how thinking is set for {model!r}, so it was left out; set the vendor's own field in "
         "extra_body",
     )
 
 
 def _effort(efforts: Efforts, thinking: bool | ThinkingEffort | None, model: str) -> tuple[str, str]:
-    """Return the value that comes nearest to what was asked, and what it falls short of."""
+    """Return the nearest value of the effort field, and a description of the difference."""
     levels = efforts.levels
     if thinking is False:
         if efforts.off is not None:
             return efforts.off, ""
         if not levels:
             return "", f"{model!r} always thinks; nothing was sent"
-        return levels[0], f"{model!r} always thinks; the least effort, {levels[0]!r}, was asked for"
+        return levels[0], f"{model!r} always thinks; the least effort, {levels[0]!r}, was used"
     if efforts is NEVER:
-        return "", f"{model!r} does not think; it was left out"
+        return "", f"{model!r} does not think; the option was left out"
     if thinking is True:
         return (efforts.on if efforts.on in levels else next(iter(levels), "")), ""
     if not levels:
-        return "", f"{model!r} thinks as it likes; the effort was left out"
+        return "", f"{model!r} chooses its own effort; yours was left out"
     if thinking in levels:
         return str(thinking), ""
     order = ("low", "medium", "high")
-    # One more rather than one less: who asks for much wants it right.
+    # Rather a higher level than a lower one.
     above = [level for level in levels if level in order and order.index(level) >= order.index(str(thinking))]
     nearest = above[0] if above else levels[-1]
-    return nearest, f"{model!r} knows no effort {thinking!r}; it was asked for {nearest!r}"
+    return nearest, f"{model!r} has no effort {thinking!r}; {nearest!r} was used"
 
 
 def _is_forced(request: ChatRequest) -> bool:
-    """Say whether the model must call a tool."""
+    """Return whether the model must call a tool."""
     choice = tool_choice_of(request)
     return bool(request.tools) and choice is not None and choice.mode in ("required", "named")
 
@@ -301,19 +303,19 @@ _LEAST_BUDGET = 1024
 
 
 def anthropic_thinking(request: ChatRequest, model: str, max_tokens: int) -> ThinkingFields:
-    """Return what Anthropic is told. ``max_tokens`` is for thoughts and answer together."""
+    """Return Anthropic's fields. ``max_tokens`` covers thoughts and answer together."""
     thinking = request.thinking
     kind = next((kind for pattern, kind in _CLAUDE if re.search(pattern, model)), "adaptive")
     if kind == "never":
-        return ThinkingFields({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
+        return ThinkingFields({}, f"{model!r} does not think; the option was left out" if thinking is not False else "")
     if thinking is False:
         if kind == "always":
-            why = f"{model!r} always thinks; the least effort, 'low', was asked for"
+            why = f"{model!r} always thinks; the least effort, 'low', was used"
             return ThinkingFields({"output_config": {"effort": "low"}}, why)
         return ThinkingFields({"thinking": {"type": "between_tools" if kind == "between_tools" else "disabled"}})
     if kind == "budget":
         return _budget(request, model, max_tokens)
-    # Without it newer models send no thoughts, only their seals.
+    # Without `display` newer models send only the signatures of their thoughts.
     told: dict[str, Any] = {"thinking": {"type": "adaptive", "display": "summarized"}}
     return ThinkingFields({**told, "output_config": {"effort": thinking}} if isinstance(thinking, str) else told)
 
@@ -321,14 +323,14 @@ def anthropic_thinking(request: ChatRequest, model: str, max_tokens: int) -> Thi
 def _budget(request: ChatRequest, model: str, max_tokens: int) -> ThinkingFields:
     wanted = _BUDGETS[request.thinking or True]
     if _is_forced(request):
-        return ThinkingFields({}, f"{model!r} does not think where it must call a tool; it was left out")
+        return ThinkingFields({}, f"{model!r} does not think if it must call a tool; thinking was left out")
     if request.max_tokens is None:
         enabled = {"type": "enabled", "budget_tokens": wanted}
         return ThinkingFields({"thinking": enabled, "max_tokens": max_tokens + wanted})
-    # What the caller gave is the limit of both.
+    # The caller's limit covers both.
     budget = min(wanted, max_tokens // 2)
     if budget < _LEAST_BUDGET:
-        why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; give at least {2 * _LEAST_BUDGET}"
+        why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; set at least {2 * _LEAST_BUDGET}"
         return ThinkingFields({}, why)
     short = f"max_tokens={max_tokens} leaves {budget} tokens for thoughts, not {wanted}" if budget < wanted else ""
     return ThinkingFields({"thinking": {"type": "enabled", "budget_tokens": budget}}, short)
@@ -341,11 +343,11 @@ _GEMINI_LEAST = 128
 
 
 def gemini_thinking(request: ChatRequest, model: str) -> ThinkingFields:
-    """Return what Gemini is told; thoughts are shown where the model is asked to think."""
+    """Return Gemini's fields; thoughts are shown if thinking is switched on."""
     thinking = request.thinking
     name = model.removeprefix("models/")
     if re.match(r"gemini-(1|2\.0)|gemma-[123]", name):
-        return ThinkingFields({}, f"{model!r} does not think; it was left out" if thinking is not False else "")
+        return ThinkingFields({}, f"{model!r} does not think; the option was left out" if thinking is not False else "")
     if thinking is False:
         config, short = _gemini_off(name, model)
         return ThinkingFields(_thinking_config(**config), short) if config else _unknown(model)
@@ -355,7 +357,7 @@ def gemini_thinking(request: ChatRequest, model: str) -> ThinkingFields:
         return _unknown(model)
     if isinstance(thinking, str):
         return ThinkingFields(_thinking_config(includeThoughts=True, thinkingLevel=thinking.upper()))
-    # The light ones hardly think by themselves.
+    # The light models hardly think by default.
     light = {"thinkingLevel": "MEDIUM"} if "flash-lite" in name else {}
     return ThinkingFields(_thinking_config(includeThoughts=True, **light))
 
@@ -364,13 +366,13 @@ def _gemini_off(name: str, model: str) -> tuple[dict[str, Any], str]:
     if name.startswith("gemini-2.5-flash"):
         return {"thinkingBudget": 0}, ""
     if name.startswith("gemini-2.5"):
-        why = f"{model!r} always thinks; the least budget, {_GEMINI_LEAST} tokens, was asked for"
+        why = f"{model!r} always thinks; the least budget, {_GEMINI_LEAST} tokens, was used"
         return {"thinkingBudget": _GEMINI_LEAST}, why
     if not _has_levels(name):
         return {}, ""
-    # Later ones refuse the lowest level.
+    # Later models refuse the lowest level.
     level = "MINIMAL" if re.match(r"gemini-3(\.[15])?-flash", name) else "LOW"
-    return {"thinkingLevel": level}, f"{model!r} always thinks; the least, {level!r}, was asked for"
+    return {"thinkingLevel": level}, f"{model!r} always thinks; the lowest level, {level!r}, was used"
 
 
 def _has_levels(name: str) -> bool:
@@ -385,10 +387,10 @@ def _thinking_config(**fields: Any) -> dict[str, Any]:
 
 
 def ollama_thinking(request: ChatRequest, model: str) -> ThinkingFields:
-    """Return what Ollama is told."""
+    """Return Ollama's fields."""
     thinking = request.thinking
     if "gpt-oss" in model:
         level, short = _effort(_STEADY, thinking, model)
         return ThinkingFields({"think": level}, short)
-    short = "levels are known of gpt-oss only; it was only asked to think" if isinstance(thinking, str) else ""
+    short = "only gpt-oss has efforts here; thinking was only switched on" if isinstance(thinking, str) else ""
     return ThinkingFields({"think": thinking is not False}, short)

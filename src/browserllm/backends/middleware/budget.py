@@ -90,7 +90,7 @@ class Budget(Middleware):
         caller closes the store. ``today`` returns the current day, by default in UTC; ``datetime.date.today`` takes the
         local one. A clock that is set forward begins a new day; a clock that is set back stays on the last counted day.
         ``now`` (seconds since 1970) and ``clock`` decide when the reservation of a dead program expires. Raises
-        `InvalidRequest` for an allowance that is not above 0, or if there is none.
+        `InvalidRequest` for an allowance that is not above 0, or without an allowance.
         """
         super().__init__(backend)
         limits = {"per_request": per_request, "per_session": per_session, "per_day": per_day}

@@ -42,7 +42,7 @@ class TimeLimits(Middleware):
 
         The first token of a local model comes after its download and load. Only waiting for the backend counts as time
         between tokens, not the caller's processing; the total includes everything. Raises `InvalidRequest` for a limit
-        that is not above 0, or if there is none.
+        that is not above 0, or without a limit.
         """
         super().__init__(backend)
         check_above_0(first_token_s=first_token_s, between_tokens_s=between_tokens_s, total_s=total_s)

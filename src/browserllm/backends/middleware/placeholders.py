@@ -226,7 +226,7 @@ def _is_word_of_its_own(value: str) -> bool:
 
 
 def _any_of(texts: Iterable[str], words: Iterable[str] = ()) -> re.Pattern[str] | None:
-    """Return a pattern for any of these texts, longest first, and whole words; ``None`` if there are none."""
+    """Return a pattern for any of these texts, longest first, and whole words; ``None`` without texts."""
     longest_first = sorted(texts, key=len, reverse=True)
     parts = [re.escape(text) for text in longest_first] + [rf"(?<!\w){re.escape(word)}(?!\w)" for word in words]
     return re.compile("|".join(parts)) if parts else None

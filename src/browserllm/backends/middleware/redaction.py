@@ -349,7 +349,7 @@ class _Answer:
         return deltas
 
     def left(self) -> str:
-        """Describe the placeholders that were not restored; empty if there are none."""
+        """Describe the placeholders that were not restored; empty if all were."""
         calls = self._calls.values()
         restorers = [self._text, self._reasoning, *(call.restorer for call in calls if call.restorer is not None)]
         in_urls = sum(restorer.left for restorer in restorers)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
 
 from ...errors import InvalidRequest
 from ...page.environment import Environment
@@ -13,6 +15,12 @@ from .policies import Policy
 from .routed import RoutedBackend
 from .survey import survey
 from .translation import Translator
+
+if TYPE_CHECKING:
+    from ..._internal.clock import AnyClock
+
+KEEP_S = 1.0
+"""How long a plan made ahead is kept for its answer, in seconds: a backend's facts may change without notice."""
 
 _NOTHING_KNOWN = Environment()
 
@@ -34,16 +42,69 @@ class _Ranking(NamedTuple):
     plan: Plan
 
 
-class Planner:
-    """Surveys a router's backends and lets the policy rank them. It reuses a ranking of the same candidates."""
+class _Ahead(NamedTuple):
+    """A plan made before its request was sent, when, and what the router knew then."""
 
-    def __init__(self, routed: Mapping[str, RoutedBackend], translator: Translator) -> None:
+    question: ChatRequest
+    plan: Plan
+    made_at_s: float
+    known: Sequence[object]
+
+
+class Planner:
+    """Surveys a router's backends and lets the policy rank them. It reuses a ranking of the same candidates.
+
+    A conversation asks for a router's facts, and perhaps for a token count, before it sends the same request. These
+    are one question: the answer uses the plan that was made ahead for them, unless something has changed since or the
+    router has answered another request.
+    """
+
+    def __init__(self, routed: Mapping[str, RoutedBackend], translator: Translator, clock: AnyClock) -> None:
         """Plan for these backends, keyed by their names in the router."""
         self._routed = routed
         self._order = list(routed.values())
         self._translator = translator
+        self._clock = clock
         self._environment = _NOTHING_KNOWN
         self._last: _Ranking | None = None
+        self._ahead: _Ahead | None = None
+
+    async def plan_ahead(
+        self, policy: Policy, request: ChatRequest, environment: Environment | None, *, again: bool = True
+    ) -> Plan:
+        """Return the plan for a request that may follow, and keep it for the answer.
+
+        Without ``again``, a plan that was kept for this request is enough.
+        """
+        plan = None if again else self._kept(policy, request, environment)
+        if plan is None:
+            plan = await self.plan(policy, request, environment)
+            self._ahead = _Ahead(_question(request), plan, self._clock.now_s, self._known(policy, environment))
+        return plan
+
+    async def plan_answer(self, policy: Policy, request: ChatRequest, environment: Environment | None) -> Plan:
+        """Return the plan for a request that is sent now: the one made ahead, if it still holds, or a new one."""
+        if self._ahead is not None:
+            plan = self._kept(policy, request, environment)
+            self._ahead = None
+            if plan is not None:
+                return plan
+        return await self.plan(policy, request, environment)
+
+    def _kept(self, policy: Policy, request: ChatRequest, environment: Environment | None) -> Plan | None:
+        """Return the plan made ahead for the same request, unless it is old or the router knows something new."""
+        ahead = self._ahead
+        if (
+            ahead is None
+            or self._clock.now_s - ahead.made_at_s > KEEP_S
+            or ahead.question != _question(request)
+            or ahead.known != self._known(policy, environment)
+        ):
+            return None
+        return ahead.plan
+
+    def _known(self, policy: Policy, environment: Environment | None) -> Sequence[object]:
+        return [policy, dict(vars(policy)), environment, *(routed.known for routed in self._order)]
 
     async def plan(self, policy: Policy, request: ChatRequest, environment: Environment | None) -> Plan:
         """Return the plan for a request; ``environment`` is ``None`` if it is unknown."""
@@ -65,6 +126,11 @@ class Planner:
             kept = _Ranking(policy, dict(vars(policy)), candidates, plan)
             self._last = kept if policy.is_repeatable() else None
         return plan._replace(excluded=[*excluded, *plan.excluded]) if excluded else plan
+
+
+def _question(request: ChatRequest) -> ChatRequest:
+    """Return a copy for comparison; the time that is left for the answer makes it no other question."""
+    return replace(request, messages=[*request.messages], tools=[*request.tools], deadline_s=None)
 
 
 def _rank(policy: Policy, request: ChatRequest, candidates: Sequence[Candidate]) -> Plan:

@@ -39,6 +39,17 @@ class RoutedBackend:
         self.facts_are_attributes = getattr(type(backend).facts, "__wrapped__", None) is Backend.facts
         """Whether its facts are just its attributes, since its class does not override `facts`."""
 
+    @property
+    def known(self) -> tuple[object, ...]:
+        """What is known about the backend without asking it."""
+        return (
+            self.backend.leaves_device,
+            self.backend.needs_network,
+            self.backend.capabilities,
+            None if self.breaker is None else self.breaker.state,
+            0 if self.queue is None else self.queue.waiting,
+        )
+
 
 class Attempt:
     """One request to one backend: `start` it, record how it went, and always `end` it."""

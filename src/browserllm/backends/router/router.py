@@ -122,7 +122,7 @@ class Router(Backend):
         }
         self._order = list(self._routed.values())
         self._translations = {model: dict(targets) for model, targets in (translations or {}).items()}
-        self._planner = Planner(self._routed, Translator(self._translations, names))
+        self._planner = Planner(self._routed, Translator(self._translations, names), self._clock)
         self._parallel = parallel
         self._hedge_after_s = hedge_after_s
         self._warming = Warming() if warm_up else None
@@ -154,7 +154,7 @@ class Router(Backend):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer with the first backend that can; the stream's start waits until it delivers content."""
-        plan = await self._planner.plan(self.policy, request, self.environment())
+        plan = await self._planner.plan_answer(self.policy, request, self.environment())
         attempts = Attempts(draft, plan.excluded)
 
         def enter(choice: Choice, kind: type[Runner]) -> Runner:
@@ -234,7 +234,7 @@ class Router(Backend):
         return Health(ok=len(wrong) < len(self._order), reason="; ".join(wrong))
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Return the estimate of the backend that would be asked first; ``None`` if there is none."""
+        """Return the estimate of the backend that would be asked first; ``None`` if no backend may answer."""
         request = build_request(prompt, options)
         choices = (await self._plan(request)).choices
         if not choices:
@@ -242,9 +242,9 @@ class Router(Backend):
         return await self._routed[choices[0].name].backend.estimate_cost(choices[0].request_for(request))
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
-        """Return the token count of the backend that would be asked first; ``None`` if there is none, or it cannot."""
+        """Return the token count of the backend that would be asked first; ``None`` if it cannot count."""
         request = build_request(prompt, {} if model is None else {"model": model})
-        choices = (await self._plan(request)).choices
+        choices = (await self._planner.plan_ahead(self.policy, request, self.environment(), again=False)).choices
         if not choices:
             return None
         return await self._routed[choices[0].name].backend.count_tokens(choices[0].request_for(request))
@@ -252,7 +252,7 @@ class Router(Backend):
     @delegates_facts
     async def facts(self, request: ChatRequest) -> BackendFacts:
         """Return the facts of the first backend it would ask; ``leaves_device``, ``needs_network`` cover all."""
-        choices, excluded, _ = await self._plan(request)
+        choices, excluded, _ = await self._planner.plan_ahead(self.policy, request, self.environment())
         if not choices:
             return BackendFacts(
                 leaves_device=self.leaves_device and not request.private,

@@ -105,7 +105,7 @@ class PageFetcher:
                 return await self._client.send(_at(request, address))
             except (Unavailable, Timeout) as error:
                 failure = failure or error
-        assert failure is not None  # noqa: S101 (public_addresses raises if there is none)
+        assert failure is not None  # noqa: S101 (public_addresses never returns an empty list)
         raise failure
 
     def _next(self, target: Target, response: HttpResponse) -> str:

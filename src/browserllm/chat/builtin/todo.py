@@ -85,7 +85,7 @@ def _change(todo: TodoList, action: str, text: str, number: int, max_items: int)
         return
     item = next((item for item in todo.items if item.id == number), None)
     if item is None:
-        known = ", ".join(str(item.id) for item in todo.items) or "there are none"
+        known = ", ".join(str(item.id) for item in todo.items) or "none so far"
         raise InvalidRequest(f"there is no item {number}; the items are: {known}", parameter="id")
     if action == "complete":
         item.done = True

@@ -270,7 +270,7 @@ class CallReader:
         return "".join(written)
 
     def name(self, pattern: re.Pattern[str] = _NAME) -> Steps[str]:
-        """Take a name; an empty text if there is none."""
+        """Take a name; empty if the text has no name here."""
         reader = self._reader
         name: list[str] = []
         begin = reader.at

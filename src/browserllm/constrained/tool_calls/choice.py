@@ -29,7 +29,7 @@ def tool_choice_of(request: ChatRequest) -> ToolChoice | None:
         function = choice.get("function")
         name = cast("dict[str, Any]", function).get("name") if isinstance(function, dict) else choice.get("name")
     if not isinstance(name, str) or name not in {tool.name for tool in request.tools}:
-        known = ", ".join(repr(tool.name) for tool in request.tools) or "there are none"
+        known = ", ".join(repr(tool.name) for tool in request.tools) or "the request has no tools"
         raise InvalidRequest(
             f"tool_choice={choice!r} is not valid; use 'auto', 'none', 'required', or {{'name': ...}} with one of the "
             f"tools ({known})",

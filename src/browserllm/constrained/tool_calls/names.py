@@ -18,7 +18,7 @@ _MAX_CHARS = 512
 
 
 def resolve_tool_name(written: str, known: Collection[str]) -> str:
-    """Return the name of the ``known`` tool that is meant, or the name as it was written if there is none.
+    """Return the name of the ``known`` tool that is meant, or the name as it was written if no tool fits.
 
     Nothing is guessed: what remains must be exactly the name of a tool.
     """

@@ -77,7 +77,7 @@ class ToolValues:
 
 
 def _read(text: str) -> tuple[str, str]:
-    """Return the JSON value that a text is as a whole, and the one it is after guesses; each empty if there is none."""
+    """Return the JSON that a text is as written, and the JSON after repairs; at most one of them is not empty."""
     stripped = text.strip()
     if stripped in _WORDS:
         return _WORDS[stripped], ""

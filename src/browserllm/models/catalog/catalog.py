@@ -171,7 +171,7 @@ def check_purpose(purpose: str, catalog: Iterable[ModelCard]) -> None:
     """Raise `InvalidRequest` for a purpose that no model of the catalog has."""
     known = sorted({word for card in catalog for word in card.purposes})
     if purpose not in known:
-        raise InvalidRequest(f"Unknown purpose {purpose!r}. Choose one of: {', '.join(known)}", parameter="purpose")
+        raise InvalidRequest(f"unknown purpose {purpose!r}. Choose one of: {', '.join(known)}", parameter="purpose")
 
 
 def _plain(name: str) -> str:
@@ -195,7 +195,7 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
         near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
     hint = f"did you mean {_quoted(near)}?" if near else f"[card.id for card in Catalog()] lists all {len(cards)}."
     return ModelNotFound(
-        f"Unknown model {name!r}: {hint} Add your own with Catalog.add()",
+        f"unknown model {name!r}: {hint} Add your own with Catalog.add()",
         data={"model": name, "candidates": near, "reason": "unknown_name"},
     )
 

@@ -29,10 +29,10 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(
-    card: ModelCard, judged: Fit, stock: Storage, loaded: LoadedModel | None, facts: DeviceFacts
+    card: ModelCard, judged: Fit, storage: Storage, loaded: LoadedModel | None, facts: DeviceFacts
 ) -> ModelEntry:
     """Combine a model's card, its fit, its stored files and where it runs."""
-    kept = [model for model in stock.models if model.model == card.id]
+    kept = [model for model in storage.models if model.model == card.id]
     return ModelEntry(
         card=card,
         fit=judged,

@@ -2,7 +2,7 @@
 
 WEB_LLM_VERSION = "0.2.86"
 
-# JSON in the code, read only when somebody looks a model up: a package of .pyc files has no other place for data.
+# JSON in the code, read when a model is first looked up: a package of .pyc files has no other place for data.
 PREBUILT = r"""[
 {"id":"Llama-3.2-1B-Instruct","artifacts":[
 {"engine":"webllm","device":"webgpu","id":"Llama-3.2-1B-Instruct-q4f32_1-MLC","url":"https://huggingface.co/mlc-ai/Llama-3.2-1B-Instruct-q4f32_1-MLC/resolve/main/","library":"https://raw.githubusercontent.com/mlc-ai/binary-mlc-llm-libs/main/web-llm-models/v0_2_86/base/Llama-3.2-1B-Instruct-q4f32_1_cs1k-webgpu.wasm","quantization":"q4f32_1","context_window":4096,"overrides":{"context_window_size":4096},"vram_mb":1128.82,"low_resource":true},

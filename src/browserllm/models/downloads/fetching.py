@@ -39,11 +39,11 @@ class Fetcher:
         self._on_full: OnFull = on_full
         self._clock = clock
 
-    async def stock(self) -> Storage:
+    async def storage(self) -> Storage:
         """Ask the page for its stored models, and publish an event for each one that the browser evicted."""
-        stock = await self._space.stock()
-        self._activity.note_stored(stock)
-        return stock
+        storage = await self._space.storage()
+        self._activity.note_stored(storage)
+        return storage
 
     async def ensure(self, card: ModelCard, artifact: Artifact, may_download: bool, report: OnProgress) -> None:
         """Download an artifact's files unless they are on the device.
@@ -51,7 +51,7 @@ class Fetcher:
         Raises `ModelNotDownloaded` if they are missing and ``may_download`` is false or there is no network, and the
         errors of a download.
         """
-        kept = (await self.stock()).find(card.id, artifact)
+        kept = (await self.storage()).find(card.id, artifact)
         if kept is None or not kept.complete:
             if not may_download:
                 raise ModelNotDownloaded(
@@ -75,7 +75,7 @@ class Fetcher:
                     f"offline; connect to the network and load again, which resumes the download ({error})",
                     data={"model": card.id, "download_bytes": artifact.download_bytes, "reason": "offline"},
                 ) from error
-            kept = (await self.stock()).find(card.id, artifact)
+            kept = (await self.storage()).find(card.id, artifact)
         if kept is not None:
             self._activity.kept[card.id] = kept
 

@@ -14,8 +14,8 @@ from ..catalog.card import Artifact
 from ..engines import FileList, list_files
 from ..storage import Record, delete_files, journal_key, put_record
 from ..stored import Stored, StoredFile, ask_stored
-from .order import PausableOrder
 from .progress import Meter
+from .request import PausableRequest
 from .subscribers import Caller, DownloadSubscribers
 
 MakeRoom = Callable[[FileList, Stored], Awaitable[None]]
@@ -75,7 +75,7 @@ class DownloadJob:
         self._artifact = artifact
         self._epoch = epoch
         self._meter = Meter(clock)
-        self._order = PausableOrder(host)
+        self._request = PausableRequest(host)
         self._before: Stored | None = None
         self._files = FileList([], "")
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -87,6 +87,11 @@ class DownloadJob:
         self._at_end = at_end
         self._task = asyncio.create_task(self._run(parallel, refresh, make_room))
         self._task.add_done_callback(self._on_end)
+
+    @property
+    def key(self) -> str:
+        """The journal's key of the build."""
+        return journal_key(self.model, self._artifact)
 
     @property
     def ended(self) -> bool:
@@ -116,8 +121,8 @@ class DownloadJob:
         self.subscribers.leave(caller)
         if not self.wanted:
             self._at_end()  # a new caller starts a new download
-            if self._order.under_way:
-                self._order.cancel()  # the task ends when the page has stopped
+            if self._request.under_way:
+                self._request.cancel()  # the task ends when the page has stopped
             else:
                 self._task.cancel()
         self.subscribers.wake()
@@ -128,18 +133,18 @@ class DownloadJob:
 
     def pause(self) -> None:
         """Pause; does nothing if it is paused or ended."""
-        if self.ended or self._order.paused:
+        if self.ended or self._request.paused:
             return
         self.state = "paused"
-        self._order.pause()
+        self._request.pause()
         self.subscribers.notify(self._meter.pause())
 
     def resume(self) -> None:
         """Resume; does nothing if it is not paused."""
-        if self.ended or not self._order.paused:
+        if self.ended or not self._request.paused:
             return
-        self._order.resume()
-        self.state = "downloading" if self._order.under_way else "waiting"
+        self._request.resume()
+        self.state = "downloading" if self._request.under_way else "waiting"
         self._meter.resume()
 
     async def delete_what_came(self) -> None:
@@ -169,9 +174,9 @@ class DownloadJob:
         self._meter = self._meter.of(there)
         fetched = 0
         while True:
-            await self._order.resumed()
+            await self._request.resumed()
             self.state = "downloading"
-            raw = await self._order.fetch(args, self._on_raw)
+            raw = await self._request.fetch(args, self._on_raw)
             if raw is not None:
                 break
             if not self.wanted:
@@ -202,7 +207,7 @@ class DownloadJob:
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
-        if self._order.paused:
+        if self._request.paused:
             return
         if update is not None:
             self.subscribers.notify(update)

@@ -174,7 +174,7 @@ def _onnx_files(artifact: Artifact, config: NetworkConfig, url: str) -> list[str
     dtype = artifact.dtype or DEFAULT_DTYPES.get(artifact.device, "fp32")
     if dtype not in DTYPE_SUFFIXES:
         raise LoadFailed(
-            f"Unknown dtype {dtype!r} for the model at {artifact.url}. Choose one of: {', '.join(DTYPE_SUFFIXES)}",
+            f"unknown dtype {dtype!r} for the model at {artifact.url}. Choose one of: {', '.join(DTYPE_SUFFIXES)}",
             data={"url": artifact.url},
         )
     data = config.transformers_js.use_external_data_format if config.transformers_js is not None else None

@@ -57,14 +57,15 @@ def find_browser(
 
     Raises `Unavailable` (``no_browser``), which says what to install.
     """
-    for source, name in (("browser", wanted), ("BROWSERLLM_BROWSER", environ.get("BROWSERLLM_BROWSER"))):
+    for where, name in (("", wanted), (" in BROWSERLLM_BROWSER", environ.get("BROWSERLLM_BROWSER"))):
         if name:
             found = shutil.which(str(name), path=environ.get("PATH"))
             if found is None:
                 raise Unavailable(
-                    f"{source}={str(name)!r} is not an executable program; use the path of Chromium, Chrome, Edge or "
-                    "Brave",
+                    f"the browser {str(name)!r}{where} is not an executable program; use the path of "
+                    "Chromium, Chrome, Edge or Brave",
                     reason="no_browser",
+                    data={} if where else {"parameter": "browser"},
                 )
             return Path(found)
     for name in ON_PATH:

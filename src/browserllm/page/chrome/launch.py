@@ -24,7 +24,7 @@ from ...errors import BrowserLLMError, InvalidRequest, QueueFull, QuotaExceeded,
 from ..device import DeviceFacts
 from ..protocol import ChannelHost
 from ..serving.share import FolderServer, open_key
-from ..serving.static import HOST_PAGE, SiteServer, site_folder
+from ..serving.static import HOST_PAGE, SOCKET_PATH, SiteServer, Socket, site_folder
 from ..serving.websocket import WebSocketChannel
 from .find import find_browser
 from .process import LAUNCHES, BrowserProcess
@@ -262,7 +262,12 @@ class _Launching:
         self._page: asyncio.Future[ServerConnection] = asyncio.get_running_loop().create_future()
         self._secret = secrets.token_urlsafe(24)
         self._parts = _Parts(
-            SiteServer(found.site, hosts=[ORIGIN_HOST], secret=self._secret, on_page=self._on_page),
+            SiteServer(
+                found.site,
+                hosts=[ORIGIN_HOST],
+                sockets={SOCKET_PATH: Socket(self._secret, self._on_page, once=True)},
+                launched=True,
+            ),
             FolderServer(host=FOLDERS_HOST, origin=f"http://{ORIGIN_HOST}", key=found.key),
             found.profile,
         )
@@ -344,13 +349,13 @@ def _timed_out(launching: _Launching | None, profile: str | Path | None, timeout
     if launching is None:
         which = "the default profile" if profile is None else f"the profile {str(profile)!r}"
         return Timeout(
-            f"the browser and {which} could not be opened within timeout_s={timeout_s:g}; check that the disk "
-            "responds, choose another folder with profile=, or increase timeout_s",
-            data={"timeout_s": timeout_s, "stderr": ""},
+            f"the browser and {which} could not be opened within {timeout_s:g} s; check that the disk responds, "
+            "choose another folder with the profile option, or increase the timeout",
+            data={"timeout_s": timeout_s, "stderr": "", "parameter": "profile"},
         )
     tail = launching.stderr_tail
     return Timeout(
-        f"the page in {str(launching.program)!r} did not answer within timeout_s={timeout_s:g}; "
+        f"the page in {str(launching.program)!r} did not answer within {timeout_s:g} s; "
         f"the browser's last output: {tail or 'none'}",
         data={"timeout_s": timeout_s, "stderr": tail},
     )

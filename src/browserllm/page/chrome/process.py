@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..._internal.formatting import system_text
 from ..._internal.system import forks
 from ..._internal.threads import Threads
 from ...errors import ProtocolError, Unavailable
@@ -171,7 +172,8 @@ class BrowserProcess:
             return cast("dict[str, Any]", result)
         raise ProtocolError(
             f"the browser {self._program!r} answered {method!r} with {_shortly(reply.result())}, which is not valid in "
-            "the Chrome DevTools Protocol; pass the path of Chromium, Chrome, Edge or Brave as browser="
+            "the Chrome DevTools Protocol; choose Chromium, Chrome, Edge or Brave with the browser option",
+            data={"parameter": "browser"},
         )
 
     def _send(self, number: int, method: str, params: dict[str, Any], session: str = "") -> None:
@@ -280,9 +282,10 @@ class _Started:
                 forks.close(fd)
             if isinstance(error, OSError):
                 raise Unavailable(
-                    f"the browser {self.program!r} cannot be started: {error}; pass the path of another one as "
-                    "browser=",
+                    f"the browser {self.program!r} cannot be started: {system_text(error)}; choose another "
+                    "one with the browser option",
                     reason="no_browser",
+                    data={"parameter": "browser"},
                 ) from error
             raise
         for fd in (lock, commands_in, answers_out, stderr_out):

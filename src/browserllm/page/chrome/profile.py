@@ -22,6 +22,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from ..._internal.formatting import system_text
 from ..._internal.system import forks
 from ..._internal.system.private_files import POSIX, Folder, own_folder, private_folder
 from ...errors import InvalidRequest, Unavailable
@@ -141,20 +142,24 @@ def open_profile(wanted: str | Path | None = None) -> tuple[Profile, str | None]
         lock = _take_in_time(folder)
     except (OSError, ValueError) as error:
         raise Unavailable(
-            f"the profile folder {str(folder)!r} cannot be used: {error}; choose another with profile=",
+            f"the profile folder {str(folder)!r} cannot be used: {system_text(error)}; choose another with the "
+            "profile option",
             reason="blocked",
-            data={"profile": str(folder)},
+            data={"profile": str(folder), "parameter": "profile"},
         ) from error
     if lock is not None:
         return Profile(folder, lock), None
     if wanted is not None:
-        shared, remedy = "", "choose another folder with profile=, or leave profile out"
+        shared, remedy = "", "choose another folder with the profile option, or leave it out"
         if folder == default_folder():
-            shared, remedy = ", which all programs of this user share,", "or choose another folder with profile="
+            shared, remedy = (
+                ", which all programs of this user share,",
+                "or choose another folder with the profile option",
+            )
         raise Unavailable(
             f"the profile {str(folder)!r}{shared} is in use by another process; end that process, {remedy}",
             reason="profile_in_use",
-            data={"profile": str(folder)},
+            data={"profile": str(folder), "parameter": "profile"},
         )
     notice = (
         f"the profile {str(folder)!r} is in use by another process, so this one uses a temporary profile: it has none "
@@ -218,13 +223,15 @@ def _folder_of(wanted: str | Path | None) -> Path:
             raise ValueError("a path cannot contain a NUL character")
     except (RuntimeError, TypeError, ValueError) as error:
         raise InvalidRequest(
-            f"profile={wanted!r} is not a folder: {error}; use the path of one, or leave profile out",
+            f"the profile {wanted!r} is not a folder: {error}; use the path of one, or leave the profile out",
             parameter="profile",
         ) from error
     if not folder.is_absolute():
         raise Unavailable(
-            f"this user has no home folder for the profile {str(folder)!r}; choose a folder with profile=, or set HOME",
+            f"this user has no home folder for the profile {str(folder)!r}; choose a folder with the profile "
+            "option, or set HOME",
             reason="blocked",
+            data={"parameter": "profile"},
         )
     return folder
 
@@ -280,10 +287,10 @@ def _make_temporary() -> Profile:
         raise failure
     except OSError as error:
         raise Unavailable(
-            f"cannot create a temporary profile in {str(root)!r}: {error}; choose a folder with profile=, or set "
-            "XDG_CACHE_HOME to a folder of your own",
+            f"cannot create a temporary profile in {str(root)!r}: {system_text(error)}; choose a folder with the "
+            "profile option, or set XDG_CACHE_HOME to a folder of your own",
             reason="blocked",
-            data={"profile": str(root)},
+            data={"profile": str(root), "parameter": "profile"},
         ) from error
 
 

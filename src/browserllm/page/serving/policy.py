@@ -18,6 +18,7 @@ _BASE = {
     "worker-src": "'self' blob:",
     "style-src": "'self'",
     "img-src": "'self' data: blob:",
+    "font-src": "'self'",
     "manifest-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
@@ -37,15 +38,18 @@ def meta_policy() -> str:
     return _join({**_BASE, "connect-src": _CHAT_TARGETS})
 
 
-def chat_policy() -> str:
-    """Return the policy of the chat page, for its server's headers."""
-    return _join({**_BASE, "connect-src": _CHAT_TARGETS, **_NO_FRAMES})
+def chat_policy(hosts: Iterable[str] = ()) -> str:
+    """Return the policy of the app, for its server's headers; ``hosts``: its Python is behind a WebSocket there."""
+    return _join({**_BASE, "connect-src": " ".join([_CHAT_TARGETS, *_sockets(hosts)]), **_NO_FRAMES})
 
 
 def host_policy(hosts: Iterable[str]) -> str:
     """Return the policy of the page in a launched browser; the page and its WebSocket use one of ``hosts``."""
-    sockets = [f"ws://{host}" for host in sorted(hosts)]
-    return _join({**_BASE, "connect-src": " ".join([_HOST_TARGETS, *sockets]), **_NO_FRAMES})
+    return _join({**_BASE, "connect-src": " ".join([_HOST_TARGETS, *_sockets(hosts)]), **_NO_FRAMES})
+
+
+def _sockets(hosts: Iterable[str]) -> list[str]:
+    return [f"ws://{host}" for host in sorted(hosts)]
 
 
 def _join(directives: dict[str, str]) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
 from urllib.parse import unquote
 
+from ..._internal.formatting import system_text
 from ..._internal.system.listening import listen
 from ..._internal.system.opening import open_real
 from ..._internal.system.private_files import own_folder
@@ -76,7 +77,8 @@ class FolderServer:
             )
         except OSError as error:
             raise Unavailable(
-                f"cannot listen on 127.0.0.1: {error}; allow this program to open a port there", reason="blocked"
+                f"cannot listen on 127.0.0.1: {system_text(error)}; allow this program to open a port there",
+                reason="blocked",
             ) from error
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
@@ -145,7 +147,7 @@ class FolderServer:
         return Answer(status, known, file=file, start=start, length=stop - start)
 
     def _open(self, url_path: str) -> BinaryIO:
-        """Open the file for a path; raises `OSError` if there is none or it is outside the shared folder."""
+        """Open the file for a path; raises `OSError` if it is missing or outside the shared folder."""
         _, name, *_ = [*url_path.split("/", 2), ""]
         below = unquote(url_path.removeprefix(f"/{name}/{REVISION}"))
         folder = self._folders.get(name)

@@ -6,15 +6,16 @@ import asyncio
 import hmac
 import logging
 import os
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Self
-from urllib.parse import parse_qs, unquote
+from typing import BinaryIO, NamedTuple, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
+from ..._internal.formatting import system_text
 from ..._internal.system.listening import listen
 from ..._internal.system.opening import open_linked, open_real
 from ..._internal.threads import Threads
@@ -65,11 +66,22 @@ def site_folder() -> Path:
     return folder
 
 
+class Socket(NamedTuple):
+    """A WebSocket that a `SiteServer` accepts from its own pages.
+
+    ``take`` gets each connection whose address has the ``token``; ``once``: the token is valid for one connection.
+    """
+
+    token: str
+    take: Callable[[ServerConnection], None]
+    once: bool = False
+
+
 class SiteServer:
     """Serves a folder on loopback, only to requests for an allowed host (which stops DNS rebinding).
 
-    With ``on_page`` it serves a browser that Python launched: it serves the host page, and accepts the WebSocket at
-    ``/host`` from the origin of an allowed host with the secret, which is valid for one connection.
+    It accepts the WebSockets in ``sockets``, by path, from the origin of an allowed host. ``launched`` serves a browser
+    that Python launched: only that gets the host page.
     """
 
     def __init__(
@@ -78,23 +90,25 @@ class SiteServer:
         *,
         port: int = 0,
         hosts: Collection[str] = (),
-        secret: str = "",
-        on_page: Callable[[ServerConnection], None] | None = None,
+        sockets: Mapping[str, Socket] | None = None,
+        launched: bool = False,
+        instead: Mapping[str, str] | None = None,
     ) -> None:
         """Serve ``folder``; ``port`` 0 takes any free port.
 
-        ``hosts`` are allowed besides the address itself, or with ``on_page`` instead of it, because a launched browser
-        only uses those.
+        ``hosts`` are allowed besides the address itself, or with ``launched`` instead of it, because a launched browser
+        only uses those. ``instead`` maps paths to the paths of the files that are served there.
         """
         self._folder = folder
         self._wanted_port = port
         self._hosts = set(hosts)
-        self._secret = secret
-        self._spent = False
-        self._on_page = on_page
+        self._sockets = dict(sockets or {})
+        self._spent: set[str] = set()
+        self._launched = launched
+        self._instead = dict(instead or {})
         self._server: Server | None = None
         self._threads = Threads("files of the site", places=8)
-        self._connections = Connections(self._common_headers())
+        self._connections = Connections({})
         self._links = False
         self.port = 0
 
@@ -116,12 +130,14 @@ class SiteServer:
             )
         except OSError as error:
             raise Unavailable(
-                f"cannot listen on 127.0.0.1:{self._wanted_port}: {error}; choose another port with port=",
+                f"cannot listen on 127.0.0.1:{self._wanted_port}: {system_text(error)}; choose another port",
                 reason="blocked",
+                data={"parameter": "port"},
             ) from error
         self.port = int(next(iter(self._server.sockets)).getsockname()[1])
-        if self._on_page is None or not self._hosts:
+        if not self._launched or not self._hosts:
             self._hosts |= {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
+        self._connections.common = self._common_headers()
         return self
 
     @property
@@ -140,20 +156,22 @@ class SiteServer:
         # Cross-origin isolation, which threads in WebAssembly need. A launched browser is a Chromium, which supports
         # credentialless. It lets the page find out whether a server without CORS headers exists at all; Safari, which
         # may open the chat page, only supports require-corp.
-        launched = self._on_page is not None
+        sockets = self._hosts if self._sockets else ()
         return {
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Embedder-Policy": "credentialless" if launched else "require-corp",
+            "Cross-Origin-Embedder-Policy": "credentialless" if self._launched else "require-corp",
             "Cross-Origin-Resource-Policy": "same-origin",
-            "Content-Security-Policy": host_policy(self._hosts) if launched else chat_policy(),
+            "Content-Security-Policy": host_policy(self._hosts) if self._launched else chat_policy(sockets),
             "X-Frame-Options": "DENY",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }
 
     async def _hold(self, connection: ServerConnection) -> None:
-        if self._on_page is not None:
-            self._on_page(connection)
+        request = connection.request
+        socket = self._sockets.get(urlsplit(request.path).path) if request is not None else None
+        if socket is not None:
+            socket.take(connection)
         await connection.wait_closed()
 
     async def _answer(self, request: Request) -> Answer | None:
@@ -164,11 +182,12 @@ class SiteServer:
             return text_answer(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for files", {"Allow": "GET, HEAD"}
             )
-        if request.path == SOCKET_PATH and self._on_page is not None:
+        if request.path in self._sockets:
             return self._refuse_socket(request, host)
-        hidden = HOST_PAGE if self._on_page is None else None
+        hidden = None if self._launched else HOST_PAGE
         known = request.headers.get("if-none-match")
-        read = partial(read_file, self._folder, request.path, known, hidden=hidden, follow_links=self._links)
+        path = self._instead.get(request.path, request.path)
+        read = partial(read_file, self._folder, path, known, hidden=hidden, follow_links=self._links)
         return await prepare(self._threads, read)
 
     def _refuse_socket(self, request: Request, host: str) -> Answer | None:
@@ -180,11 +199,12 @@ class SiteServer:
         if request.method != "GET" or request.headers.get("upgrade", "").lower() != "websocket":
             return text_answer(HTTPStatus.UPGRADE_REQUIRED, "this address is for a WebSocket", {"Upgrade": "websocket"})
         given = parse_qs(request.query).get("token", [""])[0]
-        if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
+        token, once = self._sockets[request.path].token, self._sockets[request.path].once
+        if not token or not hmac.compare_digest(given.encode(), token.encode()):
             return text_answer(HTTPStatus.FORBIDDEN, "the token is wrong")
-        if self._spent:
+        if once and request.path in self._spent:
             return text_answer(HTTPStatus.FORBIDDEN, "the token was already used; it is valid for one connection")
-        self._spent = True
+        self._spent.add(request.path)
         return None
 
 
@@ -248,7 +268,7 @@ def read_file(
 
 
 def _open(folder: Path, path: str, hidden: str | None, follow_links: bool) -> BinaryIO | None:
-    """Open the file for a path of the site, or return ``None`` if there is none."""
+    """Open the file for a path of the site, or return ``None`` if it is missing."""
     if path.endswith("/"):
         path += "index.html"
     parts = PurePosixPath(path).parts[1:]

@@ -24,7 +24,7 @@ async def settle() -> None:
 def every_middleware(inner: bl.Backend) -> list[bl.backends.Middleware]:
     """Return one of each middleware, around the same backend."""
     return [
-        bl.Logging(inner, logger=logging.Logger("nobody")),
+        bl.Logging(inner, logger=logging.Logger("unread")),
         bl.Retry(inner),
         bl.TimeLimits(inner, total_s=1000),
         bl.Budget(inner, per_day=bl.Allowance(usd=1)),
@@ -104,7 +104,7 @@ async def test_a_router_of_middleware_and_middleware_around_a_router() -> None:
     local = ScriptedBackend([[bl.errors.DeviceLost("the GPU went away")]], name="local")
     cloud = ScriptedBackend([[DOWN], ["hello <EMAIL_1>"]], name="cloud", leaves_device=True)
     router = bl.Router([local, bl.Retry(bl.Redaction(cloud), first_wait_s=0)])
-    whole = bl.Logging(bl.ResponseCache(router), logger=logging.Logger("nobody"))
+    whole = bl.Logging(bl.ResponseCache(router), logger=logging.Logger("unread"))
     first = await whole.complete("I am ada@example.org", temperature=0)
     assert (first.text, first.backend) == ("hello ada@example.org", "cloud")
     assert [hop.backend for hop in first.route] == ["local", "cloud"]

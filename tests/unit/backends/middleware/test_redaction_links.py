@@ -27,7 +27,7 @@ ONLY_A_RENDERER_SEES = {
     "script with a backslash",
     "autolink with a backslash",
     "mail that begins oddly",
-    "hidden in a tag that is none",
+    "hidden in an invalid tag",
     "code in an address",
     "a code tag in an address",
     *FOUND_BY_RENDERERS,

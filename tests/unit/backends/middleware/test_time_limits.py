@@ -1,4 +1,4 @@
-"""TimeLimits: an answer that takes too long is given up at the limit, and whoever waits is left as he was."""
+"""TimeLimits: an answer that takes too long is stopped at the limit, and the waiting task stays as it was."""
 
 from __future__ import annotations
 

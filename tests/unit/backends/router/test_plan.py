@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.backends.draft import Draft
 from browserllm.backends.stream import Delta
+from browserllm.testing import Wait
 
 
 class Plain(bl.Backend):
@@ -54,6 +57,93 @@ async def test_equal_candidates_are_ranked_once_if_the_policys_own_class_is_repe
     for _ in range(3):
         assert (await router.complete("hello")).backend == "b"
     assert policy.asked == asked
+
+
+class Ahead:
+    """A router that has just been asked for its facts about a request, and how often its policy ranked since then."""
+
+    def __init__(self) -> None:
+        self.clock = bl.testing.Clock()
+        self.world = bl.page.Environment(online=True)
+        self.cloud = bl.ScriptedBackend(name="cloud", leaves_device=True, clock=self.clock)
+        self.here = bl.ScriptedBackend(name="here", clock=self.clock)
+        self.router = bl.Router(
+            [self.here, self.cloud], CountingAnew(), clock=self.clock, environment=lambda: self.world
+        )
+        self.request = bl.ChatRequest(messages=[bl.Message("user", "hello")])
+
+    async def plans_for(self, request: bl.ChatRequest) -> int:
+        """Answer a request, and return how often the router planned for that."""
+        before = CountingAnew.asked
+        await self.router.complete(request)
+        return CountingAnew.asked - before
+
+
+async def test_the_plan_for_the_facts_of_a_request_is_the_plan_for_its_answer() -> None:
+    """Once, and also where it was counted in between and less time is left: that is the same question."""
+    ahead = Ahead()
+    await ahead.router.facts(replace(ahead.request, deadline_s=9.0))
+    assert CountingAnew.asked == 1
+    await ahead.router.count_tokens(ahead.request)
+    assert CountingAnew.asked == 1
+    assert await ahead.plans_for(replace(ahead.request, deadline_s=8.0)) == 0
+    assert await ahead.plans_for(ahead.request) == 1, "each answer has a plan of its own"
+    await ahead.router.facts(ahead.request)
+    await ahead.router.facts(ahead.request)
+    assert CountingAnew.asked == 4, "facts are always those of now"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ahead: ahead.clock.advance(1.1),
+        lambda ahead: setattr(ahead, "world", bl.page.Environment(online=False)),
+        lambda ahead: setattr(ahead.router, "policy", CountingAnew()),
+        lambda ahead: setattr(ahead.router.policy, "max_queue", 3),
+        lambda ahead: setattr(ahead.cloud, "capabilities", bl.types.Capabilities(images=True)),
+        lambda ahead: setattr(ahead.cloud, "leaves_device", False),
+        lambda ahead: ahead.request.messages.append(bl.Message("user", "more")),
+        lambda ahead: setattr(ahead, "request", replace(ahead.request, private=True)),
+        lambda ahead: setattr(ahead, "request", replace(ahead.request, model="m")),
+    ],
+    ids=["time", "world", "policy", "option", "capabilities", "place", "messages", "privacy", "model"],
+)
+async def test_what_has_changed_since_the_facts_is_planned_for_again(change: Callable[[Ahead], None]) -> None:
+    """A plan is kept for a second, for the same request, and as long as the router knows nothing new."""
+    ahead = Ahead()
+    await ahead.router.facts(ahead.request)
+    change(ahead)
+    assert await ahead.plans_for(ahead.request) == 1
+
+
+async def test_a_request_in_between_is_something_new() -> None:
+    """Two conversations that share a router do not both get the backend whose turn it is."""
+    first, second = bl.ScriptedBackend(name="first"), bl.ScriptedBackend(name="second")
+    router = bl.Router([first, second], bl.backends.router.RoundRobin())
+    request, other = (bl.ChatRequest(messages=[bl.Message("user", text)]) for text in ("hello", "hi"))
+    await router.facts(request)
+    assert (await router.complete(other)).backend == "first"
+    assert (await router.complete(request)).backend == "second"
+
+
+async def test_a_backend_whose_breaker_opened_in_between_is_passed_over_as_by_a_new_plan() -> None:
+    """A request that was running when the plan was made may fail before the answer begins."""
+    clock = bl.testing.Clock()
+    down = bl.ScriptedBackend([[Wait(1), bl.Unavailable("down")]], name="down", clock=clock)
+    breaker = bl.backends.router.Breaker(failures=1)
+    policy = CountingAnew()
+    router = bl.Router([down, bl.ScriptedBackend(name="up")], policy, breaker=breaker, clock=clock)
+    down.leaves_device = True
+    running = asyncio.create_task(router.complete("hi"))
+    while not down.requests:
+        await asyncio.sleep(0)
+    request = bl.ChatRequest(messages=[bl.Message("user", "hello")])
+    await router.facts(request)
+    clock.advance(1)
+    assert (await running).backend == "up"
+    planned = CountingAnew.asked
+    assert (await router.complete(request)).backend == "up"
+    assert CountingAnew.asked == planned + 1
 
 
 async def test_facts_that_are_patched_into_a_backend_are_used() -> None:

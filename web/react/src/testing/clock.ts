@@ -1,5 +1,7 @@
 /** A clock that stands still until the test moves it. */
 
+import { cancelled } from "../errors.ts";
+
 interface Timer {
   readonly at: number;
   readonly run: () => void;
@@ -14,6 +16,22 @@ export class ScriptedClock {
     const timer = { at: this.now + ms, run };
     this.#timers.push(timer);
     return () => { this.#timers = this.#timers.filter((other) => other !== timer); };
+  }
+
+  /** Wait some milliseconds of this clock; rejects when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        cancel();
+        reject(cancelled(signal.reason));
+      };
+      const cancel = this.after(ms, () => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      });
+      if (signal.aborted) abort();
+      else signal.addEventListener("abort", abort, { once: true });
+    });
   }
 
   /** Move on. What falls due runs in order, and so does what it starts. */

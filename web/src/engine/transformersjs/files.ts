@@ -82,7 +82,7 @@ export class ModelFiles {
     },
   };
 
-  /** A JSON file of the folder, or null where there is none: kept like the library's own. */
+  /** A JSON file of the folder, or null if it is missing; cached like the library's own files. */
   async optionalJson(name: string): Promise<unknown> {
     const url = new URL(name, this.#options.folder).href;
     let response = await this.cache.match(url);

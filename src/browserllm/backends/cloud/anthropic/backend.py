@@ -34,7 +34,7 @@ from ....types import (
 from ...base import unsupported
 from ...draft import Draft
 from ...media import Media, media_of
-from ..addresses import ANTHROPIC_FORM
+from ..addresses import ANTHROPIC_ADDRESS_FORMAT
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError, read_error
 from ..history import arguments_object, parts_of, signature_for, with_own_ids
@@ -70,7 +70,7 @@ class Anthropic(CloudBackend):
     key_hosts = ("api.anthropic.com",)
     key_variables = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
     url_variables = ("ANTHROPIC_BASE_URL",)
-    address_form = ANTHROPIC_FORM
+    address_format = ANTHROPIC_ADDRESS_FORMAT
     request_id_header = "request-id"
     capabilities = Capabilities(
         images=True,

@@ -136,9 +136,9 @@ class AnthropicReader(NativeReader):
             why = ": ".join(word for word in (name_of(details.category), name_of(details.explanation)) if word)
             draft.warn("messages", f"the model refused to answer{f' ({why})' if why else ''}")
         elif reason == "model_context_window_exceeded":
-            draft.warn("messages", "the answer was cut off where the model's context window ends")
+            draft.warn("messages", "the answer was cut off at the end of the model's context window")
         elif reason == "pause_turn":
-            draft.warn("extra_body", "the turn is paused ('pause_turn'): send the chat with this answer to go on")
+            draft.warn("extra_body", "the turn is paused ('pause_turn'): send the chat with this answer to continue it")
         elif reason not in _FINISH:
             draft.warn("finish_reason", f"the finish reason {reason!r} is unknown; 'stop' is assumed")
         return _FINISH.get(reason, "stop")

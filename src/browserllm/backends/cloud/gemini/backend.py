@@ -30,7 +30,7 @@ from ....types import (
 from ...base import unsupported
 from ...draft import Draft
 from ...media import Media, media_of, named_type
-from ..addresses import GEMINI_FORM
+from ..addresses import GEMINI_ADDRESS_FORMAT
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError, read_error
 from ..history import NO_SIGNATURE, UNSIGNED, ToolNames, arguments_object, parts_of, signature_for, with_own_ids
@@ -60,7 +60,7 @@ class Gemini(CloudBackend):
     key_hosts = ("generativelanguage.googleapis.com",)
     key_variables = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     url_variables = ("GOOGLE_GEMINI_BASE_URL",)
-    address_form = GEMINI_FORM
+    address_format = GEMINI_ADDRESS_FORMAT
     capabilities = Capabilities(
         images=True,
         audio=True,

@@ -156,7 +156,7 @@ class GeminiReader(NativeReader):
         return finish
 
     def read_rest(self) -> Iterator[Delta]:
-        """Give the arguments of a call that was to go on."""
+        """Yield the arguments of a call that was to continue."""
         yield from self._end_partial(whole=self.reason == "STOP")
 
     def _read_candidate(self, value: dict[str, Any]) -> Iterator[Delta]:

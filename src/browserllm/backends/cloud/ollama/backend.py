@@ -33,7 +33,7 @@ from ...accepted_parts import PlacedPart
 from ...base import unsupported
 from ...draft import Draft
 from ...media import Media, media_of
-from ..addresses import OLLAMA_FORM
+from ..addresses import OLLAMA_ADDRESS_FORMAT
 from ..base import CloudBackend
 from ..failures import ErrorSource, VendorError
 from ..history import ToolNames, arguments_object, parts_of, with_own_ids
@@ -64,7 +64,7 @@ class Ollama(CloudBackend):
     key_hosts = ("ollama.com",)
     key_variables = ("OLLAMA_API_KEY",)
     url_variables = ("OLLAMA_HOST",)
-    address_form = OLLAMA_FORM
+    address_format = OLLAMA_ADDRESS_FORMAT
     capabilities = Capabilities(
         images=True,
         tools=True,
@@ -145,7 +145,7 @@ class Ollama(CloudBackend):
         self._passed_on |= {name for each in models if each.remote_host for name in (each.name, each.model)}
         return [ModelInfo(id=each.model or each.name, downloaded=not each.remote_host) for each in models], None
 
-    async def where_it_runs(self, model: str) -> str:
+    async def remote_location(self, model: str) -> str:
         """Ask the server where it would forward requests for this model to; it must answer."""
         response = await self._send("POST", f"{self.base_url}/api/show", msgspec.json.encode({"model": model}))
         try:

@@ -82,7 +82,7 @@ class OpenAI(CloudBackend):
         options = hidden_options(options)  # before anything can fail: see CloudBackend
         if preset not in PRESETS:
             raise InvalidRequest(
-                f"Unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
+                f"unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
                 parameter="preset",
             )
         self.preset: Preset = PRESETS[preset]
@@ -91,7 +91,7 @@ class OpenAI(CloudBackend):
         self.key_variables = self.preset.key_variables
         self.key_hosts = self.preset.key_hosts
         self.url_variables = self.preset.url_variables
-        self.address_form = self.preset.address_form
+        self.address_format = self.preset.address_format
         self.header_variables = self.preset.header_variables
         self.capabilities = Capabilities(
             images=True,
@@ -292,7 +292,7 @@ class OpenAI(CloudBackend):
             kind = sound_format(media.media_type) if isinstance(media, Media) else None
             if isinstance(media, Media) and kind is not None:
                 return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
-            unsupported(draft, where, "a sound must be given by value, as WAV or MP3; it was left out")
+            unsupported(draft, where, "audio must be sent as data, in WAV or MP3; it was left out")
         return None
 
     def _call_id(self, call_id: str) -> str:

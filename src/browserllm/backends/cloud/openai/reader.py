@@ -3,8 +3,8 @@
 The shapes are those of https://developers.openai.com/api/reference (chat completions, streaming), and what others add
 to them: thinking (`reasoning_content`, `reasoning`), errors in the middle of a stream, other finish reasons.
 
-Only the text, the calls and the reason to finish make an answer. What stands beside them may be missing, empty or odd.
-An event without a choice says nothing, unless the answer does not come or does not end: then its words are the error's.
+Only the text, the calls and the finish reason make an answer. Other fields may be missing, empty or odd. An event
+without a choice is ignored, unless the answer does not come or does not end: then the event's text is the error's.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ChatCompletionReader(Reader):
     def __init__(
         self, draft: Draft, source: ErrorSource, vendor: str = "openai", marked: ThoughtReader | None = None
     ) -> None:
-        """Write into ``draft``; ``vendor`` is who gets back what is to be sent back.
+        """Write into ``draft``; data to send back is marked with the ``vendor``.
 
         ``marked`` finds the thoughts that a server leaves in the text.
         """
@@ -81,12 +81,12 @@ class ChatCompletionReader(Reader):
         self._left_out: set[str] = set()
         self._has_answered = False
         self._in_pieces = False
-        # What came without a choice, after the last one.
+        # The last event without a choice since the last choice.
         self._said: Any = None
 
     @property
     def complete(self) -> bool:
-        """Whether the finish reason has come: some servers say nothing more after it."""
+        """Whether the finish reason has come: some servers send nothing after it."""
         return bool(self._finish)
 
     def read(self, event: Event) -> Iterator[Delta]:
@@ -99,7 +99,7 @@ class ChatCompletionReader(Reader):
         elif data.startswith("["):
             listed = event.decode(list[Any])
             if listed and not any(isinstance(each, (str, dict, list)) for each in listed):
-                self._said = data  # numbers alone are no pieces of an answer
+                self._said = data  # a list of numbers is not part of an answer
                 return
             for each in listed:
                 yield from self.read(Event(_json(whole_value(each)), event.name))
@@ -118,7 +118,7 @@ class ChatCompletionReader(Reader):
         self.ended = True
 
     def finish(self) -> Iterator[Delta]:
-        """Settle why the answer ended and what it took."""
+        """Set the finish reason and the usage; yields what was kept back."""
         draft, said = self.draft, self._finish
         self._check_answer()
         reason = _FINISH.get(said.lower(), "stop")
@@ -131,7 +131,7 @@ class ChatCompletionReader(Reader):
         yield from self._calls.finish(well=reason in ("stop", "tool_calls"))
         for problem in self._calls.problems:
             draft.warn("tools", problem)
-        # Some servers say "stop" after tool calls; a refusal has no reason of its own.
+        # Some servers send "stop" after tool calls; a refusal has no finish reason of its own.
         if self._calls.count and reason == "stop":
             reason = "tool_calls"
         elif not self._has_answered and (reason == "tool_calls" or (reason == "stop" and self._calls.problems)):
@@ -146,7 +146,7 @@ class ChatCompletionReader(Reader):
         yield from self._thoughts.seal()
 
     def _check_answer(self) -> None:
-        """Raise what went wrong unless there is an answer, and it ended."""
+        """Raise the error of an answer that is missing or has not ended."""
         has_words = bool(read_error(self._said).message.strip())
         if self._finish.lower() in _BROKEN:
             raise self._failure(self._said if has_words else {"message": f"the answer broke off: {self._finish}"})
@@ -177,13 +177,13 @@ class ChatCompletionReader(Reader):
         if self._choice is None:
             self._choice = min(index_of(choice.index) or 0 for choice in choices)
         for choice in choices:
-            # One answer is asked for; another one would be mixed up with it.
+            # The request asks for one answer; the text of others must not be mixed into it.
             if (index_of(choice.index) or 0) == self._choice:
                 yield from self._read_choice(choice, event)
 
     def _read_choice(self, choice: _Choice, event: Event) -> Iterator[Delta]:
         if not _is_empty(choice.error):
-            # OpenRouter has it here when a provider fails.
+            # OpenRouter sends a provider's failure here.
             raise self._failure({"error": choice.error})
         self._count(choice.usage)
         reason = choice.finish_reason
@@ -192,7 +192,7 @@ class ChatCompletionReader(Reader):
         reason = str(reason) if reason else ""
         if reason.lower() in _NO_REASON:
             reason = ""
-        # "stop" says the least: it takes back nothing that was said before.
+        # "stop" is the least specific reason: it does not replace an earlier one.
         if reason and (not self._finish or _FINISH.get(reason.lower()) != "stop"):
             self._finish = reason
         delta, message = _message(choice.delta, event), _message(choice.message, event)
@@ -237,7 +237,7 @@ class ChatCompletionReader(Reader):
             else:
                 yield text
         if entries:
-            # Tokens that are a part of a character have no text yet.
+            # Tokens in the middle of a character have no text yet.
             yield TextDelta(logprobs=entries)
         if not is_thought and (signature := self._extras.read(None, {"extra_content": message.extra_content})):
             yield from self._thoughts.seal()
@@ -254,7 +254,7 @@ class ChatCompletionReader(Reader):
             self._has_answered = self._has_answered or self._calls.count > 0
 
     def _tell_left_out(self, message: _Message) -> None:
-        """Warn of what a message holds that is no text, no thought and no call, once of each kind."""
+        """Warn about parts that are not text, thoughts or calls, once for each kind."""
         kinds = [name for name in ("images", "audio") if getattr(message, name)]
         others = (part for part in _dicts(message.content) if not isinstance(part.get("text"), str))
         kinds += [str(part.get("type")) for part in others if part.get("type") not in _TEXT_PARTS]
@@ -264,7 +264,7 @@ class ChatCompletionReader(Reader):
                 self.draft.warn("extra_body", f"the answer has a part of type {kind!r}, which was left out")
 
     def _release(self) -> Iterator[Delta]:
-        """Look for no thoughts in the text: they come in a field."""
+        """Stop looking for thoughts in the text: they come in a field."""
         return iter(()) if self._marked is None else self._marked.release()
 
     def _read_thoughts(self, message: _Message, *, whole: bool) -> Iterator[Delta]:
@@ -273,7 +273,7 @@ class ChatCompletionReader(Reader):
         if given:
             yield from self._release()
         yield from given
-        # Where there are objects, their words come twice.
+        # With objects, their text comes twice.
         thought = "" if any(each.reasoning for each in given) else _thought(message)
         if thought:
             yield from self._release()
@@ -281,7 +281,7 @@ class ChatCompletionReader(Reader):
         self._has_answered = self._has_answered or bool(given or thought)
 
     def _read_rest(self, message: _Message, delta: _Message) -> Iterator[Delta]:
-        """Read a message that has once more, as a whole, what came in pieces: only what is missing is given."""
+        """Read a whole message after its pieces; yields only what the pieces did not have."""
         said, whole = (
             "".join(self._text),
             "".join(text for thinking, text in _texts(message.content) if thinking is None),
@@ -290,7 +290,7 @@ class ChatCompletionReader(Reader):
             yield from self._read_message(_Message(content=whole[len(said) :]))
         elif whole and whole != delta.content:
             self.draft.warn(
-                "messages", f"a whole message that is not what came in pieces was left out: {quote(whole, 200)}"
+                "messages", f"the whole message differs from its pieces and was left out: {quote(whole, 200)}"
             )
         calls = message.tool_calls or message.function_call
         if calls:
@@ -298,7 +298,7 @@ class ChatCompletionReader(Reader):
             self._has_answered = self._has_answered or self._calls.count > 0
 
     def _count(self, said: Any) -> None:
-        """Take what is said of the tokens; those who say it again and again count what there is so far."""
+        """Read token counts; servers that send them repeatedly send the totals so far."""
         usage = usage_of(said)
         if usage is not None:
             self._usage = self.draft.usage = usage if self._usage is None else largest(self._usage, usage)
@@ -324,14 +324,14 @@ def _choices(value: Any, event: Event) -> list[_Choice]:
 
 
 def _message(value: Any, event: Event) -> _Message | None:
-    # An empty list is how some languages write an empty object.
+    # Some languages write an empty object as an empty list.
     if isinstance(value, _Message) or not value:
         return value or None
     raise ProtocolError(f"an event of the stream has a message that is not valid: {quote(event.data, 200)!r}")
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether an error says nothing, however it is shaped."""
+    """Whether an error value means no error, in any shape."""
     if isinstance(value, dict):
         return all(_is_empty(each) for each in cast("dict[str, Any]", value).values())
     if isinstance(value, list):
@@ -340,7 +340,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _name(value: Any) -> str | None:
-    """Return a name or an id, which some write as a number."""
+    """Return a name or an id, which some servers write as a number."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     return str(value) or None
@@ -352,17 +352,17 @@ def _entries(logprobs: Any) -> list[Any] | None:
 
 
 def _thought(message: _Message) -> str:
-    """Return the thinking, which is named in two ways; servers that know both say the same in both."""
+    """Return the thinking, from either of its two fields; servers that send both repeat the text."""
     said = ("".join(text for _, text in _texts(each)) for each in (message.reasoning_content, message.reasoning))
     return next(filter(None, said), "")
 
 
 def _texts(content: Any) -> Iterator[tuple[dict[str, Any] | None, str]]:
-    """Give the texts of a content: a text, or (Mistral's thinking models) parts of text and thinking, with these."""
+    """Yield the texts of a content, and the chunk of each that is thinking (Mistral's thinking models)."""
     if isinstance(content, str):
         yield None, content
     elif isinstance(content, (int, float)):
-        # Some languages make a number of an answer that looks like one.
+        # Some servers turn an answer that looks like a number into one.
         yield None, _json(content)
     for part in cast("list[Any]", content) if isinstance(content, list) else [content]:
         if isinstance(part, str) and part is not content:
@@ -377,7 +377,7 @@ def _texts(content: Any) -> Iterator[tuple[dict[str, Any] | None, str]]:
 
 
 def _is_googles_thought(extra_content: object) -> bool:
-    """Say whether Gemini gives a thought as the content: ai.google.dev/gemini-api/docs/openai."""
+    """Return whether Gemini sent a thought as the content: ai.google.dev/gemini-api/docs/openai."""
     google = cast("dict[str, Any]", extra_content).get("google") if isinstance(extra_content, dict) else None
     return isinstance(google, dict) and cast("dict[str, Any]", google).get("thought") is True
 
@@ -386,7 +386,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [each for each in cast("list[Any]", value) if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-# The shapes, as far as we read them. Everything may be missing or odd: compatible servers leave out what they like.
+# The fields that we read. Each may be missing or odd: compatible servers leave out what they like.
 
 _Junk = list[Any] | str | int | float | bool | None
 

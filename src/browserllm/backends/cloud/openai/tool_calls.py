@@ -1,17 +1,17 @@
 """Assembles tool calls from the pieces that chat completions send.
 
-OpenAI numbers its calls with ``index`` and names each once, in its first piece. Others send no index, the same one for
-all, one that counts within the chunk; an id late, never, or another one in each piece; the name in each piece; whole
-calls, also once more at the end. So a piece is taken for what it is:
+OpenAI numbers its calls with ``index`` and names each once, in its first piece. Other servers send no index, the same
+one for all calls, or one that counts within the chunk; the id late, never, or a new one in each piece; the name in each
+piece; whole calls, also once more at the end. So the content of a piece decides which call it belongs to:
 
-- A piece without a name goes on with a call: with the one of its id, else of its index, else with the last one that is
-  not whole. What comes before any name waits for one.
-- A name begins a call, unless it is the name of the call that its id, its index or its place points to, and that call
-  can go on with the arguments beside it. A call whose arguments are whole never goes on.
-- What repeats a call changes nothing.
+- A piece without a name continues a call: the one with its id, else with its index, else the last one with incomplete
+  arguments. Pieces before any name wait for a name.
+- A name begins a call, unless the id, the index or the place of the piece points to a call with that name whose
+  arguments the piece can continue. A call with complete arguments is never continued.
+- A repeated call changes nothing.
 
-Arguments stay as they came. ``{}`` is put for none at all only where the answer came to its own end: that is how a
-function without parameters is called.
+Arguments stay as they came. Missing arguments become ``{}`` only if the answer ended normally: that is how a function
+without parameters is called.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from ..split_characters import whole_value
 _QUOTE = 200
 
 Key = tuple[str, int]
-_ALONE: Key = ("place", -1)  # in a chunk with no other piece the place says nothing
+_ALONE: Key = ("place", -1)  # the place of the only piece of a chunk means nothing
 
 
 class _Piece(msgspec.Struct):
-    """A piece of a call as it came; what is missing or none is empty."""
+    """A piece of a call; missing values are empty."""
 
     key: Key
     id: str
     name: str
     text: str
     extras: dict[str, object] = {}
-    """What came beside it to be sent back."""
+    """Extra fields to send back."""
 
     @property
     def blank(self) -> bool:
@@ -51,7 +51,7 @@ class _Piece(msgspec.Struct):
 
 
 class _Call:
-    """A call in the making."""
+    """A call that is being assembled."""
 
     def __init__(self, name: str, call_id: str) -> None:
         self.name = name
@@ -60,23 +60,23 @@ class _Call:
         """Whether the server gave the id."""
         self.arguments = JsonText()
         self.place: int | None = None
-        """Its index among our deltas, once it was told."""
+        """Its index among our deltas, once one was yielded."""
         self.told_name = ""
         self.empty = ""
         """A first ``{}``, kept back: some servers begin with one and send the arguments after it."""
         self.extras: list[dict[str, object]] = []
-        """What came beside it and was not told yet."""
+        """Extra fields that were not yielded yet."""
         self.maybe = False
-        """Whether it may be no call: the name of one that is whole, once more, and nothing else."""
+        """Whether it may only repeat the name of a complete call."""
 
 
 class ToolCalls:
     """Reads the pieces of one answer's calls. After `finish`, ``problems`` says what went wrong."""
 
     def __init__(self, known: Collection[str] = (), extras: ExtraFieldReader | None = None) -> None:
-        """Take ``known`` as the names that a call may have, where a name comes in pieces.
+        """``known`` are the names of the request's tools, for names that arrive in pieces.
 
-        ``extras`` keeps what comes beside a call to be sent back.
+        ``extras`` keeps the extra fields of calls, to send them back.
         """
         self._extras = extras
         self.problems: list[str] = []
@@ -101,7 +101,7 @@ class ToolCalls:
             yield from self._read(piece)
 
     def read_whole(self, entries: Any) -> Iterator[ToolCallDelta]:
-        """Read the calls of a whole message, which may have come in pieces before: only what is missing is given."""
+        """Read the calls of a whole message; yields only what earlier pieces did not have."""
         before = [call for call in self._calls if not call.maybe]
         for piece in _pieces(entries):
             of_id = (each for each in before if piece.id and piece.id == each.id and piece.name in ("", each.name))
@@ -116,7 +116,7 @@ class ToolCalls:
                 yield from self._go_on(call, msgspec.structs.replace(piece, text=piece.text[len(said) :]))
 
     def finish(self, *, well: bool) -> Iterator[ToolCallDelta]:
-        """Give what was kept back; ``well`` says that the answer came to its own end and was not cut off."""
+        """Yield what was kept back; ``well`` says that the answer ended normally and was not cut off."""
         for late in [*(call for call in self._calls if call.maybe), *self._waiting.values()]:
             nameless = next((call for call in reversed(self._calls) if not call.own_id and not call.maybe), None)
             if late.id and nameless is not None:
@@ -153,7 +153,7 @@ class ToolCalls:
             yield from self._begin(piece)
 
     def _continued(self, piece: _Piece) -> _Call | None:
-        """Return which call a piece without a name goes on with; ``None`` when it waits, or says nothing new."""
+        """Return the call that a piece without a name continues; ``None`` if it waits for a name, or repeats a call."""
         of_key, of_id = self._at(piece.key), self._with_id(piece)
         if of_id is not None:
             return of_id
@@ -176,24 +176,24 @@ class ToolCalls:
             return of_key
         if not _same(of_key.arguments.said(), piece.text):
             self.problems.append(
-                f"after the whole arguments of {of_key.name!r} came more, which was left out: {_quoted(piece.text)}"
+                f"text after the complete arguments of {of_key.name!r} was left out: {_quoted(piece.text)}"
             )
         return None
 
     def _named(self, piece: _Piece) -> _Call | None:
-        """Return which call a piece with a name goes on with; ``None`` when it begins another one."""
+        """Return the call that a piece with a name continues; ``None`` if it begins a new one."""
         of_key, call = self._at(piece.key), self._with_id(piece)
-        # Another index is another call, also where a server gives all of them one id.
+        # Another index means another call, even if a server gives all of them one id.
         if call is None or call.name != piece.name or (of_key is None and piece.key[0] == "index"):
             call = of_key
         if call is None:
             return None
         is_place = piece.key[0] == "place"
         if call.arguments.whole or (is_place and call.name != piece.name):
-            # The name of a call that is whole, and that call's id: nothing new.
+            # The name and the id of a complete call: nothing new.
             if piece.blank and piece.id and (piece.id, piece.name) == (call.id, call.name):
                 return call
-            # A place in a chunk, or an index that counts within it, may point to another call than it goes on with.
+            # A place in a chunk, or an index that counts within it, may point to the wrong call.
             call = self._open() or call
             if call.arguments.whole:
                 return None
@@ -209,7 +209,7 @@ class ToolCalls:
         return call if piece.blank or call.arguments.takes(piece.text) else None
 
     def _completes_name(self, call: _Call, piece: _Piece) -> bool:
-        """Take a name that comes in pieces: what came so far is no tool's, but begins one's."""
+        """Extend the name of a call if it is only the beginning of a tool's name so far."""
         if call.name in self._known or not call.arguments.blank or (piece.id and call.own_id and piece.id != call.id):
             return False
         name = piece.name if piece.name.startswith(call.name) else call.name + piece.name
@@ -223,7 +223,7 @@ class ToolCalls:
         return call is not None and call.name == piece.name and _same(call.arguments.said(), piece.text)
 
     def _repeats(self, pieces: Sequence[_Piece]) -> bool:
-        """Whether these are all calls so far, whole and once more."""
+        """Whether these pieces repeat all calls so far, each of them complete."""
         calls = [call for call in self._calls if not call.maybe]
         return len(calls) == len(pieces) > 0 and all(
             call.name == piece.name
@@ -234,7 +234,7 @@ class ToolCalls:
         )
 
     def _open(self) -> _Call | None:
-        """Return the last call whose arguments are not whole."""
+        """Return the last call with incomplete arguments."""
         return next((call for call in reversed(self._calls) if not call.arguments.whole), None)
 
     def _at(self, key: Key) -> _Call | None:
@@ -249,7 +249,7 @@ class ToolCalls:
         at = self._by_key.get(piece.key)
         return at if at in found else found[-1] if found else None
 
-    # What becomes of it
+    # What a piece adds to a call
 
     def _begin(self, piece: _Piece) -> Iterator[ToolCallDelta]:
         of_key = self._at(piece.key)
@@ -286,7 +286,7 @@ class ToolCalls:
         if call.arguments.blank:
             text = text.lstrip()
         if call.empty and text.strip():
-            # It was no argument, but what stood for them: the arguments come now.
+            # The first {} was a placeholder: the arguments come now.
             call.empty = ""
             call.arguments = JsonText()
         if text:
@@ -300,7 +300,7 @@ class ToolCalls:
             yield from self._tell(call, text, new_id)
 
     def _tell(self, call: _Call, text: str, new_id: str = "") -> Iterator[ToolCallDelta]:
-        """Give a delta of a call, after those that began before it."""
+        """Yield a delta of a call, after the first deltas of all calls before it."""
         if call.place is None:
             for each in self._calls[: self._calls.index(call)]:
                 if each.place is None and not each.maybe:
@@ -321,14 +321,14 @@ class ToolCalls:
         place = call.place = self._told
         call.told_name = resolve_tool_name(call.name, self._known)
         self._told += 1
-        # Results say by the id which call they answer: two calls cannot have the same.
+        # Results refer to their call by its id, so two calls cannot share one.
         call_id = call.id if call.own_id and call.id not in self._ids else new_call_id()
         self._ids.add(call_id)
         signature = self._signature(call, place)
         return ToolCallDelta(index=place, id=call_id, name=call.told_name, arguments=text, signature=signature)
 
     def _signature(self, call: _Call, place: int) -> str | None:
-        """Return what came beside a call, as what is sent back, where there is something new of it."""
+        """Return the extra fields of a call as a signature, if there are new ones."""
         signature: str | None = None
         if self._extras is not None:
             for given in call.extras:
@@ -339,7 +339,7 @@ class ToolCalls:
 
 def _pieces(entries: Any) -> list[_Piece]:
     """Return the pieces of a chunk; values that are not objects are skipped."""
-    # A call that is no list is one call.
+    # A value that is not a list is one call.
     listed = cast("list[Any]", entries) if isinstance(entries, list) else [entries]
     objects = [cast("dict[str, Any]", each) for each in listed if isinstance(each, dict)]
     return [_piece(each, at, alone=len(objects) == 1) for at, each in enumerate(objects)]
@@ -358,7 +358,7 @@ def _piece(entry: dict[str, Any], at: int, *, alone: bool) -> _Piece:
 
 
 def index_of(value: Any) -> int | None:
-    """Return an index, also one that came as a text or as 0.0."""
+    """Return an index, also one that is a text or 0.0."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

@@ -1,4 +1,4 @@
-"""PausableOrder: a download request to the page that can be paused and sent again."""
+"""PausableRequest: a download request to the page that can be paused and sent again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...errors import Cancelled
 from ...page.host import Host, HostStream, Progress
 
 
-class PausableOrder:
+class PausableRequest:
     """Requests files from the page; a pause ends the request, and the next one resumes from what the page kept."""
 
     def __init__(self, host: Host) -> None:

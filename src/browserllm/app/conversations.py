@@ -1,0 +1,407 @@
+"""Conversations: the list, the open threads, and their records in a store.
+
+`LiveState` has what pages see. A thread that is closed while an answer goes on, and the threads of conversations that
+are not kept, are held here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from ..errors import InvalidRequest
+from ..stores.base import KeyValueStore
+from . import threads
+from .actions import (
+    CloseConversation,
+    CreateConversation,
+    DeleteConversation,
+    ForkConversation,
+    OpenConversation,
+    SearchConversations,
+    UpdateConversation,
+)
+from .app import App
+from .chat_settings import check_settings, todo_prefix
+from .error_info import error_info
+from .messages import IN_PROGRESS, excerpt_of, preview_of, settled, text_of, title_of
+from .records import ConversationRecord, Records
+from .state import ChatMessage, Conversation, Notice, SearchHit, Thread
+
+T = TypeVar("T")
+
+MAX_TITLE_CHARS = 200
+_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
+
+
+class Conversations:
+    """Keeps the conversations. `start` reads the list; `close` waits until everything is written.
+
+    Other rooms change a thread with `put_thread` and then call `changed`. ``on_removed`` are called with the id of a
+    conversation that was deleted, here or in another tab.
+    """
+
+    def __init__(self, app: App, store: KeyValueStore, *, new_id: Callable[[], str] | None = None) -> None:
+        """Keep the conversations in ``store``, which the caller closes; ``new_id`` makes ids."""
+        self.store = store
+        self.records = Records(store, on_failure=self._cannot_write, on_damage=self._is_damaged)
+        self.new_id = new_id or (lambda: os.urandom(8).hex())
+        self.on_removed: list[Callable[[str], None]] = []
+        self._app = app
+        self._named: set[str] = set()
+        self._unlisted: dict[str, Conversation] = {}
+        self._held: dict[str, Thread] = {}
+        self._reported: set[str] = set()
+        app.on(CreateConversation, self.create)
+        app.on(OpenConversation, lambda action: self.open(action.id))
+        app.on(CloseConversation, self._close_thread)
+        app.on(UpdateConversation, self._update)
+        app.on(DeleteConversation, self._delete)
+        app.on(SearchConversations, self._search)
+        app.on(ForkConversation, self._fork)
+
+    async def start(self) -> None:
+        """Read the list of conversations. A damaged record is skipped, with a notice that names it."""
+        for record in await self.records.conversations():
+            self._list(record)
+
+    async def close(self) -> None:
+        """Wait until everything is written."""
+        await self.records.flush()
+
+    # For other rooms
+
+    def get(self, conversation: str) -> Conversation:
+        """Return a conversation. Raises `InvalidRequest` if it does not exist."""
+        found = self._app.state.value.conversations.get(conversation) or self._unlisted.get(conversation)
+        if found is None:
+            raise InvalidRequest(
+                f"there is no conversation {conversation!r}; it may have been deleted in another tab",
+                parameter="conversation",
+            )
+        return found
+
+    def thread(self, conversation: str) -> Thread | None:
+        """Return the messages of a conversation, if they are in memory."""
+        return self._app.state.value.threads.get(conversation) or self._held.get(conversation)
+
+    async def opened(self, conversation: str) -> Thread:
+        """Return the messages of a conversation, and open it if necessary. Raises `InvalidRequest`."""
+        await self.open(conversation)
+        thread = self.thread(conversation)
+        if thread is None:
+            self.get(conversation)
+            raise InvalidRequest(
+                f"the conversation {conversation!r} was closed in the meantime", parameter="conversation"
+            )
+        return thread
+
+    def put_thread(self, thread: Thread) -> None:
+        """Set the messages of a conversation."""
+        if thread.id in self._app.state.value.threads:
+            self._app.state.put(thread, "threads", thread.id)
+        elif thread.id in self._held:
+            self._held[thread.id] = thread
+
+    def put_message(self, conversation: str, message: ChatMessage) -> None:
+        """Replace a message of a conversation; its place in the tree stays."""
+        if conversation in self._app.state.value.threads:
+            self._app.state.put(message, "threads", conversation, "messages", message.id)
+        elif (thread := self._held.get(conversation)) is not None:
+            self._held[conversation] = threads.put(thread, message)
+
+    def changed(self, conversation: str, *messages: str, removed: tuple[str, ...] = ()) -> None:
+        """Write messages that were added, changed or removed, and bring the entry in the list up to date."""
+        thread = self.thread(conversation)
+        if thread is None:
+            return
+        self.records.drop(conversation, *removed)
+        self.records.save(
+            conversation, *[thread.messages[message] for message in messages if message in thread.messages]
+        )
+        self._refresh(thread, touched=bool(messages or removed))
+
+    def release(self, conversation: str) -> None:
+        """Forget the messages of a closed conversation whose answer has ended."""
+        if conversation not in self._unlisted:
+            self._held.pop(conversation, None)
+
+    async def open(self, conversation: str) -> None:
+        """Bring a conversation's messages into the state."""
+        self.get(conversation)
+        state = self._app.state
+        if conversation in state.value.threads:
+            return
+        thread = await self.read(conversation)
+        self.get(conversation)  # it may have been deleted in the meantime
+        if conversation not in state.value.threads:
+            state.put(self._held.pop(conversation, thread), "threads", conversation)
+
+    async def read(self, conversation: str) -> Thread:
+        """Return the messages of a conversation, from memory or from the store, without opening it."""
+        if (thread := self.thread(conversation)) is not None:
+            return thread
+        record = await self.records.conversation(conversation)
+        messages = [settled(message) for message in await self.records.messages(conversation)]
+        return with_context(threads.build(conversation, messages, None if record is None else record.shown))
+
+    async def reload(self, conversation: str, *, elsewhere: bool | None = None) -> None:
+        """Read a conversation again that another tab has changed, created or deleted.
+
+        Messages are merged by id; those that this tab is answering stay as they are here. ``elsewhere`` says whether
+        the other tab is answering in it.
+        """
+        if conversation in self._unlisted:
+            return
+        await self.records.flush()
+        record = await self.records.conversation(conversation)
+        if record is None:
+            self._forget(conversation)
+            return
+        self._list(record)
+        if self.thread(conversation) is None:
+            return
+        found = {message.id: message for message in await self.records.messages(conversation)}
+        thread = self.thread(conversation)
+        if thread is None:
+            return
+        elsewhere = thread.elsewhere if elsewhere is None else elsewhere
+        if not elsewhere:
+            found = {key: settled(message) for key, message in found.items()}
+        if thread.answering or thread.queue:
+            found |= {key: each for key, each in thread.messages.items() if each.status in IN_PROGRESS}
+        merged = threads.build(conversation, found.values(), thread.path[-1] if thread.path else record.shown)
+        if thread.path and thread.path[-1] not in found and record.shown in found:
+            merged = threads.show(merged, record.shown)
+        tree = {"messages": _shared(thread.messages, merged.messages), "children": merged.children}
+        self.put_thread(with_context(replace(thread, **tree, path=merged.path, elsewhere=elsewhere)))
+
+    # Actions
+
+    async def create(self, action: CreateConversation) -> str:
+        """Create a conversation and open it; with the id of one that exists, open that one."""
+        conversation = action.id or self.new_id()
+        if not is_id(conversation):
+            raise InvalidRequest(
+                f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
+            )
+        if conversation not in self._app.state.value.conversations and conversation not in self._unlisted:
+            settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
+            check_settings(settings)
+            now = self._app.now_ms()
+            entry = Conversation(
+                id=conversation,
+                title=checked_title(action.title or ""),
+                created_at=now,
+                updated_at=now,
+                folder=action.folder or None,
+                settings=settings,
+            )
+            await self.adopt(entry, Thread(id=conversation), named=bool(action.title), keep=action.keep)
+        await self.open(conversation)
+        return conversation
+
+    async def adopt(self, entry: Conversation, thread: Thread, *, named: bool, keep: bool = True) -> None:
+        """Add a conversation with its messages, and write it. Raises what the store raises, and adds nothing then."""
+        conversation = entry.id
+        messages = threads.shown(thread)
+        entry = replace(
+            entry,
+            title=entry.title or title_of(messages),
+            preview=preview_of(messages),
+            messages=len(messages),
+        )
+        if not keep:
+            self.records.keep_in_memory(conversation)
+            self._unlisted[conversation] = entry
+            self._held[conversation] = thread
+            return
+        record = ConversationRecord(conversation=entry, shown=_end(thread), named=named)
+        await self.records.create(record, list(thread.messages.values()))
+        self._list(record)
+
+    async def _close_thread(self, action: CloseConversation) -> None:
+        self.get(action.id)
+        thread = self._app.state.value.threads.get(action.id)
+        if thread is None:
+            return
+        if thread.answering or thread.queue or action.id in self._unlisted:
+            self._held[action.id] = thread
+        self._app.state.remove("threads", action.id)
+
+    async def _update(self, action: UpdateConversation) -> None:
+        conversation, before = action.id, self.get(action.id)
+        fields: dict[str, Any] = {}
+        if action.pinned is not None:
+            fields["pinned"] = action.pinned
+        if action.folder is not None:
+            fields["folder"] = action.folder or None
+        if action.settings is not None:
+            check_settings(action.settings)
+            if before.settings.private and not action.settings.private and before.messages:
+                raise InvalidRequest(
+                    "this conversation is private and stays so, because later requests carry its messages; start a "
+                    "new conversation for a cloud",
+                    parameter="settings",
+                )
+            fields["settings"] = action.settings
+        if action.title is not None:
+            fields["title"] = checked_title(action.title)
+            # An empty title lets the app choose one again.
+            (self._named.add if fields["title"] else self._named.discard)(conversation)
+            thread = self.thread(conversation)
+            if not fields["title"] and thread is not None:
+                fields["title"] = title_of(threads.shown(thread))
+        self._set(conversation, **fields)
+        self.records.change(
+            conversation, **fields, **({} if action.title is None else {"named": conversation in self._named})
+        )
+        await self.records.flush()
+
+    async def _delete(self, action: DeleteConversation) -> None:
+        if action.id != "*":
+            self.get(action.id)
+        await self.remove(list(self._app.state.value.conversations) if action.id == "*" else [action.id])
+
+    async def remove(self, conversations: list[str]) -> None:
+        """Delete conversations from the device. Raises what the store raises."""
+        for conversation in conversations:
+            self._forget(conversation)
+            await self.records.delete(conversation)
+            await self.store.clear(f"{todo_prefix(conversation)}/")
+
+    async def _search(self, action: SearchConversations) -> list[SearchHit]:
+        words = action.text.strip()
+        if not words or action.limit < 1:
+            return []
+        wanted = re.compile(r"\s+".join(map(re.escape, words.split())), re.IGNORECASE)
+        hits: list[SearchHit] = []
+        newest = sorted(self._app.state.value.conversations.values(), key=lambda each: each.updated_at, reverse=True)
+        for entry in newest:
+            thread = self.thread(entry.id)
+            messages = list(thread.messages.values()) if thread else await self.records.messages(entry.id)
+            messages.sort(key=lambda message: message.created_at, reverse=True)
+            texts = [("", entry.title), *((message.id, text_of(message)) for message in messages)]
+            for message, text in texts:
+                if found := wanted.search(text):
+                    hits.append(
+                        SearchHit(conversation=entry.id, message=message, excerpt=excerpt_of(text, *found.span()))
+                    )
+                if len(hits) == action.limit:
+                    return hits
+        return hits
+
+    async def _fork(self, action: ForkConversation) -> str:
+        source, thread = self.get(action.id), await self.opened(action.id)
+        if action.message is not None and action.message not in thread.messages:
+            raise no_message(action.message)
+        conversation, now = self.new_id(), self._app.now_ms()
+        copy = threads.fork(thread, action.message, conversation, self.new_ids())
+        whole = {key: settled(message) for key, message in copy.messages.items()}
+        copy = with_context(replace(copy, messages=whole))
+        await self.adopt(
+            replace(source, id=conversation, created_at=now, updated_at=now, pinned=False),
+            copy,
+            named=action.id in self._named,
+        )
+        await self.open(conversation)
+        return conversation
+
+    def new_ids(self) -> Iterator[str]:
+        """Yield new ids."""
+        while True:
+            yield self.new_id()
+
+    # Inside
+
+    def _list(self, record: ConversationRecord) -> None:
+        entry = record.conversation
+        (self._named.add if record.named else self._named.discard)(entry.id)
+        self._app.state.put(entry, "conversations", entry.id)
+
+    def _set(self, conversation: str, **fields: Any) -> None:
+        if conversation in self._unlisted:
+            self._unlisted[conversation] = replace(self._unlisted[conversation], **fields)
+        else:
+            self._app.state.change("conversations", conversation, **fields)
+
+    def _refresh(self, thread: Thread, *, touched: bool) -> None:
+        messages = threads.shown(thread)
+        fields: dict[str, Any] = {"messages": len(messages), "preview": preview_of(messages)}
+        if thread.id not in self._named and (title := title_of(messages)):
+            fields["title"] = title
+        if touched:
+            fields["updated_at"] = self._app.now_ms()
+        self._set(thread.id, **fields)
+        self.records.change(thread.id, **fields, shown=_end(thread))
+
+    def _forget(self, conversation: str) -> None:
+        for removed in self.on_removed:
+            removed(conversation)
+        self._app.state.remove("conversations", conversation)
+        self._app.state.remove("threads", conversation)
+        self._unlisted.pop(conversation, None)
+        self._held.pop(conversation, None)
+        self._named.discard(conversation)
+
+    def _cannot_write(self, conversation: str, error: Exception) -> None:
+        title = self._app.state.value.conversations.get(conversation)
+        name = title.title if title is not None else conversation
+        self._notify(
+            f"write-{conversation}", "error", f"The conversation “{name}” could not be saved.", error_info(error)
+        )
+
+    def _is_damaged(self, key: str, why: str) -> None:
+        self._notify(f"damaged-{key}", "warning", f"The record {key} is damaged and was skipped: {why}", None)
+
+    def _notify(self, conversation: str, kind: Any, text: str, error: Any) -> None:
+        notices = self._app.state.value.notices
+        if conversation in self._reported and not any(notice.id == conversation for notice in notices):
+            return  # it was dismissed
+        self._reported.add(conversation)
+        notice = Notice(id=conversation, at=self._app.now_ms(), kind=kind, text=text, error=error)
+        self._app.state.put((*(each for each in notices if each.id != conversation), notice), "notices")
+
+
+def no_message(message: str) -> InvalidRequest:
+    """Return the error for the id of a message that does not exist."""
+    return InvalidRequest(
+        f"there is no message {message!r} in this conversation; it may have been deleted", parameter="message"
+    )
+
+
+def with_context(thread: Thread) -> Thread:
+    """Return a thread whose context meter shows what the last answer of the shown branch reported."""
+    for message in reversed(threads.shown(thread)):
+        if message.answer is not None and message.answer.context_tokens is not None:
+            used, window = message.answer.context_tokens, message.answer.context_window
+            return replace(thread, context_tokens=used, context_window=window or thread.context_window)
+    return replace(thread, context_tokens=None)
+
+
+def _shared(old: dict[str, ChatMessage], new: dict[str, ChatMessage]) -> dict[str, ChatMessage]:
+    """Return the new messages, with the old objects of those that are equal, so that pages see no change."""
+    return {key: old[key] if old.get(key) == message else message for key, message in new.items()}
+
+
+def _end(thread: Thread) -> str | None:
+    return thread.path[-1] if thread.path else None
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text can be the id of a conversation."""
+    return _ID.fullmatch(text) is not None
+
+
+def checked_title(title: str) -> str:
+    """Return a title on one line. Raises `InvalidRequest` if it is too long."""
+    title = " ".join(title.split())
+    if len(title) > MAX_TITLE_CHARS:
+        raise InvalidRequest(
+            f"the title has {len(title)} characters, over the limit of {MAX_TITLE_CHARS}; shorten it", parameter="title"
+        )
+    return title

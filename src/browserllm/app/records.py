@@ -1,0 +1,217 @@
+"""Records: conversations and their messages in a `KeyValueStore`, one record each.
+
+======================  ================================================================
+``conversation/ID``     a `ConversationRecord`
+``message/ID/MESSAGE``  a `ChatMessage`
+======================  ================================================================
+
+Changes are written one after another in a task, so that an answer never waits for the disk; of several changes of one
+record the newest is written. Two tabs never overwrite each other: each message is its own record, and of a
+conversation's record only the changed fields are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from .._internal import lazy_asyncio as asyncio
+from .._internal.nesting import decode_json
+from ..stores.base import KeyValueStore
+from .state import ChatMessage, Conversation
+
+VERSION = 1
+"""Of the records. Those of a later version are left alone."""
+
+
+class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation as it is kept. ``shown`` is the end of the shown branch; ``named``: the user chose the title."""
+
+    conversation: Conversation
+    shown: str | None = None
+    named: bool = False
+    version: int = VERSION
+
+    def changed(self, fields: dict[str, Any]) -> ConversationRecord:
+        """Return this record with other fields, of itself or of its conversation."""
+        own = {name: value for name, value in fields.items() if name in ("shown", "named")}
+        rest = {name: value for name, value in fields.items() if name not in own}
+        return replace(self, conversation=replace(self.conversation, **rest), **own)
+
+
+class Records:
+    """Reads and writes the records. ``on_failure`` gets the errors of writes, ``on_damage`` what cannot be read.
+
+    ``on_written`` is called with the id of a conversation whenever a record of it was written or deleted, for other
+    tabs to read it again.
+    """
+
+    def __init__(
+        self,
+        store: KeyValueStore,
+        *,
+        on_failure: Callable[[str, Exception], None],
+        on_damage: Callable[[str, str], None],
+    ) -> None:
+        """Keep everything in ``store``, which the caller closes."""
+        self.store = store
+        self.on_written: list[Callable[[str], None]] = []
+        self._on_failure = on_failure
+        self._on_damage = on_damage
+        self._transient: set[str] = set()
+        self._messages: dict[tuple[str, str], ChatMessage | None] = {}
+        self._changes: dict[str, dict[str, Any]] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    # Reading
+
+    async def conversations(self) -> list[ConversationRecord]:
+        """Return the records of all conversations that can be read."""
+        found: list[ConversationRecord] = []
+        for key, value in await self.store.items("conversation/"):
+            record = self._read(key, value, ConversationRecord)
+            if record is not None and key == _key(record.conversation.id):
+                found.append(record)
+            elif record is not None:
+                self._on_damage(key, f"it has the id {record.conversation.id!r}")
+        return found
+
+    async def conversation(self, conversation: str) -> ConversationRecord | None:
+        """Return the record of a conversation, or ``None`` if it does not exist or cannot be read."""
+        value = await self.store.get(_key(conversation))
+        return None if value is None else self._read(_key(conversation), value, ConversationRecord)
+
+    async def messages(self, conversation: str) -> list[ChatMessage]:
+        """Return the messages of a conversation that can be read."""
+        found: list[ChatMessage] = []
+        prefix = _key(conversation, "")
+        for key, value in await self.store.items(prefix):
+            message = self._read(key, value, ChatMessage)
+            if message is not None and key == _key(conversation, message.id):
+                found.append(message)
+            elif message is not None:
+                self._on_damage(key, f"it has the id {message.id!r}")
+        return found
+
+    # Writing
+
+    def keep_in_memory(self, conversation: str) -> None:
+        """Never write a conversation."""
+        self._transient.add(conversation)
+
+    async def create(self, record: ConversationRecord, messages: list[ChatMessage]) -> None:
+        """Write a new conversation at once; what a failure leaves is deleted again. Raises the store's errors."""
+        conversation = record.conversation.id
+        if conversation in self._transient:
+            return
+        try:
+            for message in messages:
+                await self.store.put(_key(conversation, message.id), msgspec.json.encode(message))
+            # Last, so that no other tab sees a part of it.
+            await self.store.put(_key(conversation), msgspec.json.encode(record))
+        except BaseException:
+            await self._clear(conversation)
+            raise
+        self._tell(conversation)
+
+    def save(self, conversation: str, *messages: ChatMessage) -> None:
+        """Write messages soon."""
+        self._messages |= {(conversation, message.id): message for message in messages}
+        self._begin(conversation)
+
+    def drop(self, conversation: str, *messages: str) -> None:
+        """Delete messages soon."""
+        self._messages |= {(conversation, message): None for message in messages}
+        self._begin(conversation)
+
+    def change(self, conversation: str, **fields: Any) -> None:
+        """Write these fields of a conversation soon. If another tab has deleted it, it stays deleted."""
+        self._changes.setdefault(conversation, {}).update(fields)
+        self._begin(conversation)
+
+    async def delete(self, conversation: str) -> None:
+        """Delete a conversation at once. Raises the store's errors."""
+        self._changes.pop(conversation, None)
+        for key in [key for key in self._messages if key[0] == conversation]:
+            del self._messages[key]
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+        if conversation not in self._transient:
+            await self._clear(conversation)
+            self._tell(conversation)
+
+    async def flush(self) -> None:
+        """Wait until everything is written, or could not be."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    # Inside
+
+    def _begin(self, conversation: str) -> None:
+        if conversation in self._transient:
+            self._changes.pop(conversation, None)
+            self._messages = {key: message for key, message in self._messages.items() if key[0] != conversation}
+        elif self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while self._messages or self._changes:
+                if self._messages:
+                    (conversation, message), value = next(iter(self._messages.items()))
+                    del self._messages[conversation, message]
+                    await self._attempt(conversation, self._write_message(conversation, message, value))
+                else:
+                    conversation, fields = next(iter(self._changes.items()))
+                    del self._changes[conversation]
+                    await self._attempt(conversation, self._write_changes(conversation, fields))
+        finally:
+            self._writer = None
+
+    async def _attempt(self, conversation: str, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:  # a record that cannot be written must not keep the others from being written
+            self._on_failure(conversation, error)
+        else:
+            if not any(key[0] == conversation for key in self._messages):
+                self._tell(conversation)
+
+    async def _write_message(self, conversation: str, message: str, value: ChatMessage | None) -> None:
+        if value is None:
+            await self.store.delete(_key(conversation, message))
+        else:
+            await self.store.put(_key(conversation, message), msgspec.json.encode(value))
+
+    async def _write_changes(self, conversation: str, fields: dict[str, Any]) -> None:
+        while True:
+            before = await self.store.get(_key(conversation))
+            record = None if before is None else self._read(_key(conversation), before, ConversationRecord)
+            if before is None:  # another tab has deleted it
+                await self.store.clear(_key(conversation, ""))
+            if record is None or before is None:
+                return
+            if await self.store.swap(_key(conversation), before, msgspec.json.encode(record.changed(fields))):
+                return
+
+    async def _clear(self, conversation: str) -> None:
+        await self.store.delete(_key(conversation))
+        await self.store.clear(_key(conversation, ""))
+
+    def _tell(self, conversation: str) -> None:
+        for told in self.on_written:
+            told(conversation)
+
+    def _read(self, key: str, value: bytes, kind: Any) -> Any:
+        try:
+            return decode_json(value, kind)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            self._on_damage(key, str(error))
+            return None
+
+
+def _key(conversation: str, message: str | None = None) -> str:
+    return f"conversation/{conversation}" if message is None else f"message/{conversation}/{message}"

@@ -1,0 +1,183 @@
+"""Threads: a conversation's messages as a tree, and pure functions that change it.
+
+A message's siblings are branches: an answer that was given again, or a message that was written anew. ``path`` is the
+branch that is shown; it always ends with a message that has no children.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from .state import ChatMessage, Thread
+
+ROOT = ""
+"""The key of the first messages in `Thread.children`."""
+
+
+# Reading
+
+
+def path_to(thread: Thread, message: str) -> tuple[str, ...]:
+    """Return the ids from the first message to this one. Raises `KeyError` if it does not exist."""
+    path: list[str] = []
+    step: str | None = message
+    while step is not None:
+        path.append(step)
+        step = thread.messages[step].parent
+    return tuple(reversed(path))
+
+
+def siblings(thread: Thread, message: str) -> tuple[str, ...]:
+    """Return the branches that begin at the same place as this message, with itself, oldest first."""
+    return thread.children[thread.messages[message].parent or ROOT]
+
+
+def subtree(thread: Thread, message: str) -> Iterator[str]:
+    """Return a message and everything after it, parents before children."""
+    waiting = deque([message])
+    while waiting:
+        current = waiting.popleft()
+        yield current
+        waiting.extend(thread.children.get(current, ()))
+
+
+def shown(thread: Thread) -> list[ChatMessage]:
+    """Return the messages of the shown branch."""
+    return [thread.messages[message] for message in thread.path]
+
+
+# Changing
+
+
+def add(thread: Thread, message: ChatMessage) -> Thread:
+    """Add a message after its parent, and show its branch."""
+    parent = message.parent or ROOT
+    thread = replace(
+        thread,
+        messages={**thread.messages, message.id: message},
+        children={**thread.children, parent: (*thread.children.get(parent, ()), message.id)},
+    )
+    return replace(thread, path=path_to(thread, message.id))
+
+
+def put(thread: Thread, message: ChatMessage) -> Thread:
+    """Replace a message that is in the tree; its place stays."""
+    return replace(thread, messages={**thread.messages, message.id: message})
+
+
+def insert(thread: Thread, message: ChatMessage, before: Iterable[str]) -> Thread:
+    """Add a message after its parent, and move those children of the parent that are ``before`` it to after it.
+
+    An answer goes between its question and the messages that were queued after that question. What is shown stays
+    shown, with the new message if its parent is shown.
+    """
+    parent = message.parent or ROOT
+    children = thread.children.get(parent, ())
+    moved = tuple(child for child in children if child in set(before))
+    end = thread.path[-1] if thread.path else None
+    messages = {**thread.messages, message.id: message}
+    for child in moved:
+        messages[child] = replace(messages[child], parent=message.id)
+    links = {**thread.children, parent: (*(child for child in children if child not in moved), message.id)}
+    if moved:
+        links[message.id] = moved
+    thread = replace(thread, messages=messages, children=links)
+    shown_end = message.id if end is None or end == message.parent else end
+    return replace(thread, path=path_to(thread, shown_end))
+
+
+def remove(thread: Thread, message: str) -> Thread:
+    """Remove a message and everything after it. If it was shown, the branch beside it is shown instead."""
+    gone = set(subtree(thread, message))
+    parent = thread.messages[message].parent
+    beside = siblings(thread, message)
+    at = beside.index(message)
+    rest = (*beside[:at], *beside[at + 1 :])
+    children = {key: ids for key, ids in thread.children.items() if key not in gone}
+    if rest:
+        children[parent or ROOT] = rest
+    else:
+        del children[parent or ROOT]
+    was_shown = message in thread.path
+    thread = replace(
+        thread,
+        messages={key: each for key, each in thread.messages.items() if key not in gone},
+        children=children,
+        queue=tuple(each for each in thread.queue if each not in gone),
+    )
+    if not was_shown:
+        return thread
+    if rest:
+        return show(thread, rest[max(0, at - 1)])
+    return replace(thread, path=() if parent is None else path_to(thread, parent))
+
+
+def show(thread: Thread, message: str) -> Thread:
+    """Show the branch with this message; after it, what is shown already, or else the newest messages."""
+    path = path_to(thread, message)
+    if thread.path[: len(path)] == path:
+        return thread
+    while following := thread.children.get(path[-1]):
+        path = (*path, following[-1])
+    return replace(thread, path=path)
+
+
+# Building
+
+
+def build(id: str, messages: Iterable[ChatMessage], end: str | None = None) -> Thread:  # noqa: A002 (a thread's)
+    """Return a thread of these messages, in any order, that shows the branch that ends with ``end``.
+
+    A message whose parent is missing, because a record was damaged, follows the newest message before it; so does one
+    of a circle. No message is left out.
+    """
+    by_age = sorted(messages, key=lambda message: (message.created_at, message.id))
+    known = {message.id: message for message in by_age}
+    children: dict[str, list[str]] = {}
+    for message in known.values():
+        if message.parent is None or message.parent in known:
+            children.setdefault(message.parent or ROOT, []).append(message.id)
+    found = _reachable(children, children.get(ROOT, ()))
+    for message in by_age:
+        if message.id in found:
+            continue
+        # Its parent is missing, or it is part of a circle.
+        earlier = [other.id for other in by_age if other.id in found and other.created_at <= message.created_at]
+        if message.parent in children:
+            children[message.parent].remove(message.id)
+        parent = earlier[-1] if earlier else None
+        known[message.id] = replace(message, parent=parent)
+        children.setdefault(parent or ROOT, []).append(message.id)
+        found |= _reachable(children, [message.id])
+    links = {parent: tuple(ids) for parent, ids in children.items() if ids}
+    thread = Thread(id=id, messages=known, children=links)
+    if end in known:
+        return show(thread, end)
+    first = links.get(ROOT)
+    return show(thread, first[-1]) if first else thread
+
+
+def fork(thread: Thread, message: str | None, new_id: str, ids: Iterator[str]) -> Thread:
+    """Return a copy of the shown messages, or of those up to ``message``, in a thread of its own with new ids."""
+    path = thread.path if message is None else path_to(thread, message)
+    copy = Thread(id=new_id)
+    parent: str | None = None
+    for each in path:
+        copied = replace(thread.messages[each], id=next(ids), parent=parent)
+        copy = add(copy, copied)
+        parent = copied.id
+    return copy
+
+
+def _reachable(children: dict[str, list[str]], starts: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(children.get(current, ()))
+    return found

@@ -1,0 +1,168 @@
+"""Turn: one answer on its way, and what pages see of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from .._internal import lazy_asyncio as asyncio
+from ..types import ChatChunk, ChatStart, ToolCallPart
+from . import threads
+from .app import App
+from .continuing import Joint
+from .conversations import Conversations, with_context
+from .error_info import error_info
+from .live_answer import LiveAnswer
+from .messages import settled
+from .state import AnswerInfo, ChatMessage, MessagePart, TextPart, Thread
+
+SAVE_EVERY_MS = 1000
+"""How often an unfinished answer is written."""
+
+
+class Turn:
+    """The ``answer`` to a ``question`` (ids of messages). ``continues``: it goes on with the text that is there.
+
+    ``begun`` is true once the answer has begun; ``ended`` is set when it is finished, in whatever way.
+    """
+
+    def __init__(
+        self, app: App, conversations: Conversations, conversation: str, question: str, answer: str, *, continues: bool
+    ) -> None:
+        """Show that the answer is on its way. Both messages are in the thread."""
+        self.conversation = conversation
+        self.question = question
+        self.answer = answer
+        self.continues = continues
+        self.begun = False
+        self.stopped = False
+        self.stream: Any = None
+        self.first_ms: float | None = None
+        self.ended = asyncio.Event()
+        self._app = app
+        self._conversations = conversations
+        self._started_at = time.perf_counter()
+        self._saved_at = app.now_ms()
+        parts = self._message.parts if continues else ()
+        text = self.text
+        self.live = LiveAnswer(self._show, parts=parts, join=(lambda: Joint(text)) if continues else None)
+        self._change(self._message, status="submitted", answering=answer, error=None)
+        self._unwatch: Callable[[], None] = lambda: None
+        if not continues:
+            self._on_loading(app.state.value.loading is not None)
+            self._unwatch = app.state.subscribe(lambda state: state.loading is not None, self._on_loading)
+
+    @property
+    def thread(self) -> Thread | None:
+        """The thread, unless it was deleted."""
+        return self._conversations.thread(self.conversation)
+
+    @property
+    def text(self) -> str:
+        """The text at the end of the answer, which a continued answer goes on with."""
+        parts = self._message.parts
+        return parts[-1].text if parts and isinstance(parts[-1], TextPart) else ""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the answer has not begun because a model is being loaded."""
+        thread = self.thread
+        question = None if thread is None else thread.messages.get(self.question)
+        return not self.begun and question is not None and question.status == "queued"
+
+    def stop(self) -> None:
+        """Stop the answer soon; what has arrived stays."""
+        self.stopped = True
+        if self.stream is not None:
+            self.stream.stop()
+
+    def feed(self, chunk: ChatChunk) -> None:
+        """Take a chunk of the answer."""
+        if isinstance(chunk, ChatStart):
+            if not self.stopped:  # a stopped stream starts, too, before it ends
+                self.begin()
+        elif self.first_ms is None:
+            self.first_ms = (time.perf_counter() - self._started_at) * 1000
+        self.live.feed(chunk)
+
+    def begin(self) -> None:
+        """Show that the answer has begun."""
+        if self.begun:
+            return
+        self.begun = True
+        self._unwatch()
+        self._set_question("done")
+        self._change(replace(self._message, status="streaming"), status="streaming")
+        if (thread := self.thread) is not None and self.question in thread.messages:
+            self._conversations.records.save(self.conversation, thread.messages[self.question])
+
+    def on_asked(self, call: ToolCallPart, approval: str) -> None:
+        """Show that a call waits for an approval."""
+        self.live.put_call(call, state="approval-requested", approval_id=approval)
+
+    def finish(
+        self,
+        status: Literal["done", "stopped", "error"],
+        *,
+        info: AnswerInfo | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Show how the answer ended, and write it."""
+        if self.ended.is_set():
+            return
+        self.ended.set()
+        self._unwatch()
+        self._set_question("done")
+        parts = self.live.end()
+        thread = self.thread
+        if thread is None or self.answer not in thread.messages:
+            self._end_thread()
+            return
+        message = settled(replace(self._message, status="streaming", parts=parts), status)
+        shown = None if error is None else error_info(error)
+        message = replace(message, answer=info or message.answer, error=shown)
+        is_empty = status == "stopped" and not parts and len(threads.siblings(thread, self.answer)) > 1
+        thread = threads.put(thread, message)
+        if is_empty:  # an answer given again that was stopped at once: the one before it is shown again
+            thread = threads.remove(thread, self.answer)
+        self._conversations.put_thread(
+            with_context(replace(thread, status="ready" if shown is None else "error", answering=None, error=shown))
+        )
+        self._conversations.changed(
+            self.conversation, self.question, self.answer, removed=(self.answer,) if is_empty else ()
+        )
+
+    @property
+    def _message(self) -> ChatMessage:
+        thread = self.thread
+        found = None if thread is None else thread.messages.get(self.answer)
+        return found or ChatMessage(id=self.answer, role="assistant", parent=self.question)
+
+    def _show(self, parts: tuple[MessagePart, ...]) -> None:
+        message = replace(self._message, parts=parts)
+        self._conversations.put_message(self.conversation, message)
+        now = self._app.now_ms()
+        if now - self._saved_at >= SAVE_EVERY_MS and self.thread is not None:
+            self._saved_at = now
+            self._conversations.records.save(self.conversation, message)
+
+    def _change(self, message: ChatMessage, **fields: Any) -> None:
+        thread = self.thread
+        if thread is not None and message.id in thread.messages:
+            self._conversations.put_thread(replace(threads.put(thread, message), **fields))
+
+    def _end_thread(self) -> None:
+        if (thread := self.thread) is not None:
+            self._conversations.put_thread(with_context(replace(thread, status="ready", answering=None)))
+
+    def _on_loading(self, loading: bool) -> None:
+        self._set_question("queued" if loading else "submitted")
+
+    def _set_question(self, status: Literal["queued", "submitted", "done"]) -> None:
+        thread = self.thread
+        question = None if thread is None else thread.messages.get(self.question)
+        if question is not None and question.status != status:
+            self._conversations.put_message(self.conversation, replace(question, status=status))

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { SiteCache } from "../../../web/src/offline/cache.ts";
+import { CACHE_PREFIX, pathOf, readRange, type SiteFiles } from "../../../web/src/offline/files.ts";
+
+const SCOPE = new URL("https://site.test/llm/");
+
+/** The Cache API, as far as a site's cache uses it: bodies are kept as bytes. */
+class MemoryCaches {
+  readonly stored = new Map<string, Map<string, { body: ArrayBuffer; status: number; headers: Headers }>>();
+
+  open(name: string): Promise<Cache> {
+    const entries = this.stored.get(name) ?? new Map<string, { body: ArrayBuffer; status: number; headers: Headers }>();
+    this.stored.set(name, entries);
+    const cache = {
+      match: (key: string) => {
+        const entry = entries.get(key);
+        return Promise.resolve(entry && new Response(entry.body, entry));
+      },
+      put: async (key: string, response: Response) => {
+        entries.set(key, { body: await response.arrayBuffer(), status: response.status, headers: response.headers });
+      },
+      keys: () => Promise.resolve([...entries.keys()].map((url) => ({ url }))),
+    };
+    return Promise.resolve(cache as unknown as Cache);
+  }
+
+  keys(): Promise<string[]> {
+    return Promise.resolve([...this.stored.keys()]);
+  }
+
+  delete(name: string): Promise<boolean> {
+    return Promise.resolve(this.stored.delete(name));
+  }
+
+  paths(version: string): string[] {
+    return [...(this.stored.get(CACHE_PREFIX + version)?.keys() ?? [])].map((url) => url.slice(SCOPE.href.length)).sort();
+  }
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** A site with these files, of which the ones in `core` are fetched at once, and a server that counts what it is asked for. */
+function site(version: string, contents: Record<string, string>, core: readonly string[], memory = new MemoryCaches()) {
+  const asked: string[] = [];
+  const files: SiteFiles = {
+    version,
+    files: Object.entries(contents).map(([path, text]) => ({ path, sha256: sha256(text), core: core.includes(path) })),
+  };
+  const server = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const path = url.pathname.slice(SCOPE.pathname.length);
+    asked.push(path);
+    const text = contents[path];
+    if (text === undefined) return Promise.resolve(new Response("not found", { status: 404 }));
+    const integrity = init?.integrity;
+    const real = `sha256-${createHash("sha256").update(text).digest("base64")}`;
+    if (integrity !== undefined && integrity !== real) return Promise.reject(new TypeError("Failed to fetch"));
+    return Promise.resolve(new Response(text, { headers: { "Content-Type": "text/javascript" } }));
+  };
+  return { cache: new SiteCache(files, SCOPE, memory as unknown as CacheStorage, server), memory, asked };
+}
+
+const request = (path: string, headers: Record<string, string> = {}): Request => new Request(new URL(path, SCOPE), { headers });
+
+describe("SiteCache", () => {
+  it("fetches the core at the first visit, and answers from it without the server", async () => {
+    const { cache, memory, asked } = site("1", { "index.html": "page", "app.js": "code", "engine.js": "big" }, ["index.html", "app.js"]);
+    await cache.install();
+    expect(memory.paths("1")).toEqual(["app.js", "index.html"]);
+    asked.length = 0;
+    expect(await (await cache.answer("app.js", request("app.js"))).text()).toBe("code");
+    expect(asked).toEqual([]);
+  });
+
+  it("keeps what a visit has used, and ignores what is not of this version", async () => {
+    const { cache, memory } = site("1", { "index.html": "page", "engine.js": "big" }, ["index.html"]);
+    await cache.install();
+    await cache.keep(["engine.js", "from-another-site.js"]);
+    expect(memory.paths("1")).toEqual(["engine.js", "index.html"]);
+  });
+
+  it("takes unchanged files from the version before, and what that one had kept", async () => {
+    const first = site("1", { "index.html": "old", "app.js": "same", "engine.js": "big", "other.js": "x" }, ["index.html", "app.js"]);
+    await first.cache.install();
+    await first.cache.keep(["engine.js"]);
+    const second = site("2", { "index.html": "new", "app.js": "same", "engine.js": "big", "other.js": "x" }, ["index.html", "app.js"], first.memory);
+    await second.cache.install();
+    expect(second.asked).toEqual(["index.html"]);
+    expect(second.memory.paths("2")).toEqual(["app.js", "engine.js", "index.html"]);
+    await second.cache.removeOld();
+    expect([...second.memory.stored.keys()]).toEqual([`${CACHE_PREFIX}2`]);
+  });
+
+  it("does not install a version of which a file is missing or has other bytes", async () => {
+    const missing = site("1", { "index.html": "page" }, ["index.html"]);
+    const files = { version: "1", files: [{ path: "gone.js", sha256: sha256("gone"), core: true }] };
+    const answer404 = (): Promise<Response> => Promise.resolve(new Response("", { status: 404 }));
+    const broken = new SiteCache(files, SCOPE, missing.memory as unknown as CacheStorage, answer404);
+    await expect(broken.install()).rejects.toThrow("gone.js could not be fetched: the server answered 404");
+  });
+
+  it("answers ranges from a whole file", async () => {
+    const { cache } = site("1", { "python.zip": "0123456789" }, ["python.zip"]);
+    await cache.install();
+    const part = await cache.answer("python.zip", request("python.zip", { Range: "bytes=2-4" }));
+    expect([part.status, await part.text(), part.headers.get("Content-Range")]).toEqual([206, "234", "bytes 2-4/10"]);
+    expect((await cache.answer("python.zip", request("python.zip", { Range: "bytes=10-" }))).status).toBe(416);
+  });
+
+  it("isolates the site, also with what comes from the server", async () => {
+    const { cache } = site("1", { "index.html": "page", "engine.js": "big" }, ["index.html"]);
+    await cache.install();
+    for (const path of ["index.html", "engine.js"]) {
+      const { headers } = await cache.answer(path, request(path));
+      expect(headers.get("Cross-Origin-Opener-Policy")).toBe("same-origin");
+      expect(headers.get("Cross-Origin-Embedder-Policy")).toBe("credentialless");
+    }
+  });
+});
+
+describe("pathOf", () => {
+  it.each([
+    ["https://site.test/llm/", "index.html"],
+    ["https://site.test/llm/app.js?1234", "app.js"],
+    ["https://site.test/other/app.js", null],
+    ["https://elsewhere.test/llm/app.js", null],
+  ])("%s", (url, path) => { expect(pathOf(new URL(url), SCOPE)).toBe(path); });
+});
+
+describe("readRange", () => {
+  it.each([
+    [null, null],
+    ["bytes=0-0", { start: 0, end: 0 }],
+    ["bytes=5-", { start: 5, end: 9 }],
+    ["bytes=-3", { start: 7, end: 9 }],
+    ["bytes=-30", { start: 0, end: 9 }],
+    ["bytes=8-20", { start: 8, end: 9 }],
+    ["bytes=10-", "none"],
+    ["bytes=4-3", "none"],
+    ["bytes=-", null],
+    ["bytes=0-1,3-4", null],
+    ["chars=0-1", null],
+  ])("%s", (header, range) => { expect(readRange(header, 10)).toEqual(range); });
+});

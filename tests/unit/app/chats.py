@@ -1,0 +1,101 @@
+"""An app with conversations over a backend that follows a script, for the tests beside this file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import browserllm as bl
+from browserllm.app import actions as act
+from browserllm.app import threads
+from browserllm.app.app import App
+from browserllm.app.chat_rooms import ChatRooms
+from browserllm.app.state import ChatMessage, Conversation, ConversationSettings, FilePart, Settings, TextPart, Thread
+from browserllm.backends.base import Backend
+from browserllm.stores.base import KeyValueStore
+from browserllm.stores.memory import MemoryStore
+
+APPS = count(1)
+
+
+class Chats:
+    """The app, and what a test needs to use it as a page does."""
+
+    def __init__(
+        self,
+        answers: Any = "Hello from the script.",
+        *,
+        backend: Backend | None = None,
+        store: KeyValueStore | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.now_s = 1_000.0
+        self.app = App(now=lambda: self.now_s)
+        self.app.state.put(settings or Settings(never_leave_device=False), "settings")
+        self.backend: Any = backend or bl.ScriptedBackend(answers)
+        self.store = store or MemoryStore()
+        numbers = count(1)
+        apps = next(APPS)
+        self.asked: list[ConversationSettings] = []
+        self.rooms = ChatRooms(self.app, self.store, self._backend_for, new_id=lambda: f"i{apps}-{next(numbers)}")
+        self.conversations, self.turns = self.rooms.conversations, self.rooms.turns
+
+    def _backend_for(self, settings: ConversationSettings) -> Backend:
+        self.asked.append(settings)
+        return self.backend
+
+    async def create(self, **fields: Any) -> str:
+        return await self.app.call(act.CreateConversation(**fields))
+
+    async def send(self, conversation: str, *parts: str | FilePart) -> str:
+        given = tuple(TextPart(text=part) if isinstance(part, str) else part for part in parts)
+        return await self.app.call(act.SendMessage(conversation=conversation, parts=given))
+
+    async def ask(self, conversation: str, *parts: str | FilePart) -> ChatMessage:
+        """Send a message, and return the answer at its end."""
+        await self.send(conversation, *parts)
+        await self.idle(conversation)
+        return self.shown(conversation)[-1]
+
+    def thread(self, conversation: str) -> Thread:
+        thread = self.conversations.thread(conversation)
+        assert thread is not None
+        return thread
+
+    def entry(self, conversation: str) -> Conversation:
+        return self.conversations.get(conversation)
+
+    def shown(self, conversation: str) -> list[ChatMessage]:
+        return threads.shown(self.thread(conversation))
+
+    def texts(self, conversation: str) -> list[tuple[str, str, str]]:
+        """Role, text and status of each shown message."""
+        return [
+            (each.role, "".join(part.text for part in each.parts if isinstance(part, TextPart)), each.status)
+            for each in self.shown(conversation)
+        ]
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        while not holds():
+            await asyncio.sleep(0)
+
+    async def idle(self, conversation: str) -> None:
+        """Wait until nothing is being answered in a conversation, and everything is written."""
+        await self.until(lambda: conversation not in self.turns.answering_conversations)
+        await self.conversations.records.flush()
+
+    async def streaming(self, conversation: str, text: str = "") -> None:
+        """Wait until the answer has begun, and has this text."""
+        await self.until(
+            lambda: self.texts(conversation)[-1][2] == "streaming" and text in self.texts(conversation)[-1][1]
+        )
+
+    async def start(self) -> Chats:
+        await self.rooms.start()
+        return self
+
+    def again(self, answers: Any = "Hello again.") -> Chats:
+        """The app after the page was opened again, over the same store."""
+        return Chats(answers, store=self.store)

@@ -1,0 +1,122 @@
+/** The conversations of a scripted app. */
+
+import type { ChatMessage, Conversation, SearchHit, Thread } from "../state.ts";
+import { scriptedError, type ScriptedApp, type ScriptedHandlers } from "./app.ts";
+import { make } from "./make.ts";
+import { add, pathTo } from "./threads.ts";
+import { without } from "./records.ts";
+
+export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
+  // Threads that are closed; the state has only the open ones.
+  const closed = new Map<string, Thread>();
+  const setThread = (thread: Thread): void => {
+    app.change((state) => ({ ...state, threads: { ...state.threads, [thread.id]: thread } }));
+  };
+  const list = (conversation: Conversation): void => {
+    app.change((state) => ({ ...state, conversations: { ...state.conversations, [conversation.id]: conversation } }));
+  };
+  const threadOf = (id: string): Thread => {
+    const thread = app.state.threads[id] ?? closed.get(id);
+    if (thread) return thread;
+    if (app.state.conversations[id]) return make("Thread", { id });
+    throw scriptedError({ code: "invalid_request", title: "There is no such conversation", message: `there is no conversation '${id}'` });
+  };
+  const copy = (thread: Thread, path: readonly string[], title: string): string => {
+    const id = app.newId("conversation");
+    let next = make("Thread", { id });
+    let parent: string | null = null;
+    for (const each of path) {
+      const message = thread.messages[each];
+      if (!message) continue;
+      const copied: ChatMessage = { ...message, id: app.newId("message"), parent };
+      next = add(next, copied);
+      parent = copied.id;
+    }
+    list(make("Conversation", { id, title, createdAt: app.clock.now, updatedAt: app.clock.now, messages: path.length }));
+    setThread(next);
+    return id;
+  };
+  const drop = (ids: readonly string[]): null => {
+    app.change((state) => ({ ...state, conversations: without(state.conversations, ...ids), threads: without(state.threads, ...ids) }));
+    for (const id of ids) closed.delete(id);
+    return null;
+  };
+  return {
+    "conversations.create": ({ title, folder, settings, keep = true, id }) => {
+      const name = id ?? app.newId("conversation");
+      if (app.state.threads[name] || app.state.conversations[name]) return name;
+      const made = make("Conversation", {
+        id: name,
+        title: title ?? "New conversation",
+        createdAt: app.clock.now,
+        updatedAt: app.clock.now,
+        folder: folder ?? null,
+        settings: make("ConversationSettings", (settings ?? {}) as never),
+      });
+      if (keep) list(made);
+      setThread(make("Thread", { id: name }));
+      return name;
+    },
+    "conversations.open": ({ id }) => {
+      setThread(threadOf(id));
+      return null;
+    },
+    "conversations.close": ({ id }) => {
+      const thread = app.state.threads[id];
+      if (thread) closed.set(id, thread);
+      app.change((state) => ({ ...state, threads: without(state.threads, id) }));
+      return null;
+    },
+    "conversations.update": ({ id, title, pinned, folder, settings }) => {
+      const now = app.state.conversations[id];
+      if (!now) return null;
+      list({
+        ...now,
+        title: title ?? now.title,
+        pinned: pinned ?? now.pinned,
+        folder: folder == null ? now.folder : folder === "" ? null : folder,
+        settings: settings == null ? now.settings : make("ConversationSettings", settings as never),
+        updatedAt: app.clock.now,
+      });
+      return null;
+    },
+    "conversations.delete": ({ id }) => drop(id === "*" ? Object.keys(app.state.conversations) : [id]),
+    "conversations.search": ({ text, limit = 50 }) => {
+      const hits = Object.keys(app.state.conversations).flatMap((id) => found(threadOf(id), text));
+      return hits.slice(0, limit);
+    },
+    "conversations.fork": ({ id, message }) => {
+      const thread = threadOf(id);
+      const title = app.state.conversations[id]?.title ?? "New conversation";
+      return copy(thread, message == null ? thread.path : pathTo(thread, message), title);
+    },
+    "conversations.export": ({ id, format = "json" }) => {
+      const ids = id == null ? Object.keys(app.state.conversations) : [id];
+      const all = ids.map((each) => ({ conversation: app.state.conversations[each], thread: threadOf(each) }));
+      if (format === "json") return JSON.stringify(all);
+      return all.map(({ conversation, thread }) => `# ${conversation?.title ?? ""}\n\n${shownTexts(thread).join("\n\n")}\n`).join("\n");
+    },
+    "conversations.import": ({ text }) => {
+      try {
+        const all = JSON.parse(text) as { conversation: Conversation; thread: Thread }[];
+        return all.map(({ conversation, thread }) => copy(thread, thread.path, conversation.title));
+      } catch (error) {
+        throw scriptedError({ code: "invalid_request", title: "That file cannot be imported", message: `the file is not valid: ${String(error)}` });
+      }
+    },
+  };
+}
+
+function textOf(thread: Thread, id: string): string {
+  return (thread.messages[id]?.parts ?? []).map((part) => ("text" in part ? (part.text ?? "") : "")).join("");
+}
+
+function shownTexts(thread: Thread): string[] {
+  return thread.path.map((id) => textOf(thread, id));
+}
+
+function found(thread: Thread, text: string): SearchHit[] {
+  return Object.keys(thread.messages)
+    .filter((id) => textOf(thread, id).toLowerCase().includes(text.toLowerCase()))
+    .map((id) => ({ conversation: thread.id, message: id, excerpt: textOf(thread, id).slice(0, 200) }));
+}

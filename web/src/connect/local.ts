@@ -1,0 +1,92 @@
+/**
+ * The site's `connect.js`: starts the engine and Python in this page, and hands out pipes to the app.
+ *
+ * Pages import it by its address, which is the same in every build. A site that a Python process serves has another file in
+ * its place (served.ts).
+ */
+
+import { startEngine, type EngineHandle } from "../engine/start.ts";
+import { startPython, type PythonHandle } from "../python/page.ts";
+import { Listeners, type AppPipe, type Boot, type OnBoot } from "./pipe.ts";
+
+const MAIN = "from browserllm.app.page import main; main()";
+
+/** Where the site's files are: the folder of this very file. */
+const BASE = new URL("./", import.meta.url).href;
+
+/** The one Python of this page, which all pipes share. */
+class PageApp {
+  readonly boots = new Listeners<Boot>();
+  readonly closed = new Listeners<string>();
+  readonly #engine: EngineHandle;
+  readonly #python: PythonHandle;
+  readonly #pipes = new Map<number, Listeners<string>>();
+  #boot: Boot = { text: "Starting Python", fraction: 0 };
+  #lastPipe = 0;
+  #ended: string | null = null;
+
+  constructor() {
+    this.#engine = startEngine({ base: BASE });
+    this.#python = startPython(this.#engine);
+    window.browserllm = this.#python.console;
+    this.#python.onUi((text) => {
+      // Each text begins with the number of its pipe.
+      const colon = text.indexOf(":");
+      this.#pipes.get(Number(text.slice(0, colon)))?.tell(text.slice(colon + 1));
+    });
+    this.#python.onBoot((text, fraction) => {
+      this.#boot = { text, fraction };
+      this.boots.tell(this.#boot);
+    });
+    this.#engine.onCrash((reason) => { this.#end(`the engine stopped: ${reason}; reload the page`); });
+    this.#python.ready
+      .then(() => this.#python.run(MAIN))
+      .catch((error: unknown) => { this.#end(error instanceof Error ? error.message : String(error)); });
+  }
+
+  open(onBoot?: OnBoot): Promise<AppPipe> {
+    if (this.#ended !== null) return Promise.reject(new Error(this.#ended));
+    this.#lastPipe += 1;
+    const number = this.#lastPipe;
+    const texts = new Listeners<string>();
+    this.#pipes.set(number, texts);
+    if (onBoot !== undefined) {
+      onBoot(this.#boot);
+      this.boots.add(onBoot);
+    }
+    return Promise.resolve({
+      send: (text) => { this.#python.sendUi(`${number}:${text}`); },
+      onText: (listener) => texts.add(listener),
+      onClose: (listener) => this.closed.add(listener),
+      close: () => {
+        // An empty text closes the pipe on Python's side. Python and the engine stay: another part of the page may use them.
+        if (this.#pipes.delete(number)) this.#python.sendUi(`${number}:`);
+      },
+    });
+  }
+
+  /** The addresses of the files that this page and its engine have fetched. */
+  async usedFiles(): Promise<string[]> {
+    const own = performance.getEntriesByType("resource").map(({ name }) => name);
+    return [...own, ...(await this.#engine.usedFiles())];
+  }
+
+  #end(reason: string): void {
+    this.#ended = reason;
+    if (app === this) app = null; // what failed can be tried again
+    this.closed.tell(reason);
+  }
+}
+
+let app: PageApp | null = null;
+
+/** The files that this visit has used so far, for the service worker to keep. */
+export function usedFiles(): Promise<string[]> {
+  return app === null ? Promise.resolve([]) : app.usedFiles();
+}
+
+/** Open a pipe to the app; the first call starts it. */
+export function connect(onBoot?: OnBoot): Promise<AppPipe> {
+  app ??= new PageApp();
+  return app.open(onBoot);
+}

@@ -1,0 +1,74 @@
+/**
+ * The site's `sw.js`: keeps the site on the device, so that it opens without a network, and takes what is shared to it.
+ *
+ * The build puts `self.BROWSERLLM_FILES = {...};` above this code, so that a changed file makes a changed worker. It imports
+ * nothing that another bundle imports, so that it is one file, which every browser takes as a classic script. A page may
+ * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files) and `{type: "version"}`.
+ */
+
+import { SiteCache } from "./cache.ts";
+import { SHARED_CACHE, pathOf, type SiteFiles } from "./files.ts";
+
+/** The parts of a service worker's scope that are used here; TypeScript's libraries offer a page's. */
+interface Scope {
+  readonly BROWSERLLM_FILES: SiteFiles;
+  readonly registration: { readonly scope: string };
+  readonly clients: { claim(): Promise<void> };
+  skipWaiting(): Promise<void>;
+  addEventListener(type: "install" | "activate", listener: (event: Extendable) => void): void;
+  addEventListener(type: "fetch", listener: (event: FetchEvent) => void): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<unknown> & Extendable) => void): void;
+}
+
+interface Extendable {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+interface FetchEvent extends Extendable {
+  readonly request: Request;
+  respondWith(response: Promise<Response>): void;
+}
+
+const worker = self as unknown as Scope;
+const scope = new URL(worker.registration.scope);
+const site = new SiteCache(worker.BROWSERLLM_FILES, scope, caches, (input, init) => fetch(input, init));
+
+worker.addEventListener("install", (event) => {
+  event.waitUntil(site.install());
+});
+
+worker.addEventListener("activate", (event) => {
+  event.waitUntil(site.removeOld().then(() => worker.clients.claim()));
+});
+
+worker.addEventListener("message", (event) => {
+  const data = event.data as { readonly type?: unknown; readonly urls?: unknown } | null;
+  if (data?.type === "update") event.waitUntil(worker.skipWaiting());
+  if (data?.type === "version") event.ports[0]?.postMessage(worker.BROWSERLLM_FILES.version);
+  if (data?.type === "keep" && Array.isArray(data.urls)) {
+    const paths = data.urls.map((url) => pathOf(new URL(String(url), scope), scope)).filter((path) => path !== null);
+    // A file that cannot be kept now will be at the next visit.
+    event.waitUntil(site.keep(paths).catch((error: unknown) => { console.warn(error); }));
+  }
+});
+
+worker.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const path = pathOf(new URL(request.url), scope);
+  if (path === "share" && request.method === "POST") event.respondWith(takeShared(request));
+  else if (request.method === "GET" && path !== null && site.has(path)) event.respondWith(site.answer(path, request));
+});
+
+/** Put what another app shared where the chat app finds it, and open that. */
+async function takeShared(request: Request): Promise<Response> {
+  const form = await request.formData();
+  const cache = await caches.open(SHARED_CACHE);
+  const texts = ["title", "text", "url"].map((name) => form.get(name)).filter((text): text is string => typeof text === "string" && text !== "");
+  await cache.put(new URL("shared/text", scope).href, new Response(texts.join("\n")));
+  const files = form.getAll("files").filter((file) => file instanceof File);
+  for (const [index, file] of files.entries()) {
+    const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
+    await cache.put(new URL(`shared/files/${index}`, scope).href, new Response(file, { headers }));
+  }
+  return Response.redirect(new URL("./#shared", scope).href, 303);
+}
