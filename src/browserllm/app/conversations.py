@@ -136,15 +136,18 @@ class Conversations:
         state = self._app.state
         if conversation in state.value.threads:
             return
-        if conversation not in self._held:
-            record = await self.records.conversation(conversation)
-            messages = [settled(message) for message in await self.records.messages(conversation)]
-            self.get(conversation)  # it may have been deleted in the meantime
-            if conversation in state.value.threads:
-                return
-            thread = threads.build(conversation, messages, None if record is None else record.shown)
-            self._held[conversation] = with_context(thread)
-        state.put(self._held.pop(conversation), "threads", conversation)
+        thread = await self.read(conversation)
+        self.get(conversation)  # it may have been deleted in the meantime
+        if conversation not in state.value.threads:
+            state.put(self._held.pop(conversation, thread), "threads", conversation)
+
+    async def read(self, conversation: str) -> Thread:
+        """Return the messages of a conversation, from memory or from the store, without opening it."""
+        if (thread := self.thread(conversation)) is not None:
+            return thread
+        record = await self.records.conversation(conversation)
+        messages = [settled(message) for message in await self.records.messages(conversation)]
+        return with_context(threads.build(conversation, messages, None if record is None else record.shown))
 
     async def reload(self, conversation: str, *, elsewhere: bool | None = None) -> None:
         """Read a conversation again that another tab has changed, created or deleted.
@@ -182,7 +185,7 @@ class Conversations:
     async def create(self, action: CreateConversation) -> str:
         """Create a conversation and open it; with the id of one that exists, open that one."""
         conversation = action.id or self.new_id()
-        if not _ID.fullmatch(conversation):
+        if not is_id(conversation):
             raise InvalidRequest(
                 f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
             )
@@ -192,7 +195,7 @@ class Conversations:
             now = self._app.now_ms()
             entry = Conversation(
                 id=conversation,
-                title=_checked_title(action.title or ""),
+                title=checked_title(action.title or ""),
                 created_at=now,
                 updated_at=now,
                 folder=action.folder or None,
@@ -247,7 +250,7 @@ class Conversations:
                 )
             fields["settings"] = action.settings
         if action.title is not None:
-            fields["title"] = _checked_title(action.title)
+            fields["title"] = checked_title(action.title)
             # An empty title lets the app choose one again.
             (self._named.add if fields["title"] else self._named.discard)(conversation)
             thread = self.thread(conversation)
@@ -262,7 +265,11 @@ class Conversations:
     async def _delete(self, action: DeleteConversation) -> None:
         if action.id != "*":
             self.get(action.id)
-        for conversation in list(self._app.state.value.conversations) if action.id == "*" else [action.id]:
+        await self.remove(list(self._app.state.value.conversations) if action.id == "*" else [action.id])
+
+    async def remove(self, conversations: list[str]) -> None:
+        """Delete conversations from the device. Raises what the store raises."""
+        for conversation in conversations:
             self._forget(conversation)
             await self.records.delete(conversation)
             await self.store.clear(f"{todo_prefix(conversation)}/")
@@ -385,7 +392,13 @@ def _end(thread: Thread) -> str | None:
     return thread.path[-1] if thread.path else None
 
 
-def _checked_title(title: str) -> str:
+def is_id(text: str) -> bool:
+    """Return whether a text can be the id of a conversation."""
+    return _ID.fullmatch(text) is not None
+
+
+def checked_title(title: str) -> str:
+    """Return a title on one line. Raises `InvalidRequest` if it is too long."""
     title = " ".join(title.split())
     if len(title) > MAX_TITLE_CHARS:
         raise InvalidRequest(

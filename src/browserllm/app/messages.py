@@ -40,7 +40,7 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
         raise InvalidRequest("the message is empty: write a text or attach a file", parameter="parts")
     for part in kept:
         if isinstance(part, FilePart):
-            _check_file(part)
+            check_file(part)
     try:
         size = len(msgspec.json.encode(kept))
     except UnicodeEncodeError:
@@ -56,7 +56,8 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
     return kept
 
 
-def _check_file(part: FilePart) -> None:
+def check_file(part: FilePart) -> None:
+    """Raise `InvalidRequest` for a file that is neither an image, as a data URL, nor text."""
     name = part.filename or part.media_type
     if part.text is not None:
         if part.url is not None:

@@ -74,6 +74,13 @@ class Turns:
         """The conversations that are being answered now, for other tabs."""
         return list(self._work)
 
+    async def close(self) -> None:
+        """Cut off the answers in progress; what has arrived is written."""
+        tasks = [work.task for work in self._work.values() if work.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     # Actions
 
     async def _send(self, action: SendMessage) -> str:

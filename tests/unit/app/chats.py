@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app import threads
-from browserllm.app.answering import Answering
 from browserllm.app.app import App
-from browserllm.app.approvals import ApprovalDesk
-from browserllm.app.conversations import Conversations
+from browserllm.app.chat_rooms import ChatRooms
 from browserllm.app.state import ChatMessage, Conversation, ConversationSettings, FilePart, Settings, TextPart, Thread
-from browserllm.app.turns import Turns
 from browserllm.backends.base import Backend
 from browserllm.stores.base import KeyValueStore
 from browserllm.stores.memory import MemoryStore
+
+APPS = count(1)
 
 
 class Chats:
@@ -38,11 +37,10 @@ class Chats:
         self.backend: Any = backend or bl.ScriptedBackend(answers)
         self.store = store or MemoryStore()
         numbers = count(1)
-        self.conversations = Conversations(self.app, self.store, new_id=lambda: f"i{next(numbers)}-{id(self) % 9973}")
+        apps = next(APPS)
         self.asked: list[ConversationSettings] = []
-        self.desk = ApprovalDesk(self.app)
-        self.answering = Answering(self.app, self.conversations, self._backend_for, self.desk)
-        self.turns = Turns(self.app, self.conversations, self.answering)
+        self.rooms = ChatRooms(self.app, self.store, self._backend_for, new_id=lambda: f"i{apps}-{next(numbers)}")
+        self.conversations, self.turns = self.rooms.conversations, self.rooms.turns
 
     def _backend_for(self, settings: ConversationSettings) -> Backend:
         self.asked.append(settings)
@@ -94,11 +92,10 @@ class Chats:
             lambda: self.texts(conversation)[-1][2] == "streaming" and text in self.texts(conversation)[-1][1]
         )
 
+    async def start(self) -> Chats:
+        await self.rooms.start()
+        return self
+
     def again(self, answers: Any = "Hello again.") -> Chats:
         """The app after the page was opened again, over the same store."""
         return Chats(answers, store=self.store)
-
-
-def steps(*texts: Any) -> list[Sequence[Any]]:
-    """A script with one answer of these steps."""
-    return [list(texts)]

@@ -84,8 +84,8 @@ async def test_start_loads_the_model_and_says_where_it_runs() -> None:
     assert (page.state["adapter"], page.state["notice"], page.state["error"]) == ("scripted paper", None, None)
 
 
-async def test_what_was_passed_over_is_a_notice() -> None:
-    """A user on the CPU is told why."""
+async def test_a_skipped_engine_is_a_notice() -> None:
+    """A user on the CPU learns why."""
     page, _ = await started(facts=device_facts(webgpu=False))
     assert page.state["device"] == "wasm"
     assert "webllm on webgpu was passed over: WebGPU found no adapter" in page.state["notice"]
@@ -106,7 +106,7 @@ async def test_an_answer_streams_into_a_message() -> None:
     assert [message["content"] for message in host.requests[-1][1]["messages"]] == ["Hello!", "Hi there.", "More!"]
 
 
-async def test_stop_keeps_what_was_said() -> None:
+async def test_stop_keeps_the_text_so_far() -> None:
     """A stopped answer ends as cancelled and stays in the conversation; stopping nothing does nothing."""
     page, host = await started([["Once ", "upon ", HANG], "Fine."])
     page.act("stop")
@@ -148,8 +148,8 @@ async def test_a_failed_answer_is_taken_back() -> None:
     assert [message["content"] for message in host.requests[-1][1]["messages"]] == ["Again!"]
 
 
-async def test_a_conversation_goes_on_with_another_host() -> None:
-    """A load that fails takes nothing of what was said."""
+async def test_a_conversation_continues_with_another_host() -> None:
+    """A load that fails loses no messages."""
     page, first = await started(["One."])
     await page.ask("1")
     first.loaded.clear()
@@ -178,7 +178,7 @@ async def test_a_long_conversation_forgets_its_beginning() -> None:
     assert page.state["error"]["code"] == "context_exceeded"
 
 
-async def test_a_lost_gpu_is_told() -> None:
+async def test_a_lost_gpu_is_a_notice() -> None:
     """The user learns why the next answer takes longer."""
     page, host = await started()
     host.emit("device_lost")

@@ -146,8 +146,8 @@ async def test_a_private_request_gets_as_far_as_no_method_of_a_backend_that_leav
     assert spy.seen == []
 
 
-async def test_what_stays_gets_private_requests_and_may_be_asked_everything() -> None:
-    """A backend that keeps to the rule answers as before."""
+async def test_a_backend_on_the_device_gets_private_requests() -> None:
+    """It answers every method as before."""
     spy = ByItsFacts()
     request = private(model="small")
     assert (await bl.Retry(Inherits()).complete(request)).text == "ok"
@@ -159,7 +159,7 @@ async def test_what_stays_gets_private_requests_and_may_be_asked_everything() ->
     assert (await InItsClass().complete(replace(request, private=False))).text == "ok"
 
 
-async def test_a_word_changed_later_counts() -> None:
+async def test_a_declaration_changed_later_counts() -> None:
     """On an instance, and between two attempts."""
     spy = Spy(leaves_device=False)
     await spy.complete(private())
@@ -265,8 +265,8 @@ ADDRESSES = [
 
 @pytest.mark.parametrize("part", [bl.ImagePart, bl.AudioPart])
 @pytest.mark.parametrize("url", ADDRESSES)
-async def test_what_would_be_fetched_is_refused_by_name(url: str, part: Any) -> None:
-    """Fetching it tells its server of the request, from a page or a local server, too."""
+async def test_a_url_that_would_be_fetched_is_refused_by_name(url: str, part: Any) -> None:
+    """Its server would learn of the request, also from a page or a local server."""
     spy = Spy(leaves_device=False)
     said = bl.Message("user", [bl.TextPart("What is this?"), part(url=url)])
     request = bl.ChatRequest(messages=[bl.Message("system", "Be brief."), said], private=True)
@@ -390,8 +390,8 @@ async def test_a_private_turn_that_was_taken_back_leaves_no_trace() -> None:
     assert cloud.seen == ["generate False"]
 
 
-async def test_the_summary_of_a_private_conversation_is_asked_of_no_cloud() -> None:
-    """The turns are dropped without one, and the reply says so."""
+async def test_no_cloud_summarises_a_private_conversation() -> None:
+    """The turns are dropped without a summary, and the reply says so."""
     cloud, local = SaysNothing(), ScriptedBackend("ok")
     chat = bl.Session(local, context=bl.chat.Summarize(backend=cloud, window=60, reserve=10))
     replies = [

@@ -137,8 +137,8 @@ async def test_a_signature_ends_a_piece_of_thinking() -> None:
 
 
 @pytest.mark.parametrize("mode", ["delta", "accumulated", "both"])
-async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
-    """What the chunks accumulate, and the response, begin anew after a `ChatRestart`."""
+async def test_a_restart_clears_the_earlier_chunks(mode: TextMode) -> None:
+    """Accumulated text and the response begin again after a `ChatRestart`."""
 
     class Restarts(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -223,8 +223,8 @@ async def test_an_error_comes_after_the_chunks_before_it() -> None:
 
 
 @pytest.mark.parametrize("listens", [True, False])
-async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None:
-    """After stop() comes no more text, only the done chunk; the backend was told."""
+async def test_stop_between_chunks_yields_a_cancelled_done(listens: bool) -> None:
+    """After stop() no more text comes, only the done chunk; the backend was stopped."""
     backend = Recorder(listens=listens)
     stream = backend.stream("hi")
     chunks: list[bl.types.ChatChunk] = []
@@ -241,7 +241,7 @@ async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None
 
 
 @pytest.mark.parametrize(("listens", "log"), [(True, "interrupted"), (False, "cancelled")])
-async def test_stop_during_the_wait_gives_a_cancelled_done(listens: bool, log: str) -> None:
+async def test_stop_during_the_wait_yields_a_cancelled_done(listens: bool, log: str) -> None:
     """A task that waits for the next chunk gets the done chunk at once, and is not cancelled."""
     backend = Recorder(listens=listens)
     stream = backend.stream("hi")
@@ -278,8 +278,8 @@ async def test_stop_before_the_first_chunk() -> None:
     assert backend.requests == []
 
 
-async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stop that is asked for and not heeded ends the wait after a grace."""
+async def test_an_engine_that_ignores_a_stop_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a grace period the wait ends."""
     monkeypatch.setattr("browserllm.backends.stream.STOP_GRACE_S", 0.0)
 
     class Deaf(bl.Backend):
@@ -303,8 +303,8 @@ async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pyt
     assert (await reading).finish_reason == "cancelled"
 
 
-async def test_what_comes_after_the_stop_is_not_delivered() -> None:
-    """An engine may send another piece before it heeds a stop: the answer ends where the stop was."""
+async def test_text_after_the_stop_is_not_delivered() -> None:
+    """An engine may send another piece before it stops: the answer ends where the stop was."""
 
     class Late(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:

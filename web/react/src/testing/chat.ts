@@ -59,12 +59,13 @@ class ScriptedChat {
     return message.id;
   }
 
-  stop(id: string): null {
+  stop(id: string): ChatMessage[] {
     this.#running.get(id)?.abort();
-    return this.change(id, (thread) => {
-      const drafts = thread.queue.map((each) => ({ ...get(thread, each), status: "stopped" as const }));
-      return { ...drafts.reduce(put, thread), queue: [] };
-    });
+    const thread = this.thread(id);
+    const drafts = thread.queue.map((each) => get(thread, each));
+    const first = thread.queue[0];
+    this.change(id, (now) => ({ ...(first === undefined ? now : remove(now, first)), queue: [] }));
+    return drafts;
   }
 
   regenerate(id: string, message: string | null): string {
