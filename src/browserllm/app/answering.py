@@ -19,7 +19,7 @@ from .approvals import ApprovalDesk
 from .chat_settings import options_of
 from .continuing import instruction_for
 from .conversations import Conversations, with_context
-from .messages import history_of, plain_message
+from .messages import history_of, with_question
 from .state import AnswerInfo, ChatMessage, ConversationSettings
 from .turn import Turn
 
@@ -125,11 +125,9 @@ class Answering:
         branch = _branch(turn)
         keep = turn.conversation in self._app.state.value.conversations
         private = self.is_private(settings)
-        kept = sessions.take(
-            turn.conversation, backend, branch if turn.continues else branch[:-1], settings, private=private
-        )
+        earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
+        kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
         kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
-        prompt = _continuation(turn) if turn.continues else plain_message("user", branch[-1].parts)
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:

@@ -78,8 +78,9 @@ class Chats:
         ]
 
     async def until(self, holds: Callable[[], Any]) -> None:
-        while not holds():
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):  # so that a test that fails ends
+            while not holds():
+                await asyncio.sleep(0)
 
     async def idle(self, conversation: str) -> None:
         """Wait until nothing is being answered in a conversation, and everything is written."""
@@ -89,7 +90,7 @@ class Chats:
     async def streaming(self, conversation: str, text: str = "") -> None:
         """Wait until the answer has begun, and has this text."""
         await self.until(
-            lambda: self.texts(conversation)[-1][2] == "streaming" and text in self.texts(conversation)[-1][1]
+            lambda: any(status == "streaming" and text in said for _, said, status in self.texts(conversation))
         )
 
     async def start(self) -> Chats:
@@ -99,3 +100,26 @@ class Chats:
     def again(self, answers: Any = "Hello again.") -> Chats:
         """The app after the page was opened again, over the same store."""
         return Chats(answers, store=self.store)
+
+
+class SlowStore(MemoryStore):
+    """A store whose calls let other tasks go on, as those of a page do."""
+
+    async def get(self, key: str) -> bytes | None:
+        await asyncio.sleep(0)
+        found = await super().get(key)
+        await asyncio.sleep(0)
+        return found
+
+    async def put(self, key: str, value: bytes) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await super().put(key, value)
+
+    async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+        await asyncio.sleep(0)
+        if await MemoryStore.get(self, key) != expected:
+            return False
+        if value is not None:
+            await MemoryStore.put(self, key, value)
+        return True
