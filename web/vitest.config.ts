@@ -18,6 +18,8 @@ const ownPackages: Plugin = {
 export default defineConfig({
   root: project,
   plugins: [ownPackages],
+  // Tests with a DOM are loaded as a page loads them: from here alone, unless more is allowed.
+  server: { fs: { allow: [project] } },
   resolve: {
     alias: {
       "@browserllm/react": resolve(import.meta.dirname, "react/src"),

@@ -50,10 +50,14 @@ class Answering:
     """Answers the turns of all conversations."""
 
     def __init__(self, app: App, conversations: Conversations, backend_for: BackendFor, desk: ApprovalDesk) -> None:
-        """Ask the backend that ``backend_for`` returns for a conversation's settings."""
+        """Ask the backend that ``backend_for`` returns for a conversation's settings.
+
+        ``on_answer`` may be set: it is called with what each answer took.
+        """
         self._app = app
         self._conversations = conversations
         self.backend_for = backend_for
+        self.on_answer: Callable[[AnswerInfo], None] = lambda info: None
         self._desk = desk
         self._sessions: Sessions | None = None
         self._tools: BuiltinTools | None = None
@@ -111,6 +115,8 @@ class Answering:
             answered = await self._ask_for_object(turn, backend, settings, settings.schema)
         info = _info(turn, answered)
         turn.finish("stopped" if answered.cancelled else "done", info=info)
+        if answered.responses:
+            self.on_answer(_fresh_info(turn, answered))
         if info is not None:
             await self._measure(turn, backend, settings, info)
 
@@ -239,12 +245,17 @@ def _result(done: ToolDone) -> dict[str, Any]:
 def _info(turn: Turn, answered: _Answered) -> AnswerInfo | None:
     if not answered.responses:
         return None
-    info = answer_info(
-        answered.backend, answered.responses, answered.warnings, cost_usd=answered.cost_usd, first_ms=turn.first_ms
-    )
+    info = _fresh_info(turn, answered)
     thread = turn.thread
     before = thread.messages.get(turn.answer) if thread is not None and turn.continues else None
     return info if before is None else joined(before.answer, info)
+
+
+def _fresh_info(turn: Turn, answered: _Answered) -> AnswerInfo:
+    """Return what this turn took, without the answer that it continued."""
+    return answer_info(
+        answered.backend, answered.responses, answered.warnings, cost_usd=answered.cost_usd, first_ms=turn.first_ms
+    )
 
 
 def _info_of_failure(turn: Turn, backend: Backend) -> AnswerInfo | None:

@@ -27,13 +27,14 @@ class LiveState:
         unsubscribe = live.subscribe(lambda state: state.loaded, print)
     """
 
-    def __init__(self, value: AppState | None = None) -> None:
-        """Begin with ``value``, or with an empty state."""
+    def __init__(self, value: AppState | None = None, *, frame_s: float = FRAME_S) -> None:
+        """Begin with ``value``, or with an empty state; a frame takes ``frame_s`` seconds."""
+        self._frame_s = frame_s
         self.value = AppState() if value is None else value
         self._watchers: dict[int, _Watcher[Any]] = {}
         self._last_watcher = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._told_at = 0.0
+        self._told_at = float("-inf")
 
     def get(self, *path: str) -> Any:
         """Return the part at ``path`` (names of fields, keys of dicts), or ``None`` if a key is not there."""
@@ -88,7 +89,7 @@ class LiveState:
         if self._timer is not None or not self._watchers:
             return
         loop = asyncio.get_running_loop()
-        wait = max(0.0, self._told_at + FRAME_S - loop.time())
+        wait = max(0.0, self._told_at + self._frame_s - loop.time())
         self._timer = loop.call_later(wait, self._tell)
 
     def _tell(self) -> None:

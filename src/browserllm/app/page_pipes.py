@@ -1,4 +1,4 @@
-"""PagePipes: every part of a page that uses the app has a pipe of its own, over the one connection to the page's Python.
+"""PagePipes: each part of a page that uses the app has its own pipe, over the one connection to the page's Python.
 
 Each text begins with the number of its pipe and a colon, in both directions. A text of the page with nothing behind the
 colon closes the pipe.

@@ -13,7 +13,7 @@ import msgspec
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
-from ..errors import InvalidRequest, ProtocolError
+from ..errors import Cancelled, InvalidRequest, ProtocolError
 from .actions import Action, actions
 from .app import App
 from .error_info import error_info
@@ -50,7 +50,7 @@ class Pipe:
         """Take a message of the page; returns at once."""
         try:
             message = decode_json(text, _Hello | _Call | _Cancel)
-        except (msgspec.DecodeError, InvalidRequest) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._post(type="error", id=None, error=error_info(ProtocolError(f"the page sent {text[:80]!r}: {error}")))
             return
         if isinstance(message, _Hello):
@@ -76,8 +76,8 @@ class Pipe:
         try:
             action = _read_action(call)
             value = await self._app.call(action, lambda event: self._post(type="event", id=call.id, value=event))
-        except asyncio.CancelledError as error:
-            self._fail(call.id, error)
+        except asyncio.CancelledError:
+            self._fail(call.id, Cancelled(f"the call of {call.action!r} was cancelled"))
             raise
         except Exception as error:
             self._fail(call.id, error)

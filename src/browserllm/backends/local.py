@@ -99,32 +99,33 @@ class LocalBackend(Backend):
         draft.cost_usd = 0.0
         name = await self._name(request.model)
         chat.write_messages(self._card(name))
-        while True:
-            loaded = await self._load(name)
-            chat.fit(loaded, can_constrain=self._can_constrain(loaded.engine))
-            answer = chat.answer()
-            stream = self.host.stream("chat", {"model": loaded.model, **chat.options})
-            self._chats.count += 1
-            draft.interrupt = stream.cancel
-            try:
-                yield ""  # sends the start chunk before the first token
-                async for chunk in stream:
-                    for delta in answer.feed(chunk):
-                        yield delta
-            except (ModelNotLoaded, InvalidRequest) as error:
-                if answer.tokens or not chat.can_be_sent_again(error):
-                    raise
-                draft.interrupt = None
-                if isinstance(error, ModelNotLoaded):
-                    self.models.forget(loaded.model)
-                continue
-            finally:
-                self._chats.count -= 1
-                stream.drop()
-                draft.usage = answer.usage
-            for delta in answer.end(stream.result):
-                yield delta
-            return
+        with self.models.using(name):
+            while True:
+                loaded = await self._load(name)
+                chat.fit(loaded, can_constrain=self._can_constrain(loaded.engine))
+                answer = chat.answer()
+                stream = self.host.stream("chat", {"model": loaded.model, **chat.options})
+                self._chats.count += 1
+                draft.interrupt = stream.cancel
+                try:
+                    yield ""  # sends the start chunk before the first token
+                    async for chunk in stream:
+                        for delta in answer.feed(chunk):
+                            yield delta
+                except (ModelNotLoaded, InvalidRequest) as error:
+                    if answer.tokens or not chat.can_be_sent_again(error):
+                        raise
+                    draft.interrupt = None
+                    if isinstance(error, ModelNotLoaded):
+                        self.models.forget(loaded.model)
+                    continue
+                finally:
+                    self._chats.count -= 1
+                    stream.drop()
+                    draft.usage = answer.usage
+                for delta in answer.end(stream.result):
+                    yield delta
+                return
 
     async def embed(self, texts: str | Sequence[str], *, model: str | None = None) -> Embeddings:
         """Embed texts with an embedding model, which is downloaded and loaded if necessary.
@@ -139,8 +140,10 @@ class LocalBackend(Backend):
         texts = [texts] if isinstance(texts, str) else check_list("texts", texts, "texts", write="use ['one', 'two']")
         if not texts:
             raise InvalidRequest("embed() got no texts; give it at least one", parameter="texts")
-        loaded = await self._load(await self._name(model))
-        answer = read(await self.host.call("embed", {"model": loaded.model, "input": texts}), _Vectors, "'embed'")
+        name = await self._name(model)
+        with self.models.using(name):
+            loaded = await self._load(name)
+            answer = read(await self.host.call("embed", {"model": loaded.model, "input": texts}), _Vectors, "'embed'")
         return Embeddings(model=loaded.model, vectors=answer.vectors, usage=answer.usage)
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int:
@@ -155,12 +158,13 @@ class LocalBackend(Backend):
         card = self._card(name)
         family = "" if card is None else card.family
         messages = wire_messages(messages_of(request, tool_use(request), family), draft)
-        loaded = await self._load(name)
-        draft.model = loaded.model
-        if "image" not in loaded.input:
-            messages = without_images(messages, draft)
-        switch = switch_thinking(card, loaded.model, loaded.engine, request.thinking)
-        counted = await self.host.call("count_tokens", {"model": loaded.model, **switch.arguments(messages)})
+        with self.models.using(name):
+            loaded = await self._load(name)
+            draft.model = loaded.model
+            if "image" not in loaded.input:
+                messages = without_images(messages, draft)
+            switch = switch_thinking(card, loaded.model, loaded.engine, request.thinking)
+            counted = await self.host.call("count_tokens", {"model": loaded.model, **switch.arguments(messages)})
         return read(counted, _Count, "'count_tokens'").tokens
 
     async def list_models(self) -> list[ModelInfo]:

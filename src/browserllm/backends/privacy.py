@@ -215,7 +215,7 @@ def _bound(found: Any, backend: Any) -> Any:
 
 
 def _with_metadata(guard: Any, found: Any) -> Any:
-    for name in ("__doc__", "__name__", "__qualname__", "__module__", _DELEGATES):
+    for name in ("__doc__", "__name__", "__qualname__", "__module__", "__annotations__", _DELEGATES):
         if hasattr(found, name):
             setattr(guard, name, getattr(found, name))
     guard.__wrapped__ = found

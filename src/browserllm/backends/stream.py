@@ -55,6 +55,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         self.forced = False
         self.waiting = False
         self.task: asyncio.Task[Any] | None = None
+        self._cancelled: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._parts = AnswerParts()
         self._logprobs: list[Any] = []
@@ -135,6 +136,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         finally:
             self.waiting = False
             self.task = None
+            self._is_own_cancellation()  # also if the backend swallowed it, or the task would stay cancelled
             for timer in self._timers:
                 timer.cancel()
             self._timers.clear()
@@ -187,10 +189,12 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         self.forced = True
         if self.waiting and self.task is not None:
             self._cancelling = self.task.cancelling()
+            self._cancelled = self.task
             self.task.cancel()
 
     def _is_own_cancellation(self) -> bool:
-        task = asyncio.current_task()
+        """Take back the cancellation of `_force`; return whether the task was not cancelled from elsewhere, too."""
+        task, self._cancelled = self._cancelled, None
         return task is not None and task.uncancel() <= self._cancelling
 
     def _deadline(self) -> None:

@@ -299,7 +299,7 @@ class Turn(Producer[ChatChunk, Reply]):
         record.warnings += context.warnings
         reply = record.commit(context.spent, has_failed=has_failed, keeps_room=keeps_room)
         if record.is_kept:
-            conversation.known = context.known
+            conversation.known, conversation.unreported = context.known, ()
         conversation.running = None
         if self._timer is not None:
             self._timer.cancel()

@@ -11,6 +11,7 @@ from .._internal import lazy_asyncio as asyncio
 from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..page.host import Event, Host, Progress, Subscribers, report
 from .events import EventKind, ModelEvent
+from .idleness import Idleness
 from .loading import LoadedModel, LoadRequest, SharedLoad
 from .readiness import ReadinessCache
 from .storage import Storage, StoredModel, put_record
@@ -24,7 +25,8 @@ class Activity:
 
     ``loaded`` has the models in memory, the most recent last, and ``kept`` their stored files. ``fetching`` maps
     journal keys to the models being downloaded, and ``last_progress`` to their last update. The load that may use the
-    GPU holds ``turn``. ``readiness_cache`` keeps what routers have asked about models.
+    GPU holds ``turn``. ``readiness_cache`` keeps what routers have asked about models. ``idleness`` knows which models
+    are in use, and ``reasons`` why a model that the page reports as unloaded was freed.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,8 @@ class Activity:
         self.fetching: dict[str, str] = {}
         self.last_progress: dict[str, Progress] = {}
         self.readiness_cache = ReadinessCache()
+        self.idleness = Idleness()
+        self.reasons: dict[str, str] = {}
         self.persist_asked = False
         self._evicted: set[str] = set()
         self._subscribers: Subscribers[ModelEvent] = Subscribers()
@@ -52,6 +56,10 @@ class Activity:
     def busy(self) -> set[str]:
         """The models that are being downloaded or loaded."""
         return {*self.fetching.values(), *(model for model, _ in self.loads)}
+
+    def is_needed(self, model: str) -> bool:
+        """Whether a request uses a model, or a caller waits for its load."""
+        return self.idleness.is_held(model) or any(name == model for name, _ in self.loads)
 
     def refuse_busy(self, models: Collection[str]) -> None:
         """Raise `InvalidRequest` if one of ``models`` is being downloaded or loaded."""
@@ -137,4 +145,5 @@ class Activity:
         for model in [str(named)] if named is not None else list(self.loaded):
             self.loaded.pop(model, None)
             kind = "device_lost" if event.name == "device_lost" else "unloaded"
-            self.publish(kind, model, message=str(event.data.get("reason") or ""))
+            reason = event.data.get("reason") or self.reasons.pop(model, "")
+            self.publish(kind, model, message=str(reason))

@@ -21,6 +21,8 @@ EventKind = Literal[
     "downloaded",
     "deleted",
     "evicted",
+    "in_use",
+    "idle",
 ]
 
 
@@ -33,7 +35,9 @@ class ModelEvent(msgspec.Struct, frozen=True, kw_only=True):
     ``progress``        an update, in ``progress``
     ``ready``           the model is loaded; ``loaded`` says where it runs
     ``downloaded``      its files are on the device
-    ``unloaded``        its memory was freed
+    ``unloaded``        its memory was freed; ``message`` says why, if the program did not ask for it
+    ``in_use``          a request holds the model, so it is not freed (only with `ModelManager.keep_alive`)
+    ``idle``            no request holds it any more; it is freed at `ModelManager.expires_at` (likewise)
     ``device_lost``     the GPU was lost, and the model with it; the next load restores it
     ``deleted``         the program deleted its files
     ``evicted``         the browser deleted files to free space; ``message`` says how many

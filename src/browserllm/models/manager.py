@@ -21,6 +21,7 @@ from .catalog.entry import ModelEntry, describe
 from .choosing import choose_builds, fit_here, fit_options, only_pinned
 from .events import ModelEvent
 from .fit import Fit
+from .keep_alive import KeepAlive
 from .loading import LoadedModel, LoadRequest, OnProgress, SharedLoad, load_first, load_one, name_adapter
 from .readiness import Readiness, judge_readiness
 from .space import OnFull, Space
@@ -42,7 +43,7 @@ class _Status(msgspec.Struct):
     loaded: list[LoadedModel]
 
 
-class ModelManager:
+class ModelManager(KeepAlive):
     """Finds, downloads, loads, unloads and deletes models. All managers of a host share their state."""
 
     def __init__(
@@ -52,6 +53,7 @@ class ModelManager:
         *,
         storage_budget_bytes: int | None = None,
         on_full: OnFull = "fail",
+        keep_alive_s: float | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Manage the models of ``host``; ``catalog`` defaults to the built-in models.
@@ -59,17 +61,19 @@ class ModelManager:
         ``storage_budget_bytes`` limits the size of all models together, beside the browser's own quota. If a download
         needs more space than is left, ``on_full`` decides: ``"fail"`` raises `QuotaExceeded`, whose ``data["plan"]``
         names what could be deleted; ``"evict"`` deletes the least recently used models, but none that is loaded or
-        being downloaded; an async function gets the `EvictionPlan` and returns whether to follow it. ``clock`` returns
-        seconds since the epoch.
+        being downloaded; an async function gets the `EvictionPlan` and returns whether to follow it. ``keep_alive_s``
+        frees models that are not used, as `keep_alive` does. ``clock`` returns seconds since the epoch.
         """
         check_host(host)
         check_kind("catalog", catalog, (Catalog, type(None)), "a catalog", write="use Catalog([card, ...])")
         self.host = host
         self.catalog = Catalog() if catalog is None else catalog
-        self._budget_bytes = storage_budget_bytes
+        self.storage_budget_bytes = storage_budget_bytes
         self._on_full: OnFull = on_full
         self._clock = clock
         self._space = Space(host, self.catalog, clock)
+        if keep_alive_s is not None:
+            self.keep_alive(keep_alive_s)
 
     # Finding models
 
@@ -189,7 +193,7 @@ class ModelManager:
         activity = self._activity
         known = activity.loaded.get(card.id)
         if known is not None and request.is_met_by(known):
-            activity.note_use(self.host, card.id, self._clock() * 1000)
+            self._note_use(card.id)
             return known
         load = activity.loads.get((card.id, request))
         if load is None:
@@ -201,12 +205,7 @@ class ModelManager:
     async def unload(self, name: str | None = None) -> builtins.list[str]:
         """Free the memory of a model, or of all models; returns the ids of those that were loaded."""
         check_model("name", name)
-        model = self._find(name)[0].id if name is not None and name in self.catalog else name
-        result = await self.host.call("unload", {} if model is None else {"model": model})
-        activity = self._activity
-        for gone in list(activity.loaded) if model is None else [model]:
-            activity.loaded.pop(gone, None)
-        return list(result.get("unloaded", []))
+        return await self._unload(self._find(name)[0].id if name is not None and name in self.catalog else name)
 
     async def status(self) -> builtins.list[LoadedModel]:
         """Ask the page which models are in its memory."""
@@ -328,10 +327,22 @@ class ModelManager:
             self.host,
             self._activity,
             self._space,
-            budget_bytes=self._budget_bytes,
+            budget_bytes=self.storage_budget_bytes,
             on_full=self._on_full,
             clock=self._clock,
         )
+
+    async def _unload(self, model: str | None) -> builtins.list[str]:
+        activity = self._activity
+        if model is not None:
+            activity.loaded.pop(model, None)  # before the page has done it: from now on a request loads it again
+        result = await self.host.call("unload", {} if model is None else {"model": model})
+        for gone in list(activity.loaded) if model is None else [model]:
+            activity.loaded.pop(gone, None)
+        return list(result.get("unloaded", []))
+
+    def _id_of(self, name: str) -> str:
+        return self._find(name)[0].id
 
     def _find(self, name: str) -> tuple[ModelCard, Artifact | None]:
         match = self.catalog.find(name)
@@ -368,16 +379,18 @@ class ModelManager:
         if loaded.engine in (await self.host.probe()).engines:
             await self.host.probe(refresh=True)  # the browser has its model now
         activity.publish("ready", card.id, loaded=loaded)
-        activity.note_use(self.host, card.id, self._clock() * 1000)
+        self._note_use(card.id)
         return loaded
 
     async def _load_best(
         self, card: ModelCard, pinned: Artifact | None, request: LoadRequest, report: OnProgress
     ) -> LoadedModel:
+        activity = self._activity
         for present in await self.status():
+            if present.model in activity.idleness.freeing:
+                continue  # it is on its way out: wait for that, and load it again
             if present.model == card.id and request.is_met_by(present):
                 return present
-        activity = self._activity
 
         def report_load(progress: Progress) -> None:
             report(progress)

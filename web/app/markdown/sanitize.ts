@@ -38,6 +38,9 @@ const MATH_CONFIG: Config = {
   RETURN_DOM_FRAGMENT: true,
 };
 
+/** KaTeX's own classes stay; a model's classes could make a text look like a part of the app. */
+let sanitizingMath = false;
+
 let purifier: DOMPurify | null = null;
 
 function purify(): DOMPurify {
@@ -48,14 +51,10 @@ function purify(): DOMPurify {
     const tag = element.nodeName.toLowerCase();
     if (name === "href") attribute.keepAttr = tag === "a" && LINK.test(value.trim());
     else if (name === "src") attribute.keepAttr = tag === "img" && (RASTER_IMAGE.test(value) || LINK.test(value.trim()));
-    else if (name === "class" && !inMath(element)) attribute.keepAttr = OUR_CLASS.test(value);
+    else if (name === "class" && !sanitizingMath) attribute.keepAttr = OUR_CLASS.test(value);
   });
   return purifier;
 }
-
-/** KaTeX's own classes stay; a model's classes could make a text look like a part of the app. */
-let sanitizingMath = false;
-const inMath = (_element: Element): boolean => sanitizingMath;
 
 /** Returns a model's HTML as nodes that are safe to show. */
 export function sanitizeAnswer(html: string): DocumentFragment {

@@ -21,6 +21,9 @@ interface Manifest {
 /** Where Pyodide keeps the standard library. */
 const STDLIB = "/lib/python314.zip";
 
+/** How the tabs of this site tell each other what they have written; only Python speaks here. */
+const tabs = new BroadcastChannel(`browserllm-tabs ${new URL("../", import.meta.url).href}`);
+const tabsHandler = new HandlerSlot();
 const ui = new HandlerSlot();
 const waitingUi: string[] = [];
 const started = performance.now();
@@ -49,6 +52,8 @@ async function boot(base: string, port: MessagePort): Promise<Run> {
     engine_port: new EnginePort(port),
     ui_send: (text: string) => { post({ type: "ui", text }); },
     ui_set_handler: setUiHandler,
+    tabs_send: (text: string) => { tabs.postMessage(text); },
+    tabs_set_handler: (handler: Parameters<HandlerSlot["set"]>[0]) => { tabsHandler.set(handler); },
   });
   const run = makeRun(pyodide);
   const ready = performance.now();
@@ -100,6 +105,10 @@ function sitePackages(pyodide: PyodideAPI): string {
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+tabs.onmessage = ({ data }) => {
+  if (typeof data === "string" && tabsHandler.filled) tabsHandler.call(data);
+};
 
 function setUiHandler(handler: Parameters<HandlerSlot["set"]>[0]): void {
   ui.set(handler);

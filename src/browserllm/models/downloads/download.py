@@ -75,6 +75,11 @@ class Download:
         return self._job.model
 
     @property
+    def key(self) -> str:
+        """The journal's key of the build that is downloaded, as in `StoredModel.key`."""
+        return self._job.key
+
+    @property
     def progress(self) -> Progress:
         """The latest progress."""
         return self._job.subscribers.progress

@@ -179,7 +179,7 @@ async def sent_to(llm: bl.backends.cloud.CloudBackend, client: Client) -> str:
 
 
 @pytest.mark.parametrize(("made", "given", "expected"), ADDRESSES)
-async def test_an_address_is_taken_as_people_have_it(made: Any, given: str, expected: str) -> None:
+async def test_an_address_is_accepted_as_people_write_it(made: Any, given: str, expected: str) -> None:
     """With and without scheme, version, slash and endpoint."""
     client = Client()
     llm = made(base_url=given, api_key="sk-12345678", client=client)
@@ -190,7 +190,7 @@ async def test_an_address_is_taken_as_people_have_it(made: Any, given: str, expe
 
 
 @pytest.mark.parametrize(("made", "given", "expected"), ADDRESSES)
-async def test_blanks_slashes_and_a_loud_scheme_change_nothing(made: Any, given: str, expected: str) -> None:
+async def test_blanks_slashes_and_an_upper_case_scheme_change_nothing(made: Any, given: str, expected: str) -> None:
     """As they come from files and shells."""
     given = given.strip()
     before, mark, query = given.partition("?")
@@ -225,8 +225,8 @@ async def test_blanks_slashes_and_a_loud_scheme_change_nothing(made: Any, given:
         *("0.0.0.1:80:80", "http://192.168.1.5:1/v1", "http://0.0.0.0.example.com", "http://localhost.example.com"),
     ],
 )
-def test_what_is_no_address_is_refused(made: Any, given: str) -> None:
-    """As before: nothing here makes an odd address plain, and what may be a secret is not shown."""
+def test_a_text_that_is_not_an_address_is_refused(made: Any, given: str) -> None:
+    """Completing never makes an odd address valid, and the error does not show possible secrets."""
     with pytest.raises(bl.InvalidRequest) as caught:
         made(base_url=given)
     assert caught.value.data["parameter"] == "base_url" and "secret-word" not in str(caught.value)
@@ -245,10 +245,10 @@ def test_what_is_no_address_is_refused(made: Any, given: str) -> None:
     ],
 )
 @pytest.mark.parametrize("variable", [False, True])
-def test_whether_requests_leave_is_judged_by_the_final_address(
+def test_the_final_address_decides_whether_requests_leave_the_device(
     given: str, leaves: bool, variable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the argument and of OLLAMA_HOST alike."""
+    """For the argument and for OLLAMA_HOST."""
     if variable:
         monkeypatch.setenv("OLLAMA_HOST", given)
     llm = bl.Ollama("m") if variable else bl.Ollama("m", base_url=given)
@@ -258,8 +258,8 @@ def test_whether_requests_leave_is_judged_by_the_final_address(
             bl.Ollama("m", base_url=given, leaves_device=False)
 
 
-def test_an_ollama_elsewhere_must_be_https_or_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the variable is named; with leave, it is http at Ollama's port, and leaves the device."""
+def test_an_ollama_on_another_machine_needs_https_or_allow_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the variable; with allow_http it is http at Ollama's port, and leaves the device."""
     monkeypatch.setenv("OLLAMA_HOST", "192.168.1.5")
     with pytest.raises(bl.InvalidRequest, match=r"OLLAMA_HOST='http://192.168.1.5:11434' is http.*allow_http"):
         bl.Ollama("m")
@@ -346,7 +346,7 @@ def test_a_wrong_address_of_the_environment_is_refused_by_its_name(
 
 
 async def test_the_first_key_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty one is passed over."""
+    """An empty one is skipped."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", " ")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token-12345678")
     client = Client()
@@ -358,7 +358,7 @@ async def test_the_first_key_that_is_set_counts(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_ollamas_key_does_not_go_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OLLAMA_HOST is also where a server listens, and the key is for the cloud."""
+    """OLLAMA_HOST can also be a local server's address, and the key is for the cloud."""
     monkeypatch.setenv("OLLAMA_API_KEY", KEY)
     monkeypatch.setenv("OLLAMA_HOST", "0.0.0.0:11434")
     client = Client()
@@ -392,8 +392,8 @@ async def test_a_preset_has_its_own_variables_alone(monkeypatch: pytest.MonkeyPa
     assert "".join(client.requests[-1].headers["openai-organization"]) == "org-2"
 
 
-async def test_azure_gets_its_key_as_it_wants_it() -> None:
-    """Bare, where the address has a version in its query."""
+async def test_azure_gets_its_key_in_its_own_header() -> None:
+    """If the address has a version in its query."""
     client = Client()
     base_url = "https://me.openai.azure.com/openai/deployments/gpt?api-version=2024-10-21"
     await sent_to(openai(client=client, api_key=KEY, base_url=base_url), client)
@@ -414,7 +414,7 @@ def spellings() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("made", [openai, ollama_preset, anthropic, gemini, ollama])
-def test_this_device_in_every_spelling_is_this_device(made: Any) -> None:
-    """A word that it keeps requests here is taken for all of them."""
+def test_every_spelling_of_this_device_is_recognised(made: Any) -> None:
+    """leaves_device=False is accepted for each of them."""
     for given in spellings():
         assert not made(base_url=given, leaves_device=False).may_leave(), given

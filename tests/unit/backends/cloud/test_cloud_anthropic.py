@@ -69,8 +69,8 @@ async def test_an_answer_is_the_same_wherever_it_is_cut() -> None:
     await check_every_split(claude(), WHOLE)
 
 
-def test_a_bare_prompt_asks_for_a_stream_with_room_for_an_answer() -> None:
-    """The API wants a number of tokens; nothing else is said unasked."""
+def test_a_plain_prompt_sends_only_max_tokens() -> None:
+    """The API requires it; no other option is sent."""
     body, warned = body_of(claude(), "Hi")
     assert body == {
         "model": MODEL,
@@ -103,7 +103,7 @@ def test_options_that_the_api_does_not_support_are_reported() -> None:
 
 
 def test_turns_alternate_and_begin_with_the_user() -> None:
-    """Turns of one role are put together, empty texts are left out, and a user's turn is put before an assistant's."""
+    """Messages of one role are joined, empty texts are left out, and a user's turn is added before an assistant's."""
     body, warned = body_of(
         claude(),
         [
@@ -128,8 +128,8 @@ def test_turns_alternate_and_begin_with_the_user() -> None:
         body_of(claude(), [bl.Message("user", " \n")])
 
 
-def test_results_follow_their_calls_at_once() -> None:
-    """All results of a turn come first in one user's turn; an error always has words."""
+def test_results_directly_follow_their_calls() -> None:
+    """All results of a turn come first in one user's turn; an error always has a text."""
     calls = [bl.ToolCallPart("functions.weather:0", "weather", '{"city": "Oslo"}'), bl.ToolCallPart("b", "now", "")]
     body, _ = body_of(
         claude(),
@@ -157,15 +157,15 @@ def test_results_follow_their_calls_at_once() -> None:
     }
 
 
-def test_arguments_that_are_no_object_become_one() -> None:
-    """What a model wrote goes back to it, whatever it was."""
+def test_arguments_that_are_not_an_object_become_one() -> None:
+    """The model gets back what it wrote."""
     for arguments in ('{"city": Os', "[1]", '"x"'):
         call = bl.ToolCallPart("a", "weather", arguments)
         body, _ = body_of(claude(), [bl.Message("user", "?"), bl.Message("assistant", [call])])
         assert body["messages"][1]["content"][0]["input"] == {"INVALID_JSON": arguments}
 
 
-async def test_thinking_goes_back_to_the_model_that_thought_it() -> None:
+async def test_thinking_is_sent_back_only_to_its_model() -> None:
     """Signatures are unchanged; another vendor's or model's thinking is left out, and so is unsigned thinking."""
     deltas, draft = read(
         claude(),
@@ -199,8 +199,8 @@ async def test_thinking_goes_back_to_the_model_that_thought_it() -> None:
         assert body["messages"][1]["content"] == [{"type": "text", "text": "Hi"}]
 
 
-def test_media_take_this_apis_form() -> None:
-    """An image by value or by address; sound is said to be left out."""
+def test_media_are_sent_in_this_apis_form() -> None:
+    """An image as data or by address; sound is left out with a warning."""
     image, url = bl.ImagePart(url="data:image/webp;base64,QUJD"), bl.ImagePart(url="https://example.com/a.png")
     body, warned = body_of(claude(), [bl.Message("user", [image, url, bl.AudioPart(data=b"RIFF0000WAVE")])])
     assert body["messages"][0]["content"] == [
@@ -226,8 +226,8 @@ def test_tool_choices_are_translated(choice: Any, sent: Any) -> None:
     assert body["tools"][1] == {"name": "now", "input_schema": {"type": "object", "properties": {}}}
 
 
-def test_an_answers_shape_is_a_schema_without_loose_ends() -> None:
-    """Objects are closed, as the API demands, wherever they are; JSON without a schema is said to be impossible."""
+def test_the_schema_of_an_answer_is_closed() -> None:
+    """All objects are closed, as the API requires; JSON without a schema is reported as unsupported."""
     schema = {
         "type": "object",
         "properties": {"type": {"type": ["object", "null"]}, "list": {"items": {"anyOf": [{"type": "object"}]}}},
@@ -268,8 +268,8 @@ def test_only_the_users_id_of_the_metadata_is_sent() -> None:
     assert "metadata" not in body_of(claude(), "Hi", metadata={"secret": "x"})[0]
 
 
-def test_a_page_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The consent to be asked from a page is sent there alone."""
+def test_only_a_page_sends_the_header_for_browsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the consent to requests from pages."""
     consent = "anthropic-dangerous-direct-browser-access"
     monkeypatch.setattr(sys, "platform", "linux")
     assert claude().fixed_headers() == {"anthropic-version": "2026-10-21"}
@@ -278,7 +278,7 @@ def test_a_page_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_block_of_an_unknown_kind_is_left_out_and_named() -> None:
-    """With all that belongs to it, whatever that is."""
+    """With all its events, whatever they are."""
     odd = begin(0, type="summary", text="never")
     deltas, draft = read(claude(), sse(START, odd, delta(0, type="text_delta", text="said"), *END))
     assert (await message_of(deltas)).content == ""
@@ -293,7 +293,7 @@ async def test_arguments_may_come_with_the_start_of_a_call() -> None:
 
 
 def test_tokens_are_unknown_without_a_count() -> None:
-    """Which is said."""
+    """A warning says so."""
     end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
     start = {"type": "message_start", "message": {}}
     _, draft = read(claude(), sse(start, end, {"type": "message_stop"}))
@@ -302,16 +302,16 @@ def test_tokens_are_unknown_without_a_count() -> None:
     assert draft.warnings == []
 
 
-def test_a_wrong_type_is_nonsense_and_an_unknown_event_is_not() -> None:
-    """What we read must be of its type; what we do not know may be anything."""
+def test_a_known_field_of_a_wrong_type_is_an_error() -> None:
+    """Unknown events may contain anything."""
     with pytest.raises(bl.errors.ProtocolError, match="text"):
         read(claude(), sse(START, begin(0, type="text", text=7), *END))
     with pytest.raises(bl.Unavailable, match="before the answer was complete"):
         read(claude(), sse(START, {"type": "content_block_start", "content_block": {}}, {"type": "x", "index": "y"}))
 
 
-def test_no_field_is_taken_for_granted() -> None:
-    """Missing, null, or of another type: an answer or a typed error, and nothing else."""
+def test_every_field_may_be_missing_or_wrong() -> None:
+    """Missing, null, or of another type: the result is an answer or a typed error."""
     items = [
         START,
         begin(0, type="thinking", thinking="", signature=""),
@@ -326,8 +326,8 @@ def test_no_field_is_taken_for_granted() -> None:
     check_spoiled_errors(claude(), error)
 
 
-async def test_interleaved_thinking_goes_back_block_by_block() -> None:
-    """In its order between texts and calls; a signature is its block's, wherever and however often it comes in it."""
+async def test_interleaved_thinking_is_sent_back_block_by_block() -> None:
+    """In its order between texts and calls; a signature belongs to its block, wherever and however often it comes."""
     blocks: list[dict[str, Any]] = [
         {"type": "thinking", "thinking": "One.", "signature": "S1=="},
         {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}},
@@ -363,8 +363,8 @@ async def test_interleaved_thinking_goes_back_block_by_block() -> None:
         assert body["messages"][1]["content"] == blocks, left_out
 
 
-async def test_a_turn_does_not_end_with_thinking() -> None:
-    """Such a turn is refused: what was thought for a text or a call that never came is left out."""
+async def test_a_turn_never_ends_with_thinking() -> None:
+    """The API refuses such a turn, so a thought before a text or a call that never came is left out."""
     thought = bl.ReasoningPart("Hmm", "SIG==")
     user = bl.Message("user", "?")
     for parts, expected in (

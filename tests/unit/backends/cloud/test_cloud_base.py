@@ -78,7 +78,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_wrong_address_is_refused(base_url: str, said: str) -> None:
-    """With what is wrong about it, and without what may be a secret."""
+    """The error says what is wrong, and does not show possible secrets."""
     with pytest.raises(bl.InvalidRequest, match=said) as caught:
         bl.OpenAI("m", base_url=base_url)
     assert caught.value.data["parameter"] == "base_url"
@@ -88,15 +88,15 @@ def test_a_wrong_address_is_refused(base_url: str, said: str) -> None:
 @pytest.mark.parametrize(
     "base_url", ["http://127.0.0.1:1/v1", "http://localhost/v1/", "http://[::1]:8080/v1", "http://LOCALHOST:5/v1"]
 )
-def test_this_machine_may_be_http(base_url: str) -> None:
-    """Only there may a backend say that nothing leaves the device."""
+def test_a_server_on_this_machine_may_use_http(base_url: str) -> None:
+    """Only there may a backend declare that nothing leaves the device."""
     llm = bl.OpenAI("m", base_url=base_url, leaves_device=False)
     assert (llm.base_url, llm.needs_network) == (base_url.rstrip("/"), False)
     assert bl.OpenAI("m", base_url=base_url).leaves_device
 
 
-def test_what_is_elsewhere_leaves_the_device() -> None:
-    """Whatever the caller says."""
+def test_a_server_elsewhere_leaves_the_device() -> None:
+    """Whatever the caller declares."""
     with pytest.raises(bl.InvalidRequest, match="leaves_device=False"):
         bl.OpenAI("m", leaves_device=False)
     with pytest.raises(bl.InvalidRequest, match="leaves_device=False"):
@@ -105,7 +105,7 @@ def test_what_is_elsewhere_leaves_the_device() -> None:
 
 
 def test_other_wrong_arguments_are_refused() -> None:
-    """A model without a name, a body that is no JSON, no time at all."""
+    """An empty model name, a body that is not JSON, a timeout of zero."""
     with pytest.raises(bl.InvalidRequest, match="model=''"):
         bl.OpenAI("")
     with pytest.raises(bl.InvalidRequest, match="extra_body"):
@@ -146,8 +146,8 @@ async def test_the_key_of_the_environment_goes_to_the_vendor_alone(monkeypatch: 
         await bl.OpenAI("m", client=client, preset="groq").complete("Hi")
 
 
-async def test_headers_and_body_can_be_added_to() -> None:
-    """Headers of the caller's stand in for a key, and win; so does his body."""
+async def test_headers_and_body_can_be_extended() -> None:
+    """The caller's headers can replace a key, and win; so does the caller's body."""
     client = Client()
     llm = bl.OpenAI("m", client=client, headers={"Authorization": "Token t"}, extra_body={"store": False, "seed": 9})
     await llm.complete("Hi", seed=1)
@@ -161,7 +161,7 @@ async def test_headers_and_body_can_be_added_to() -> None:
 
 
 async def test_a_private_request_is_not_sent() -> None:
-    """Neither by an answer nor by anything else; a server on this device takes it."""
+    """By no method; a server on this device accepts it."""
     client = Client()
     llm = bl.OpenAI("m", client=client, api_key="k", base_url="http://127.0.0.1:1/v1")
     request = bl.ChatRequest(messages=[bl.Message("user", "secret")], private=True)
@@ -179,8 +179,8 @@ async def test_a_private_request_is_not_sent() -> None:
 # Facts and costs
 
 
-async def test_facts_come_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model, whether it is known, whether there is a key, and about what it costs."""
+async def test_facts_need_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model, whether it is known, whether there is a key, and the estimated cost."""
     client = Client(b'{"data":[{"id":"gpt-6-sol"},{"id":"mine"}]}')
     llm = bl.OpenAI("gpt-6-luna", client=client)
     ask = bl.ChatRequest(messages=[bl.Message("user", "Hi")], max_tokens=1_000_000)
@@ -201,7 +201,7 @@ async def test_facts_come_without_asking(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [(await llm.facts(each)).knows_model for each in named] == [True, True, False]
 
 
-async def test_an_answer_costs_what_its_usage_says() -> None:
+async def test_the_cost_of_an_answer_follows_from_its_usage() -> None:
     """By the table for the vendor's own address, by the caller's prices anywhere, else unknown."""
     table = {"mine": bl.backends.cloud.Price(input=4, cached_input=2, output=1)}
     for options, expected in (
@@ -220,7 +220,7 @@ async def test_an_answer_costs_what_its_usage_says() -> None:
         assert cost == (None if expected is None else pytest.approx(expected)), options
 
 
-async def test_an_estimate_says_what_it_takes_for_granted() -> None:
+async def test_an_estimate_names_its_assumptions() -> None:
     """Four bytes a token, a thousand tokens an image, five hundred for an answer without a limit."""
     llm = bl.OpenAI("gpt-6-luna-2026-09-22", api_key="k")
     assert await llm.estimate_cost("x" * 4000) == pytest.approx((1004 * 0.10 + 500 * 0.50) / 1e6)
@@ -235,8 +235,8 @@ async def test_an_estimate_says_what_it_takes_for_granted() -> None:
     )
 
 
-def test_prices_are_counted_by_kind() -> None:
-    """What has no price of its own costs what other input does."""
+def test_each_kind_of_token_has_its_price() -> None:
+    """A kind without its own price costs as much as other input."""
     usage = bl.types.Usage(prompt_tokens=10, completion_tokens=1, cached_tokens=3, cache_write_tokens=2)
     assert cost_of(usage, bl.backends.cloud.Price(input=100, output=7)) == pytest.approx((10 * 100 + 7) / 1e6)
     price = bl.backends.cloud.Price(input=100, cached_input=10, cache_write=125, output=7)
@@ -245,7 +245,7 @@ def test_prices_are_counted_by_kind() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[", b'{"data":7}', b'{"data":[{"id":"\xff"}]}', b"[" * 100_000])
 async def test_an_invalid_list_of_models_is_an_error(body: bytes) -> None:
-    """With its beginning, and health says it."""
+    """The error shows its beginning, and `health` reports it."""
     llm = bl.OpenAI("m", api_key="k", client=Client(body))
     with pytest.raises(bl.errors.ProtocolError, match="no list of models") as caught:
         await llm.list_models()
@@ -324,7 +324,7 @@ def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], expecte
     assert retry_after(headers) == (None if expected is None else pytest.approx(expected))
 
 
-def test_a_vendors_words_are_quoted_short() -> None:
+def test_a_vendors_message_is_quoted_in_short() -> None:
     """On one line, with the status, the request's id and what to do."""
     place = ErrorSource(backend="openai", model="m", key_name="OPENAI_API_KEY", provider_request_id="req_1")
     error = failure(VendorError(message="no\n\n" * 1000, code="odd"), place, status=400)
@@ -335,8 +335,8 @@ def test_a_vendors_words_are_quoted_short() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404, 418, 429, 500, 503, 529, 599, 302, 200, 201])
-async def test_every_status_is_an_error_of_ours(status: int) -> None:
-    """Undocumented ones, too; of a success the body says whether it is one."""
+async def test_every_status_becomes_a_typed_error(status: int) -> None:
+    """Undocumented ones, too; with a success the body decides whether it is an error."""
     bodies: Sequence[Any] = (
         b"",
         b"<html>",

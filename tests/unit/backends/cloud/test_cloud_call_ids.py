@@ -68,8 +68,8 @@ def pairs(body: dict[str, Any]) -> tuple[list[tuple[str, str]], list[tuple[str, 
 
 
 @pytest.mark.parametrize("vendor", BACKENDS)
-def test_every_call_is_sent_with_an_id_of_its_own_and_its_result_with_the_same(vendor: str) -> None:
-    """Whatever ids a history has, and however its results are put into messages; the seed is in the failure."""
+def test_every_call_has_a_unique_id_and_its_result_the_same(vendor: str) -> None:
+    """Whatever ids a history has, and however its results are grouped; a failure shows the seed."""
     backend = BACKENDS[vendor]()
     for seed in range(200):
         request = bl.ChatRequest(messages=history(random.Random(seed)))  # noqa: S311
@@ -79,8 +79,8 @@ def test_every_call_is_sent_with_an_id_of_its_own_and_its_result_with_the_same(v
         assert sorted(calls) == sorted(results), (vendor, seed)
 
 
-def test_ids_that_are_already_different_stay_and_the_same_history_gets_the_same_ids() -> None:
-    """A longer history begins as the shorter one did."""
+def test_unique_ids_stay_and_equal_histories_get_equal_ids() -> None:
+    """A longer history begins with the same ids as a shorter one."""
     kept = [
         bl.Message("user", "x"),
         bl.Message("assistant", [bl.ToolCallPart("a", "f", "{}"), bl.ToolCallPart("b", "f", "{}")]),

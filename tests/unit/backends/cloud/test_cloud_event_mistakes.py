@@ -39,7 +39,7 @@ def written(choose: random.Random) -> list[str]:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_events_without_an_empty_line_between_them_are_separated(end: str) -> None:
-    """Whatever the texts hold, and wherever the stream is cut; the seed is in the failure."""
+    """Whatever the texts contain, and wherever the stream is cut; a failure shows the seed."""
     for seed in range(300):
         choose = random.Random(seed)  # noqa: S311
         texts = written(choose)
@@ -47,14 +47,14 @@ def test_events_without_an_empty_line_between_them_are_separated(end: str) -> No
         assert read(cut(stream.encode(), choose)) == [Event(text) for text in texts], seed
 
 
-def test_names_go_with_their_own_event_where_no_empty_line_is_between() -> None:
+def test_names_belong_to_their_event_without_an_empty_line() -> None:
     """As in Anthropic's format behind a proxy that drops empty lines."""
     stream = 'event: a\ndata: {"n": 1}\nevent: b\ndata: {"n": 2}\n\ndata: {"n": 3}\nevent: error\n\n'
     assert read([stream.encode()]) == [Event('{"n": 1}', "a"), Event('{"n": 2}', "b"), Event('{"n": 3}', "error")]
 
 
 def test_a_json_text_over_several_data_lines_stays_one() -> None:
-    """Every text, indented, with lists of objects in it; the seed is in the failure."""
+    """Every text, indented, with lists of objects in it; a failure shows the seed."""
     for seed in range(200):
         choose = random.Random(seed)  # noqa: S311
         value = [[{"t": choose.choice(TEXTS)}, {"u": [{}, {"v": [[1], {}]}]}] for _ in range(choose.randrange(1, 4))]
@@ -64,13 +64,13 @@ def test_a_json_text_over_several_data_lines_stays_one() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["data: data: ", "data:data:", "data: data: data:", "  data: ", "\tdata:"])
-def test_a_field_put_before_a_line_that_has_it_and_blanks_before_one_are_passed_over(prefix: str) -> None:
+def test_a_repeated_field_name_and_leading_blanks_are_skipped(prefix: str) -> None:
     """JSON cannot begin with ``data:``."""
     for text in ('{"a": "data: {}"}', "[1]", "[DONE]"):
         assert read([f"{prefix}{text}\n\n".encode()]) == [Event(text)]
 
 
-def test_a_text_that_is_no_json_is_left_as_it_is() -> None:
+def test_a_text_that_is_not_json_stays_unchanged() -> None:
     """Plain lines, as the standard's own example has them, and a text that begins like a field."""
     assert read([b"data: YHOO\ndata: +2\ndata: 10\n\n"]) == [Event("YHOO\n+2\n10")]
     assert read([b"data: data: x\n\n"]) == [Event("data: x")]

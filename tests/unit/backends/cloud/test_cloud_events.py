@@ -34,7 +34,7 @@ def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     return [data[start:stop] for start, stop in pairwise([0, *places, len(data)])]
 
 
-def test_events_are_those_of_the_standard() -> None:
+def test_events_are_parsed_by_the_standard() -> None:
     """In one piece."""
     assert read(ServerSentEvents(), [STREAM]) == EVENTS
 
@@ -68,7 +68,7 @@ def test_lines_are_events() -> None:
 
 
 @pytest.mark.parametrize("kind", [ServerSentEvents, JsonLines])
-def test_what_is_too_large_is_refused_before_it_is_whole(kind: type[EventDecoder]) -> None:
+def test_a_line_that_is_too_large_is_refused_before_its_end(kind: type[EventDecoder]) -> None:
     """A line that never ends does not fill the memory."""
     decoder = kind(max_event_bytes=100)
     with pytest.raises(ProtocolError, match="100 bytes") as caught:
@@ -77,8 +77,8 @@ def test_what_is_too_large_is_refused_before_it_is_whole(kind: type[EventDecoder
     assert caught.value.data == {"limit_bytes": 100}
 
 
-def test_many_small_lines_are_bounded_too() -> None:
-    """An event is all its data lines."""
+def test_many_small_data_lines_are_bounded_too() -> None:
+    """An event consists of all its data lines."""
     decoder = ServerSentEvents(max_event_bytes=100)
     with pytest.raises(ProtocolError, match="100 bytes"):
         list(decoder.feed(b"data:xxx\n" * 26))
@@ -86,8 +86,8 @@ def test_many_small_lines_are_bounded_too() -> None:
     assert len(read(ServerSentEvents(max_event_bytes=100), [b"data:xxx\n\n" * 1000])) == 1000
 
 
-def test_bytes_that_are_no_text_are_quoted() -> None:
-    """What came before them is given first."""
+def test_bytes_that_are_not_utf_8_are_quoted() -> None:
+    """Earlier events are yielded first."""
     for data in (b"data: a\n\ndata: b\xffc\n\n", b"data: a\n\n\xc3\n"):
         decoder = ServerSentEvents()
         events: list[Event] = []
@@ -98,8 +98,8 @@ def test_bytes_that_are_no_text_are_quoted() -> None:
         assert caught.value.__context__ is None
 
 
-def test_data_is_decoded_with_a_quote_when_it_fails() -> None:
-    """The quote is cut."""
+def test_data_that_cannot_be_decoded_is_quoted() -> None:
+    """The quote is shortened."""
     assert Event('{"a":1}').decode(dict[str, int]) == {"a": 1}
     with pytest.raises(ProtocolError, match="Expected `int`"):
         Event('{"a":"x"}').decode(dict[str, int])
@@ -110,8 +110,8 @@ def test_data_is_decoded_with_a_quote_when_it_fails() -> None:
         Event("[" * 100_000).decode(object)
 
 
-def test_errors_that_servers_send_as_no_data_are_events() -> None:
-    """A field ``error``, and an object without a field, over several lines, also as the last thing of a stream."""
+def test_errors_without_a_data_field_are_events() -> None:
+    """A field ``error``, and an object without a field, over several lines, also at the end of a stream."""
     error = '{"error":{"message":"too long"}}'
     for data, events in (
         (f"error: {error}\n\ndata: [DONE]\n\n", [Event(error, "error"), Event("[DONE]")]),
@@ -124,8 +124,8 @@ def test_errors_that_servers_send_as_no_data_are_events() -> None:
             assert read(ServerSentEvents(), cut(data.encode(), [place])) == events, (data, place)
 
 
-def test_what_the_stream_ends_with_counts_where_it_is_whole() -> None:
-    """Without the empty line, and without the end of its line; half an object, or half a character, is nothing."""
+def test_the_last_event_counts_if_it_is_whole() -> None:
+    """Without the empty line or the line end; half an object or half a character is dropped."""
     for last in ('{"a":1}', "[1]", "[DONE]"):
         for end in ("", "\n", "\r\n", "\r"):
             data = f"data: a\n\ndata: {last}{end}".encode()
@@ -135,8 +135,8 @@ def test_what_the_stream_ends_with_counts_where_it_is_whole() -> None:
         assert read(ServerSentEvents(), [b"data: a\n\n", last.encode()[: -1 if "é" in last else None]]) == [Event("a")]
 
 
-def test_what_is_no_event_is_kept_to_be_quoted() -> None:
-    """The words of a server that sends no events; not comments, names and ids, nor more than a quote needs."""
+def test_text_outside_of_events_is_kept_for_errors() -> None:
+    """The text of a server that sends no events; not comments, names or ids, nor more than a quote needs."""
     decoder = ServerSentEvents()
     assert read(decoder, [b": ping\nid: 1\nretry: 2\nToo many requests:\n\nwait", b" a while"]) == []
     assert decoder.unread == "Too many requests:\nwait a while"

@@ -62,7 +62,7 @@ async def failure_of(llm: bl.backends.cloud.CloudBackend, body: bytes) -> bl.Bro
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("kind", BACKENDS)
 async def test_an_answer_in_another_vendors_format_names_the_backend_to_use(kind: str, answer: str) -> None:
-    """The address or the kind of backend is wrong: trying again, here or by `Retry`, never helps."""
+    """The address or the kind of backend is wrong: a second attempt, also by `Retry`, never helps."""
     foreign = answer.partition(",")[0]
     if foreign == kind or (kind, answer) == ("Ollama", "Anthropic, whole"):
         return  # its own; and what looks like an error's message to Ollama
@@ -75,8 +75,8 @@ async def test_an_answer_in_another_vendors_format_names_the_backend_to_use(kind
 
 @pytest.mark.parametrize("kind", BACKENDS)
 @pytest.mark.parametrize("body", [b"[1, 2]", b"5", b"data: 5\n\n"])
-async def test_numbers_are_neither_an_answer_nor_the_words_of_an_error(kind: str, body: bytes) -> None:
-    """A server of something else answers with JSON that holds no words: the address is to be checked."""
+async def test_numbers_are_neither_an_answer_nor_an_error_message(kind: str, body: bytes) -> None:
+    """Some other server answers with JSON without a text: the error says to check the address."""
     error = await failure_of(BACKENDS[kind], body)
     assert isinstance(error, bl.errors.ProtocolError)
     assert "base_url" in str(error) and "try again" not in str(error)

@@ -49,13 +49,13 @@ async def test_an_answer_is_the_same_wherever_it_is_cut() -> None:
 
 
 def test_tokens_of_thoughts_and_of_tools_are_counted() -> None:
-    """Thoughts are part of what was written, results of tools part of what was read."""
+    """Thoughts are part of the output, results of tools part of the input."""
     _, draft = read(gemini(), WHOLE)
     assert draft.usage == bl.types.Usage(prompt_tokens=7, completion_tokens=3, reasoning_tokens=1)
     assert draft.finish_reason == "tool_calls"
 
 
-def test_a_bare_prompt_says_nothing_unasked() -> None:
+def test_a_plain_prompt_sends_no_options() -> None:
     """Neither tokens nor temperature; the address has the model, and no key."""
     body, warned = body_of(gemini(), "Hi")
     assert (body, warned) == ({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}, [])
@@ -74,8 +74,8 @@ def test_options_that_the_api_does_not_support_are_reported() -> None:
             body_of(gemini(), "Hi", unsupported="error", **{name: value})
 
 
-def test_turns_are_the_users_and_the_models() -> None:
-    """Turns of one role are put together, empty texts are left out, and the user begins."""
+def test_turns_alternate_between_user_and_model() -> None:
+    """Messages of one role are joined, empty texts are left out, and the user begins."""
     body, warned = body_of(
         gemini(),
         [
@@ -98,8 +98,8 @@ def test_turns_are_the_users_and_the_models() -> None:
         body_of(gemini(), [bl.Message("user", "")])
 
 
-def test_results_are_one_turn_apart_from_what_the_user_says() -> None:
-    """Each has the name of its tool, looked up by its id; one without a call is refused."""
+def test_results_are_a_turn_of_their_own() -> None:
+    """Each has the name of its tool, found by its id; a result without a call is refused."""
     calls = [bl.ToolCallPart("a", "weather", "{}"), bl.ToolCallPart("b", "now", "{}")]
     results = [
         bl.Message("tool", [bl.ToolResultPart("a", "rain")]),
@@ -121,8 +121,8 @@ def test_results_are_one_turn_apart_from_what_the_user_says() -> None:
         body_of(gemini(), [*chat, bl.Message("tool", [bl.ToolResultPart("c", "x")])])
 
 
-def test_calls_of_other_models_get_a_stand_in_for_their_signature() -> None:
-    """Gemini 3 refuses a first call without one; older models want none."""
+def test_calls_of_other_models_get_a_placeholder_signature() -> None:
+    """Gemini 3 refuses a first call without a signature; older models need none."""
     calls = [
         bl.ToolCallPart("a", "weather", "{}", "anthropic/claude-sonnet-5-5:U0lH"),
         bl.ToolCallPart("b", "weather", "{}"),
@@ -139,8 +139,8 @@ def test_calls_of_other_models_get_a_stand_in_for_their_signature() -> None:
         assert [part.get("thoughtSignature") for part in body["contents"][1]["parts"]] == expected, model
 
 
-async def test_signatures_go_back_unchanged_to_the_model_that_made_them() -> None:
-    """Of a call and of a text; thoughts do not go back."""
+async def test_signatures_are_sent_back_unchanged_to_their_model() -> None:
+    """Of a call and of a text; thoughts are not sent back."""
     deltas, _ = read(
         gemini(),
         sse(
@@ -161,8 +161,8 @@ async def test_signatures_go_back_unchanged_to_the_model_that_made_them() -> Non
     assert [block["type"] for block in claude["messages"][1]["content"]] == ["text", "tool_use"]
 
 
-def test_media_take_this_apis_form() -> None:
-    """By value, or by address with the type that belongs to it."""
+def test_media_are_sent_in_this_apis_form() -> None:
+    """As data, or by address with its type."""
     body, warned = body_of(
         gemini(),
         [
@@ -200,8 +200,8 @@ def test_tool_choices_are_translated(choice: Any, sent: Any) -> None:
     assert body["tools"][0]["functionDeclarations"][1] == {"name": "now"}
 
 
-def test_json_may_come_without_a_schema() -> None:
-    """The type of the answer says so."""
+def test_json_can_be_requested_without_a_schema() -> None:
+    """The type of the answer requests it."""
     body, _ = body_of(gemini(), "Hi", response_format={"type": "json_object"})
     assert body["generationConfig"] == {"responseMimeType": "application/json"}
 
@@ -214,29 +214,29 @@ def test_an_answer_that_failed_is_an_error(reason: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR"])
-def test_every_filter_is_a_filter(reason: str) -> None:
-    """With its name in a warning."""
+def test_every_safety_reason_becomes_content_filter(reason: str) -> None:
+    """A warning has the reason's name."""
     _, draft = read(gemini(), sse(piece({"text": "I"}), piece(finishReason=reason)))
     assert draft.finish_reason == "content_filter"
     assert reason in draft.warnings[0].message
 
 
 def test_tokens_are_unknown_without_a_count() -> None:
-    """Which is said."""
+    """A warning says so."""
     _, draft = read(gemini(), sse({"candidates": [{"finishReason": "STOP"}]}))
     assert [warning.parameter for warning in draft.warnings] == ["usage"]
     _, draft = read(gemini(), WHOLE)
     assert draft.warnings == []
 
 
-def test_a_wrong_type_is_nonsense() -> None:
+def test_a_known_field_of_a_wrong_type_is_an_error() -> None:
     """What we read must be of its type."""
     with pytest.raises(bl.errors.ProtocolError, match="text"):
         read(gemini(), sse(piece({"text": 7})))
 
 
-def test_no_field_is_taken_for_granted() -> None:
-    """Missing, null, or of another type: an answer or a typed error, and nothing else."""
+def test_every_field_may_be_missing_or_wrong() -> None:
+    """Missing, null, or of another type: the result is an answer or a typed error."""
     items = [
         piece({"text": "Hmm", "thought": True}),
         piece(CALL, logprobsResult={"chosenCandidates": [{"token": "a", "logProbability": -1}]}),
@@ -255,8 +255,8 @@ def test_no_field_is_taken_for_granted() -> None:
     check_spoiled_errors(gemini(), error)
 
 
-async def test_every_part_goes_back_as_it_came() -> None:
-    """A signed text, a signed thought, calls between texts: none moved, none put together with another."""
+async def test_every_part_is_sent_back_unchanged() -> None:
+    """A signed text, a signed thought, calls between texts: none is moved or joined with another."""
     parts: list[dict[str, Any]] = [
         {"text": "Hm.", "thought": True, "thoughtSignature": "VEgxMQ=="},
         {"text": "One ", "thoughtSignature": "VFgxMQ=="},

@@ -36,10 +36,10 @@ def test_a_speakers_name_is_left_out_with_a_warning(llm: bl.backends.cloud.Cloud
 
 
 @pytest.mark.parametrize("llm", [*BACKENDS.values(), bl.OpenAI("gpt-6-luna", api_key="k")])
-def test_a_part_that_middleware_gives_to_a_wrong_role_is_left_out_with_a_warning(
+def test_a_part_of_a_wrong_role_from_middleware_is_left_out(
     llm: bl.backends.cloud.CloudBackend,
 ) -> None:
-    """Request validation refuses such a part; a request that is changed behind it may still hold one."""
+    """With a warning: request validation refuses such a part, but middleware can change a request after it."""
     image = bl.ImagePart(data=b"\x89PNG\r\n\x1a\n")
     checked = build_request("What?", {})
     request = replace(
@@ -68,8 +68,8 @@ def test_a_wrong_choice_of_tools_is_refused(llm: bl.backends.cloud.CloudBackend)
             body_of(llm, "Hi", tools=[bl.Tool("weather")], tool_choice=choice)
 
 
-def test_signatures_are_for_the_model_that_made_them() -> None:
-    """Unchanged to it, nothing to another model or vendor; one that a program put there goes as it is."""
+def test_signatures_are_sent_only_to_their_model() -> None:
+    """Unchanged; a signature that the program set without a mark is sent as it is."""
     kept = mark_signature("gemini", "models/x:tuned", "U0lH+/==")
     assert signature_for("gemini", "models/x:tuned", kept) == "U0lH+/=="
     assert signature_for("gemini", "models/x", kept) is None
@@ -96,7 +96,7 @@ def test_arguments_become_an_object(arguments: str, expected: dict[str, Any]) ->
 
 
 def test_a_result_has_the_name_of_the_last_call_with_its_id() -> None:
-    """Ids may come again in a long chat."""
+    """Ids can repeat in a long chat."""
     chat = [bl.Message("assistant", [bl.ToolCallPart("a", name)]) for name in ("first", "second")]
     names, result = ToolNames(), bl.ToolResultPart("a", "x")
     found: list[str] = []
@@ -106,8 +106,8 @@ def test_a_result_has_the_name_of_the_last_call_with_its_id() -> None:
     assert found == ["first", "second"]
 
 
-def test_made_up_ids_differ() -> None:
-    """And are of letters that every vendor takes."""
+def test_new_call_ids_are_unique() -> None:
+    """They only have characters that every vendor accepts."""
     ids = {new_call_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(each.replace("_", "").isalnum() and len(each) <= 40 for each in ids)

@@ -71,10 +71,8 @@ async def test_geminis_parts_that_are_left_out_are_reported_once_per_kind(part: 
 
 
 @pytest.mark.parametrize(("message", "kind"), OPENAI)
-async def test_parts_of_chat_completions_that_are_left_out_are_reported_once_per_kind(
-    message: dict[str, Any], kind: str
-) -> None:
-    """In pieces, and whole."""
+async def test_left_out_parts_of_chat_completions_are_reported_once(message: dict[str, Any], kind: str) -> None:
+    """Once for each kind, in streams and in whole answers."""
     for chunks in (
         (chunk({"content": "Hi"}), chunk(message), chunk(message), chunk({}, "stop")),
         (chunk({**message}, "stop", "message"),),
@@ -85,7 +83,7 @@ async def test_parts_of_chat_completions_that_are_left_out_are_reported_once_per
 
 
 async def test_parts_that_are_read_or_empty_are_not_reported() -> None:
-    """Texts, thoughts, calls, their signatures, and fields that say nothing."""
+    """Texts, thoughts, calls, their signatures, and empty fields."""
     parts = [
         {"text": "a", "thoughtSignature": "AA=="},
         {"text": "b", "thought": True},

@@ -47,8 +47,8 @@ def said_instead() -> Iterator[Any]:
 
 @each_format
 @pytest.mark.parametrize("said", [*said_instead()], ids=json.dumps)
-def test_what_came_instead_of_an_answer_is_the_error(form: Format, said: Any) -> None:
-    """In the server's words, whole or streamed, before any text and after some."""
+def test_a_text_instead_of_an_answer_is_the_error(form: Format, said: Any) -> None:
+    """With the server's text, whole or streamed, before and after some text of an answer."""
     for body in (form.stream(said), form.stream({}, said, None), form.stream(*form.items("Hi", reason=None), said)):
         with pytest.raises(bl.BrowserLLMError, match=WORDS):
             read(form.llm, body)
@@ -61,8 +61,8 @@ def test_what_came_instead_of_an_answer_is_the_error(form: Format, said: Any) ->
 @pytest.mark.parametrize(
     "nothing", [{}, None, [], [{}], [None], "", {"error": {}}, {"error": None}, {"x": None}, {"usage": 3}]
 )
-def test_nothing_is_no_answer(form: Format, nothing: Any) -> None:
-    """However little comes, whole or streamed, once or often."""
+def test_an_empty_response_is_an_error(form: Format, nothing: Any) -> None:
+    """Every kind of empty event, whole or streamed, once or repeated."""
     for body in (b"", form.stream(), form.stream(nothing), form.stream(nothing, nothing)):
         with pytest.raises(bl.Unavailable):
             read(form.llm, body)
@@ -71,8 +71,8 @@ def test_nothing_is_no_answer(form: Format, nothing: Any) -> None:
 
 
 @each_format
-def test_words_that_are_no_json_are_the_error(form: Format) -> None:
-    """A text with a good status, in an event or on a line of its own, and one that is a JSON text."""
+def test_a_text_that_is_not_json_is_the_error(form: Format) -> None:
+    """With a good status, in an event or on its own line, and as a JSON string."""
     line = form.stream("").split(b'""')
     for body in (line[0] + WORDS.encode() + line[1], form.stream(WORDS)):
         with pytest.raises(bl.BrowserLLMError, match=WORDS):
@@ -80,8 +80,8 @@ def test_words_that_are_no_json_are_the_error(form: Format) -> None:
 
 
 @each_format
-def test_a_reason_without_words_beside_an_error_is_no_answer(form: Format) -> None:
-    """Before the reason and in its own event; with words, the answer stays."""
+def test_a_finish_reason_with_an_error_and_no_text_is_an_error(form: Format) -> None:
+    """Before the reason and in its own event; with text, the answer stays."""
     for name in ("detail", "msg", "error_message"):
         for items in ([{name: WORDS}, *form.items()], form.items(**{name: WORDS})):
             with pytest.raises(bl.BrowserLLMError, match=WORDS):
@@ -91,14 +91,14 @@ def test_a_reason_without_words_beside_an_error_is_no_answer(form: Format) -> No
 
 
 @each_format
-def test_an_answer_without_words_is_one_if_it_says_why_it_ended(form: Format) -> None:
-    """A model may say nothing."""
+def test_an_empty_answer_needs_a_finish_reason(form: Format) -> None:
+    """A model may write nothing."""
     _, draft = read(form.llm, form.stream(*form.items()))
     assert draft.finish_reason == "stop"
 
 
-def test_a_blocked_prompt_is_filtered_and_not_nothing() -> None:
-    """Whatever stands where the candidates would be; a candidate that ends for another reason counts more."""
+def test_a_blocked_prompt_ends_with_content_filter() -> None:
+    """Whatever replaces the candidates; a candidate that ends for another reason wins."""
     llm = FORMATS["gemini"].llm
     for candidates in ({}, {"candidates": None}, {"candidates": []}, {"candidates": [{}]}, {"candidates": [None]}):
         said = {**candidates, "promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": WORDS}}
@@ -123,7 +123,7 @@ def test_a_blocked_prompt_is_filtered_and_not_nothing() -> None:
     ],
 )
 def test_an_anthropic_answer_needs_an_end(items: list[Any], complete: bool) -> None:
-    """A reason, or a stop after something was said."""
+    """A finish reason, or a stop event after some text."""
     if complete:
         assert read(FORMATS["anthropic"].llm, sse(*items))[1].finish_reason == "stop"
     else:
@@ -132,8 +132,8 @@ def test_an_anthropic_answer_needs_an_end(items: list[Any], complete: bool) -> N
 
 
 @each_format
-def test_an_end_marker_of_another_format_ends_nothing_by_itself(form: Format) -> None:
-    """Proxies put it after answers of every format."""
+def test_an_end_marker_of_another_format_does_not_end_an_answer(form: Format) -> None:
+    """Proxies add it to answers of every format."""
     mark = form.stream("").replace(b'""', b"[DONE]")
     assert read(form.llm, form.stream(*form.items("Hi")) + mark)[1].finish_reason == "stop"
     with pytest.raises(bl.Unavailable):
@@ -141,7 +141,7 @@ def test_an_end_marker_of_another_format_ends_nothing_by_itself(form: Format) ->
 
 
 def test_errors_with_an_event_name_are_errors() -> None:
-    """Whatever their data are; an event of that name that says nothing takes nothing from an answer."""
+    """Whatever their data; an empty event of that name does not damage an answer."""
     for data in (WORDS, json.dumps(WORDS), json.dumps({"message": WORDS}), json.dumps({"type": "x", "y": WORDS})):
         with pytest.raises(bl.BrowserLLMError, match=WORDS):
             read(
@@ -190,7 +190,7 @@ ANSWER = {
 
 @pytest.mark.parametrize("name", [*FORMATS])
 @pytest.mark.parametrize("odd", ODD, ids=repr)
-async def test_what_stands_beside_an_answer_may_be_anything(name: str, odd: Any) -> None:
+async def test_fields_beside_an_answer_may_be_anything(name: str, odd: Any) -> None:
     """Counts, ids, models, ratings and unknown fields: the text and its end stay, whole or streamed."""
     form, tried = FORMATS[name], 0
 
@@ -217,7 +217,7 @@ async def test_an_empty_error_is_not_an_error(form: Format, error: Any) -> None:
 
 
 @each_format
-async def test_events_that_are_nothing_are_passed_over(form: Format) -> None:
+async def test_empty_events_are_skipped(form: Format) -> None:
     """Nulls, empty objects and lists, unknown events, before, between and after those of an answer."""
     items = form.items("H", "i")
     for odd in (None, {}, [], [None], "", {"type": "moon", "phase": "full"}, {"x": 1}, {"type": None}, {"type": 7}):
@@ -225,7 +225,7 @@ async def test_events_that_are_nothing_are_passed_over(form: Format) -> None:
         assert await heard(read(form.llm, form.stream(*mixed))) == HEARD, odd
 
 
-async def test_parts_that_are_null_or_unknown_are_passed_over() -> None:
+async def test_parts_that_are_null_or_unknown_are_skipped() -> None:
     """In Gemini's content, in Anthropic's and in Ollama's messages."""
     for odd in (None, {}, {"text": None}, {"executableCode": {}}, {"functionCall": None}, {"functionCall": {}}):
         parts = [odd, {"text": "H"}, odd, {"text": "i"}, odd]
@@ -242,7 +242,7 @@ async def test_parts_that_are_null_or_unknown_are_passed_over() -> None:
         assert await heard(read(FORMATS["ollama"].llm, lines(*said))) == HEARD, odd
 
 
-async def test_blocks_come_in_any_order_of_events() -> None:
+async def test_events_of_blocks_may_come_in_any_order() -> None:
     """Without an index, with one that is a text, never started, started with their text, stopped twice."""
 
     def delta(**more: Any) -> dict[str, Any]:
@@ -268,7 +268,7 @@ async def test_blocks_come_in_any_order_of_events() -> None:
         assert await heard(read(FORMATS["anthropic"].llm, sse(*events, *start, *end))) == HEARD, events
 
 
-async def test_the_name_of_an_event_stands_for_a_type_that_is_missing() -> None:
+async def test_the_name_of_an_event_replaces_a_missing_type() -> None:
     """Proxies send either."""
     body = "".join(
         f"event: {item['type']}\ndata: {json.dumps({key: each for key, each in item.items() if key != 'type'})}\n\n"
@@ -278,8 +278,8 @@ async def test_the_name_of_an_event_stands_for_a_type_that_is_missing() -> None:
 
 
 @each_format
-async def test_nonsense_after_an_answer_is_warned_of(form: Format) -> None:
-    """What was said stays; an error that follows is one all the same."""
+async def test_nonsense_after_an_answer_is_a_warning(form: Format) -> None:
+    """The answer stays; an error after it is still an error."""
     nonsense = form.stream("").replace(b'""', b'{"candidates": [nonsense')
     last = form.items("Hi")[:-1] if form.items is claude_items else form.items("Hi")
     assert await heard(read(form.llm, form.stream(*last) + nonsense)) == HEARD

@@ -41,7 +41,7 @@ ARGUMENTS = {"a": 1, "city": 'Os"lo {😀'}
 
 
 async def test_the_input_of_a_call_comes_with_its_start_or_in_pieces() -> None:
-    """Or both ways, or as a text, or as an object where a text belongs; nulls and empty texts are nothing."""
+    """Or both, or as a string, or as an object in place of a string; nulls and empty strings are ignored."""
     text, llm = json.dumps(ARGUMENTS), FORMATS["anthropic"].llm
     for given, deltas in (
         (ARGUMENTS, []),
@@ -61,8 +61,8 @@ async def test_the_input_of_a_call_comes_with_its_start_or_in_pieces() -> None:
             assert answer[1].finish_reason == "tool_calls"
 
 
-async def test_a_call_without_arguments_has_an_empty_object_where_it_is_whole() -> None:
-    """Not where the answer was cut off before they came."""
+async def test_a_complete_call_without_arguments_has_an_empty_object() -> None:
+    """Not if the answer was cut off before they came."""
     llm = FORMATS["anthropic"].llm
     for given, deltas in (({}, []), (None, [""]), ("", [None])):
         assert await calls_of(read(llm, claude_call(*deltas, given=given))) == [("add", {})]
@@ -91,24 +91,24 @@ def test_a_call_without_a_name_is_left_out(name: Any) -> None:
 
 
 @pytest.mark.parametrize("reason", ["tool_use", "tool_calls"])
-def test_a_reason_of_calls_without_a_call_is_no_answer(reason: str) -> None:
-    """With words it is one that stopped."""
+def test_the_finish_reason_tool_calls_without_a_call_is_an_error(reason: str) -> None:
+    """With text the answer ends with ``stop``."""
     form = FORMATS["anthropic" if reason == "tool_use" else "ollama"]
     with pytest.raises(bl.errors.ProtocolError, match=reason):
         read(form.llm, form.stream(*form.items(reason=reason)))
     assert read(form.llm, form.stream(*form.items("Hi", reason=reason)))[1].finish_reason == "stop"
 
 
-async def test_arguments_for_no_call_are_left_out() -> None:
-    """A delta of a block that never began is no call, and does not disturb the others."""
+async def test_arguments_without_a_call_are_left_out() -> None:
+    """A delta of a block that never began is not a call, and does not disturb the others."""
     stray = {"type": "content_block_delta", "index": 7, "delta": {"type": "input_json_delta", "partial_json": "{}"}}
     answer = read(FORMATS["anthropic"].llm, sse(stray) + claude_call('{"a": 1}'))
     assert await calls_of(answer) == [("add", {"a": 1})]
     assert [warning.parameter for warning in answer[1].warnings] == ["tools"]
 
 
-async def test_calls_side_by_side_keep_their_own_arguments() -> None:
-    """Deltas of two blocks in turn, starts that come again, ids that are numbers or the same."""
+async def test_interleaved_calls_keep_their_own_arguments() -> None:
+    """Alternating deltas of two blocks, repeated starts, ids that are numbers or equal."""
 
     def begin(index: int, call_id: Any) -> dict[str, Any]:
         block = {"type": "tool_use", "id": call_id, "name": "add", "input": {}}
@@ -141,8 +141,8 @@ def gemini_calls(*parts: Any, reason: str = "STOP") -> tuple[list[Delta], Draft]
     return read(FORMATS["gemini"].llm, sse(*pieces, *gemini_items(reason=reason)))
 
 
-async def test_a_gemini_call_is_whole_by_itself() -> None:
-    """Without an id, without arguments, with arguments as a text, beside a text, several at once."""
+async def test_a_gemini_call_may_come_whole() -> None:
+    """Without an id, without arguments, with arguments as a string, with a text, several at once."""
     for args, expected in ((None, {}), ({}, {}), (ARGUMENTS, ARGUMENTS), (json.dumps(ARGUMENTS), ARGUMENTS), ("", {})):
         for part in (
             {"functionCall": {"name": "add", "args": args}},
@@ -162,8 +162,8 @@ async def test_a_gemini_call_is_whole_by_itself() -> None:
     ]
 
 
-async def test_geminis_arguments_in_pieces_are_put_together() -> None:
-    """Each in its place: texts that go on, lists, names with dots; the last piece is an empty call."""
+async def test_geminis_arguments_in_pieces_are_joined() -> None:
+    """By their paths: continued strings, lists, names with dots; the last piece is an empty call."""
 
     def call(*pieces: dict[str, Any], more: bool = True, **said: Any) -> dict[str, Any]:
         return {
@@ -213,8 +213,8 @@ def ollama_calls(*groups: list[Any], last: list[Any] | None = None) -> tuple[lis
     return read(FORMATS["ollama"].llm, lines(*said, *ollama_items(message={"content": "", "tool_calls": last})))
 
 
-async def test_an_ollama_calls_arguments_are_a_text_or_an_object() -> None:
-    """Or missing; one call a line, several, or in the last one."""
+async def test_ollamas_arguments_are_a_string_or_an_object() -> None:
+    """Or missing; one call per line, several, or in the last line."""
     for arguments, expected in (
         (ARGUMENTS, ARGUMENTS),
         (json.dumps(ARGUMENTS), ARGUMENTS),
@@ -233,8 +233,8 @@ async def test_an_ollama_calls_arguments_are_a_text_or_an_object() -> None:
         ]
 
 
-async def test_calls_that_the_last_line_says_again_are_made_once() -> None:
-    """All of them; a call that is really made twice has another id, another place, or a line before the last."""
+async def test_calls_that_the_last_line_repeats_are_made_once() -> None:
+    """All of them; a real second call has another id, another place, or an earlier line."""
     a, b = ollama_call("add", {"a": 1}), ollama_call("add", {"a": 2})
     for groups in ([[a]], [[a], [b]], [[a, b]], [[{**a, "id": "x"}], [b]]):
         said = [call for group in groups for call in group]

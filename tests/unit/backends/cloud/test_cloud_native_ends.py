@@ -27,8 +27,8 @@ from unit.backends.cloud.native_formats import (
 from unit.backends.cloud.wire_formats import read
 
 
-async def test_a_reason_to_finish_is_no_end() -> None:
-    """On each piece, on the first one alone, before the text, and with what it took after it."""
+async def test_a_finish_reason_does_not_end_an_answer() -> None:
+    """On each piece, on the first one alone, before the text, and with its usage."""
     said = gemini_items("Hi")[:-1]
     stop = {"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}
     usage = {"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2}}
@@ -59,8 +59,8 @@ async def test_a_reason_to_finish_is_no_end() -> None:
         assert await heard(read(FORMATS["anthropic"].llm, sse(*items))) == HEARD, items
 
 
-async def test_the_last_reason_counts() -> None:
-    """A reason that a later one corrects is forgotten, but "stop" takes none back."""
+async def test_the_last_finish_reason_counts() -> None:
+    """A corrected reason is forgotten, but "stop" replaces none."""
     for first, second, expected in (
         ("STOP", "MAX_TOKENS", "length"),
         ("MALFORMED_FUNCTION_CALL", "STOP", "stop"),
@@ -78,8 +78,8 @@ async def test_the_last_reason_counts() -> None:
 
 
 @each_format
-def test_a_break_after_a_reason_that_was_no_end_is_a_break(form: Format) -> None:
-    """A server that says why it ended and goes on is not believed when the connection breaks."""
+def test_a_break_after_an_early_finish_reason_is_an_error(form: Format) -> None:
+    """A server that continued after a finish reason may not have been finished when the connection breaks."""
     draft = Draft(build_request("Hi", {}), "x", "chat-1")
     reader = form.llm.reader(draft, ErrorSource(backend="x", model="m", key_name="api_key"))
 
@@ -96,8 +96,8 @@ def test_a_break_after_a_reason_that_was_no_end_is_a_break(form: Format) -> None
 
 @each_format
 @pytest.mark.parametrize("indent", [None, 1])
-async def test_an_answer_that_came_whole_is_an_answer(form: Format, indent: int | None) -> None:
-    """As one object on a line or on several, as a list of one, as an event, without a reason to finish."""
+async def test_an_answer_may_come_whole(form: Format, indent: int | None) -> None:
+    """As one object on a line or on several, as a list of one, as an event, without a finish reason."""
     assert await heard(read_whole(form.llm, json.dumps(form.whole, indent=indent).encode())) == HEARD
     assert await heard(read_whole(form.llm, json.dumps([form.whole], indent=indent).encode())) == HEARD
     assert await heard(read(form.llm, form.stream(form.whole))) == HEARD
@@ -109,8 +109,8 @@ async def test_an_answer_that_came_whole_is_an_answer(form: Format, indent: int 
 
 
 @pytest.mark.parametrize("separator", [",", ",\n", "\n,\r\n", " , "])
-async def test_geminis_list_of_pieces_is_a_stream(separator: str) -> None:
-    """What comes without ``alt=sse``: a list, or what there is of one; pieces on a line each."""
+async def test_geminis_list_of_pieces_is_read_as_a_stream(separator: str) -> None:
+    """What a request without ``alt=sse`` gets: a list, whole or cut off; pieces on lines of their own."""
     llm, pieces = FORMATS["gemini"].llm, [json.dumps(item) for item in gemini_items("H", "i")]
     listed = f"[{separator.join(pieces)}\n]\n"
     for body in (listed, listed.rstrip().removesuffix("]"), "\n".join(pieces), "".join(pieces), f" {listed}"):
@@ -133,8 +133,8 @@ COUNTS: list[Any] = [None, 0, 0.0, -5, "x", "", True, [], {}, 2.0, "2", 1, 1e30,
 
 
 @pytest.mark.parametrize("odd", COUNTS, ids=repr)
-def test_of_counts_that_grow_the_largest_counts(odd: Any) -> None:
-    """Whatever comes before or after it, in each kind of count."""
+def test_the_largest_token_count_is_used(odd: Any) -> None:
+    """Whatever comes before or after it, for each kind of count."""
     for first, second in ((9, odd), (odd, 9)):
         usage = [
             {"input_tokens": n, "output_tokens": n, "cache_read_input_tokens": n, "cache_creation_input_tokens": n}
@@ -166,8 +166,8 @@ def test_of_counts_that_grow_the_largest_counts(odd: Any) -> None:
         )
 
 
-async def test_ollamas_other_form_of_an_answer_is_one() -> None:
-    """Servers that pass a prompt on answer with ``response``."""
+async def test_ollamas_other_answer_format_is_read() -> None:
+    """Servers that forward a prompt answer with ``response``."""
     end = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2}
     assert await heard(read(FORMATS["ollama"].llm, lines({"response": "H"}, {"response": "i"}, end))) == HEARD
     assert await heard(read(FORMATS["ollama"].llm, lines({"response": "Hi", **end}))) == HEARD

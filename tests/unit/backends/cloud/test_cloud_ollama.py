@@ -41,8 +41,8 @@ async def test_an_answer_is_the_same_wherever_it_is_cut() -> None:
     await check_every_split(bl.Ollama(MODEL), WHOLE)
 
 
-async def test_lines_that_a_proxy_made_events_are_lines() -> None:
-    """With names, ids, comments and an end marker, cut anywhere; an error among them is one."""
+async def test_lines_that_a_proxy_turned_into_events_are_read() -> None:
+    """With names, ids, comments and an end marker, cut anywhere; an error among them is raised."""
     events = b": hi\n\n" + b"".join(b"event: message\nid: 7\ndata: " + each + b"\n\n" for each in WHOLE.splitlines())
     await check_every_split(bl.Ollama(MODEL), events + b"data: [DONE]\n\n")
     spoiled = b'data: {"error": "CUDA error"}\n\n'
@@ -51,7 +51,7 @@ async def test_lines_that_a_proxy_made_events_are_lines() -> None:
         read(bl.Ollama(MODEL), events[:200].rpartition(b"event")[0] + spoiled)
 
 
-def test_a_bare_prompt_says_that_nothing_may_be_cut_off() -> None:
+def test_a_plain_prompt_forbids_truncation() -> None:
     """The server would silently drop the beginning of a chat that is too long."""
     body, warned = body_of(bl.Ollama(MODEL), "Hi")
     assert body == {
@@ -63,7 +63,7 @@ def test_a_bare_prompt_says_that_nothing_may_be_cut_off() -> None:
     assert warned == []
 
 
-def test_options_have_the_servers_names() -> None:
+def test_options_are_sent_under_the_servers_names() -> None:
     """The number of tokens and the context window above all."""
     body, _ = body_of(bl.Ollama(MODEL, num_ctx=8192), "Hi", max_tokens=9, temperature=0.0, stop="END", seed=0)
     assert body["options"] == {"num_predict": 9, "temperature": 0.0, "stop": ["END"], "seed": 0, "num_ctx": 8192}
@@ -81,16 +81,16 @@ def test_options_that_the_api_does_not_support_are_reported() -> None:
             body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], unsupported="error", **{name: value})
 
 
-def test_no_tool_choice_is_no_tools() -> None:
-    """That can be said, and so can "auto"."""
+def test_tool_choice_none_sends_no_tools() -> None:
+    """The choice ``auto`` is supported, too."""
     body, warned = body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], tool_choice="none")
     assert ("tools" in body, warned) == (False, [])
     body, warned = body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], tool_choice="auto")
     assert (len(body["tools"]), warned) == (1, [])
 
 
-def test_images_go_by_value_alone() -> None:
-    """The server fetches none: an address is named and left out, and so is sound."""
+def test_images_are_sent_only_as_data() -> None:
+    """The server fetches nothing: an address is named and left out, and so is sound."""
     content: list[Any] = [
         bl.TextPart("What?"),
         bl.ImagePart(url="data:image/png;base64,QUJD"),
@@ -105,8 +105,8 @@ def test_images_go_by_value_alone() -> None:
         body_of(bl.Ollama(MODEL), [bl.Message("user", content)], unsupported="error")
 
 
-def test_results_are_messages_of_their_own() -> None:
-    """With the tool's name, the call's id, and a word where it failed; the roles stay in their order."""
+def test_results_are_separate_messages() -> None:
+    """With the tool's name, the call's id, and a prefix for an error; the roles stay in their order."""
     calls = [bl.ToolCallPart("a", "weather", '{"city": Os'), bl.ToolCallPart("b", "now", "")]
     results = [bl.ToolResultPart("a", "rain"), bl.ToolResultPart("b", "broken", is_error=True)]
     chat = [
@@ -141,12 +141,12 @@ def test_results_are_messages_of_their_own() -> None:
         ({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}, {"type": "object"}),
     ],
 )
-def test_an_answers_shape_is_a_format(shape: Any, sent: Any) -> None:
+def test_response_format_becomes_format(shape: Any, sent: Any) -> None:
     """JSON, or a schema as it is."""
     assert body_of(bl.Ollama(MODEL), "Hi", response_format=shape)[0]["format"] == sent
 
 
-async def test_calls_without_ids_get_some() -> None:
+async def test_calls_without_ids_get_new_ones() -> None:
     """Each a different one."""
     deltas, draft = read(bl.Ollama(MODEL), lines(line(tool_calls=[CALL, CALL]), LAST))
     first, second = (await message_of(deltas)).tool_calls
@@ -156,7 +156,7 @@ async def test_calls_without_ids_get_some() -> None:
 
 
 def test_tokens_are_unknown_without_a_count() -> None:
-    """Which is said."""
+    """A warning says so."""
     _, draft = read(bl.Ollama(MODEL), lines({**line("Hi"), "done": True}))
     assert [warning.parameter for warning in draft.warnings] == ["usage"]
     _, draft = read(bl.Ollama(MODEL), WHOLE)
@@ -164,7 +164,7 @@ def test_tokens_are_unknown_without_a_count() -> None:
 
 
 def test_an_error_in_a_line_is_an_error() -> None:
-    """And an answer that has no last line is not complete."""
+    """An answer without its last line is incomplete."""
     with pytest.raises(bl.Unavailable, match="it crashed"):
         read(bl.Ollama(MODEL), lines(line("Hi"), {"error": "it crashed"}))
     with pytest.raises(bl.Unavailable, match="before the answer was complete"):
@@ -173,8 +173,8 @@ def test_an_error_in_a_line_is_an_error() -> None:
         read(bl.Ollama(MODEL), lines(line(content=7)))  # type: ignore[arg-type]
 
 
-async def test_what_leaves_the_device_is_known_by_address_and_name() -> None:
-    """On this machine it stays, but for the models of Ollama's cloud; elsewhere it leaves."""
+async def test_address_and_model_name_decide_what_leaves_the_device() -> None:
+    """Models of Ollama's cloud leave even from this machine; another machine is always off the device."""
     local = bl.Ollama(MODEL)
     assert (local.leaves_device, local.needs_network) == (False, False)
     assert await local.estimate_cost("Hi") == 0.0
@@ -195,8 +195,8 @@ async def test_what_leaves_the_device_is_known_by_address_and_name() -> None:
         bl.Ollama(MODEL, base_url="https://ollama.com", leaves_device=False)
 
 
-def test_no_field_is_taken_for_granted() -> None:
-    """Missing, null, or of another type: an answer or a typed error, and nothing else."""
+def test_every_field_may_be_missing_or_wrong() -> None:
+    """Missing, null, or of another type: the result is an answer or a typed error."""
     items = [
         line(thinking="Hmm"),
         {**line("Hi"), "logprobs": [{"token": "Hi", "logprob": -1}], "remote_host": "x"},

@@ -35,14 +35,14 @@ def body_of(llm: bl.OpenAI, prompt: Any = "Hi", **options: Any) -> tuple[dict[st
         ("http://127.0.0.1:8080/v1", "qwen3", "max_tokens"),
     ],
 )
-def test_the_limit_has_the_name_that_the_server_knows(base_url: str | None, model: str, field: str) -> None:
-    """OpenAI takes only the newer one for its newer models, most others only the older one."""
+def test_max_tokens_has_the_name_that_the_server_knows(base_url: str | None, model: str, field: str) -> None:
+    """OpenAI's newer models accept only the newer name, most other servers only the older one."""
     body, _ = body_of(bl.OpenAI(model, base_url=base_url), max_tokens=7)
     assert {key: value for key, value in body.items() if "max" in key} == {field: 7}
 
 
-def test_what_openai_does_not_take_is_warned_of() -> None:
-    """A parameter that would be refused is left out; with ``unsupported="error"`` nothing is sent."""
+def test_a_parameter_that_openai_refuses_is_a_warning() -> None:
+    """It is left out; with ``unsupported="error"`` nothing is sent."""
     llm = bl.OpenAI("gpt-6-luna")
     body, warned = body_of(llm, top_k=5, n=2)
     assert warned == ["top_k", "n"]
@@ -65,12 +65,12 @@ def test_unset_options_are_not_sent() -> None:
 
 
 def test_the_request_may_name_another_model() -> None:
-    """It wins over the backend's."""
+    """It replaces the backend's."""
     assert body_of(bl.OpenAI("gpt-6-luna"), model="gpt-6-sol")[0]["model"] == "gpt-6-sol"
 
 
-def test_mistral_is_sent_what_mistral_takes() -> None:
-    """It refuses fields it does not know; ids of calls have nine characters, the same on both sides of a call."""
+def test_mistral_gets_only_fields_that_it_knows() -> None:
+    """It refuses others; ids of calls have nine characters, the same for a call and its result."""
     llm = bl.OpenAI("mistral-small-latest", preset="mistral")
     turns = [
         bl.Message("user", "Weather?", name="Ada"),
@@ -89,8 +89,8 @@ def test_mistral_is_sent_what_mistral_takes() -> None:
     assert second["tool_calls"][0]["id"] == "D681PevKs"
 
 
-def test_a_foreign_id_that_is_too_long_is_shortened_alike() -> None:
-    """OpenAI takes forty characters; a conversation may come from elsewhere."""
+def test_a_foreign_id_that_is_too_long_is_shortened() -> None:
+    """In a call and its result alike: OpenAI allows forty characters."""
     long = "x" * 41
     turns = [
         bl.Message("user", "?"),
@@ -104,7 +104,7 @@ def test_a_foreign_id_that_is_too_long_is_shortened_alike() -> None:
 
 
 def test_deepseek_gets_its_thinking_back() -> None:
-    """Before a tool call it must, elsewhere it must not."""
+    """It requires its thinking before a tool call, and refuses it elsewhere."""
     call = [bl.ReasoningPart("I must look."), bl.ToolCallPart("a", "weather", "{}")]
     turns = [
         bl.Message("user", "Weather?"),
@@ -118,8 +118,8 @@ def test_deepseek_gets_its_thinking_back() -> None:
     assert all("reasoning_content" not in message for message in body_of(bl.OpenAI("m"), turns)[0]["messages"])
 
 
-def test_json_takes_the_form_that_the_server_has() -> None:
-    """One that takes no schema is asked for JSON, with a warning; one that takes only schemas for any object."""
+def test_json_is_requested_as_the_server_supports_it() -> None:
+    """Without schemas plain JSON is requested, with a warning; with schemas only, any object."""
     body, warned = body_of(bl.OpenAI("m", preset="deepseek"), response_format=JSON_SCHEMA)
     assert (body["response_format"], warned) == ({"type": "json_object"}, ["response_format"])
     body, warned = body_of(bl.OpenAI("m", preset="lmstudio"), response_format={"type": "json_object"})
@@ -128,8 +128,8 @@ def test_json_takes_the_form_that_the_server_has() -> None:
     assert "response_format" not in body_of(bl.OpenAI("m"), response_format={"type": "text"})[0]
 
 
-def test_openai_holds_a_model_to_a_schema_where_it_can() -> None:
-    """Unless the request says otherwise: if every field is required, and for OpenAI only."""
+def test_openai_constrains_a_model_strictly_if_possible() -> None:
+    """If every field is required, unless the request decides otherwise; for OpenAI only."""
     whole = {**SCHEMA, "required": ["city"]}
     closed = {**whole, "additionalProperties": False}
     for preset, schema, strict, sent in (
@@ -159,7 +159,7 @@ def test_openai_holds_a_model_to_a_schema_where_it_can() -> None:
         {"prompt": bl.Message("user", [bl.ImagePart(data=b"who knows")])},
     ],
 )
-def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_value_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     """Before anything is sent, with the value."""
     with pytest.raises(bl.InvalidRequest) as caught:
         body_of(bl.OpenAI("gpt-6-luna"), **wrong)
@@ -167,7 +167,7 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_an_image_is_recognized_by_its_first_bytes() -> None:
-    """Or by the media type it is given; a data URL without base64 gets it."""
+    """Or by its declared media type; a data URL without base64 gets it."""
     for part, url in (
         (bl.ImagePart(data=b"\xff\xd8\xff"), "data:image/jpeg;base64,/9j/"),
         (bl.ImagePart(data=b"RIFF....WEBP"), "data:image/webp;base64,UklGRi4uLi5XRUJQ"),
@@ -180,8 +180,8 @@ def test_an_image_is_recognized_by_its_first_bytes() -> None:
         assert body["messages"][0]["content"] == [{"type": "image_url", "image_url": {"url": url}}]
 
 
-def test_media_that_cannot_be_sent_is_warned_of() -> None:
-    """A sound by address, a sound of another kind."""
+def test_media_that_cannot_be_sent_are_a_warning() -> None:
+    """Sound by address, and sound of another kind."""
     turns = [
         bl.Message("user", [bl.AudioPart(url="https://x.example/a.wav"), bl.AudioPart(data=b"OggS")]),
         bl.Message("user", "?"),
@@ -191,16 +191,16 @@ def test_media_that_cannot_be_sent_is_warned_of() -> None:
     assert [message["content"] for message in body["messages"]] == [[], "?"]
 
 
-def test_a_text_goes_out_as_a_text_however_it_was_written() -> None:
-    """Many servers of this API take parts for no role, or for users alone."""
+def test_a_text_is_sent_as_a_string_however_it_was_written() -> None:
+    """Many servers of this API accept no parts, or only from users."""
     for content in ("Hi", [bl.TextPart("Hi")]):
         body, _ = body_of(bl.OpenAI("gpt-6-luna"), [bl.Message("system", content), bl.Message("user", content)])
         assert [message["content"] for message in body["messages"]] == ["Hi", "Hi"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_presets_are_whole(preset: PresetName) -> None:
-    """Each has an address of its own; clouds want a key and are https, local servers are this machine."""
+def test_presets_are_complete(preset: PresetName) -> None:
+    """Each has its own address; clouds need a key and https, local servers run on this machine."""
     llm = bl.OpenAI("m", preset=preset)
     assert llm.name == preset
     assert llm.chat_url("m").endswith("/chat/completions")
@@ -214,6 +214,6 @@ def test_presets_are_whole(preset: PresetName) -> None:
 
 
 def test_an_unknown_preset_is_refused() -> None:
-    """With those that there are."""
+    """The error lists the presets."""
     with pytest.raises(bl.InvalidRequest, match="'groq'"):
         bl.OpenAI("m", preset="grok")  # type: ignore[arg-type]

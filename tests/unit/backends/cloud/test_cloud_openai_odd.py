@@ -34,7 +34,7 @@ def read(*events: Any, whole: bool = False) -> tuple[str, Draft, list[Delta]]:
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_what_is_no_answer_is_an_error_in_the_servers_words(name: str) -> None:
+def test_a_response_without_an_answer_is_an_error_with_the_servers_text(name: str) -> None:
     """Whole, and streamed: with and without the end marker, after a keep-alive, before and after usage."""
     body, expected, words = NOTHING[name]
     usage = {"choices": [], "usage": USAGE}
@@ -57,23 +57,23 @@ SAYING = [
 
 
 @pytest.mark.parametrize("name", SAYING)
-def test_an_answer_that_does_not_end_is_an_error_in_the_servers_words(name: str) -> None:
-    """What came before is no success, though the end marker comes."""
+def test_an_answer_that_does_not_end_is_an_error_with_the_servers_text(name: str) -> None:
+    """The text so far is not a success, even with an end marker."""
     body, expected, words = NOTHING[name]
     with pytest.raises(expected, match=words):
         read(GOOD, body, DONE)
 
 
 @pytest.mark.parametrize("name", odd_answers())
-def test_what_stands_beside_an_answer_does_no_harm(name: str) -> None:
+def test_odd_fields_do_not_damage_an_answer(name: str) -> None:
     """Missing, empty, of another type: the text is there, and the answer has ended."""
     text, draft, _ = read(*odd_answers()[name])
     assert (text, draft.finish_reason) == ("Fine.", "stop")
     assert {warning.parameter for warning in draft.warnings} <= {"usage"}
 
 
-def test_odd_things_do_no_harm_together() -> None:
-    """Every two of them in one answer."""
+def test_two_odd_fields_together_do_not_damage_an_answer() -> None:
+    """Every pair of them in one answer."""
     for (one, first), (two, second) in combinations(BESIDE.items(), 2):
         text, draft, _ = read({**GOOD, **first, **second}, {**END, **second, **first}, DONE)
         assert (text, draft.finish_reason) == ("Fine.", "stop"), (one, two)
@@ -90,7 +90,7 @@ def test_odd_things_do_no_harm_together() -> None:
 
 
 def test_an_error_beside_an_answer_is_an_error() -> None:
-    """Unless it says nothing."""
+    """Unless it is empty."""
     for error in (
         "Out of memory",
         {"message": "Out of memory"},
@@ -101,8 +101,8 @@ def test_an_error_beside_an_answer_is_an_error() -> None:
             read({**GOOD, "error": error}, END, DONE)
 
 
-def test_ids_and_models_are_texts() -> None:
-    """A number is a text, too; an object is not."""
+def test_ids_and_models_become_strings() -> None:
+    """A number does, too; an object is ignored."""
     _, draft, _ = read({**GOOD, "id": 7, "model": "big"}, {**END, "model": {}}, DONE)
     assert (draft.provider_request_id, draft.model) == ("7", "big")
 
@@ -122,8 +122,8 @@ def test_ids_and_models_are_texts() -> None:
         ([{"prompt_tokens": 9, "completion_tokens": None}], (9, 0)),
     ],
 )
-def test_counts_take_the_largest_wherever_they_stand(counts: list[Any], expected: tuple[int, int]) -> None:
-    """In each chunk, in a chunk of their own, in the choice; after the reason to finish."""
+def test_the_largest_token_counts_are_found_anywhere(counts: list[Any], expected: tuple[int, int]) -> None:
+    """In each chunk, in their own chunk, in the choice; after the finish reason."""
     beside = [{**(END if at == 0 else {"choices": []}), "usage": each} for at, each in enumerate(counts)]
     groqs = [{**(END if at == 0 else {"choices": []}), "x_groq": {"usage": each}} for at, each in enumerate(counts)]
     inside = [{**END, "choices": [{**END["choices"][0], "usage": each}]} for each in counts]
@@ -153,13 +153,13 @@ def test_counts_take_the_largest_wherever_they_stand(counts: list[Any], expected
         (["tool_calls"], "stop"),
     ],
 )
-def test_reasons_to_finish_come_in_many_ways(reasons: list[Any], expected: str) -> None:
-    """More than once, in capitals, as an object; "stop" takes back nothing; tool calls need a call."""
+def test_finish_reasons_are_read_in_many_forms(reasons: list[Any], expected: str) -> None:
+    """Repeated, in capitals, as an object; "stop" replaces none; "tool_calls" needs a call."""
     text, draft, _ = read(GOOD, *({"choices": [{"delta": {}, "finish_reason": reason}]} for reason in reasons), DONE)
     assert (text, draft.finish_reason) == ("Fine.", expected)
 
 
-def test_what_follows_a_reason_to_finish_counts() -> None:
+def test_chunks_after_a_finish_reason_count() -> None:
     """Text, a call, usage and an error."""
     first = {"choices": [{"index": 0, "delta": {"content": "One "}, "finish_reason": "stop"}]}
     call = {"choices": [{"delta": {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}}]}
@@ -172,8 +172,8 @@ def test_what_follows_a_reason_to_finish_counts() -> None:
         read({"choices": [{"delta": {}, "finish_reason": "error"}]}, {"message": "Engine died"}, DONE)
 
 
-def test_an_answer_without_a_word_needs_a_reason_to_finish() -> None:
-    """With one it is an answer, though an empty one."""
+def test_an_empty_answer_needs_a_finish_reason() -> None:
+    """With one it is an empty answer."""
     text, draft, _ = read(END, DONE)
     assert (text, draft.finish_reason) == ("", "stop")
     text, draft, _ = read({"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}, whole=True)
@@ -184,8 +184,8 @@ def test_an_answer_without_a_word_needs_a_reason_to_finish() -> None:
         read(GOOD)
 
 
-def test_calls_of_the_older_form_are_calls() -> None:
-    """``function_call``, in pieces and whole, alone and beside the newer form."""
+def test_calls_of_the_older_format_are_read() -> None:
+    """``function_call``, in pieces and whole, alone and with the newer field."""
     pieces = [{"name": "f", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ":1}"}]
     chunks = [{"choices": [{"delta": {"function_call": piece}}]} for piece in pieces]
     end = {"choices": [{"delta": {}, "finish_reason": "function_call"}]}
@@ -201,8 +201,8 @@ def test_calls_of_the_older_form_are_calls() -> None:
     assert len({delta.index for delta in deltas if isinstance(delta, bl.types.ToolCallDelta)}) == 1
 
 
-def test_names_that_come_in_pieces_are_the_tools_names() -> None:
-    """Where the request says which names there are."""
+def test_names_that_come_in_pieces_are_joined() -> None:
+    """If the request's tools tell which names are possible."""
     draft = Draft(
         bl.ChatRequest(messages=[bl.Message("user", "x")], tools=[bl.Tool("get_weather")]), "openai", "chat-1"
     )
@@ -216,8 +216,8 @@ def test_names_that_come_in_pieces_are_the_tools_names() -> None:
     assert names == {0: "get_weather"}
 
 
-def test_a_first_empty_object_is_no_argument() -> None:
-    """Some servers begin each call with ``{}`` and send its arguments after it; alone, it is what it says."""
+def test_a_first_empty_object_is_a_placeholder() -> None:
+    """Some servers begin each call with ``{}`` and send its arguments after it; alone, it is the arguments."""
     begin = {
         "choices": [{"delta": {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": {}}}]}}]
     }

@@ -80,8 +80,8 @@ def read(*events: Any) -> tuple[list[Delta], Draft]:
     return deltas, draft
 
 
-def test_junk_anywhere_is_an_answer_or_an_error_of_ours() -> None:
-    """Every value of a chunk is replaced by everything that it is not; nothing else is ever raised."""
+def test_junk_anywhere_gives_an_answer_or_a_typed_error() -> None:
+    """Every value of a chunk is replaced by values of all other types; nothing else is ever raised."""
     answers = errors = 0
     for path in places(CHUNK):
         for junk in JUNK:
@@ -101,8 +101,8 @@ def test_junk_anywhere_is_an_answer_or_an_error_of_ours() -> None:
     assert answers > 100 and errors > 50
 
 
-def test_junk_in_errors_is_passed_on_as_an_error() -> None:
-    """What cannot be understood is quoted or left out."""
+def test_junk_in_an_error_is_still_an_error() -> None:
+    """Values that cannot be understood are quoted or left out."""
     body: dict[str, Any] = {
         "error": {"message": "m", "type": "t", "code": "c", "metadata": {"flagged_input": "x"}},
         "message": "m",
@@ -114,8 +114,8 @@ def test_junk_in_errors_is_passed_on_as_an_error() -> None:
             assert isinstance(error.message, str) and isinstance(error.code, str), (path, junk)
 
 
-def test_chunks_in_any_order_end_well() -> None:
-    """Shuffled, doubled and left out: with the end marker what was said is an answer, without any end an error."""
+def test_chunks_in_any_order_give_an_answer_or_an_error() -> None:
+    """Shuffled, repeated and dropped: with the end marker they are an answer, without any end an error."""
     chunks = [
         {"choices": [{"delta": {"content": "a"}}]},
         {"choices": [{"delta": {"tool_calls": [{"index": 1, "id": "x", "function": {"name": "f"}}]}}]},
@@ -144,8 +144,8 @@ def test_chunks_in_any_order_end_well() -> None:
             read(*some)
 
 
-def test_blanks_around_a_name_are_no_part_of_it() -> None:
-    """Whole, and where only the name comes first."""
+def test_blanks_around_a_name_are_removed() -> None:
+    """From a whole name, and if only the name comes first."""
     for name in (" add", "add\n", "\tadd "):
         first = {"index": 0, "id": "a", "function": {"name": name, "arguments": ""}}
         rest = {"index": 0, "function": {"name": " ", "arguments": '{"a":1}'}}
@@ -156,8 +156,8 @@ def test_blanks_around_a_name_are_no_part_of_it() -> None:
         assert "".join(delta.arguments for delta in calls) == '{"a":1}'
 
 
-def test_what_does_no_harm_is_taken() -> None:
-    """Numbers that are texts, an error that is empty, entries of tokens without a text of their own."""
+def test_harmless_oddities_are_accepted() -> None:
+    """Numbers as strings, an empty error, token entries without text."""
     half = {"token": "\\xf0", "logprob": -0.5}
     deltas, draft = read(
         {"error": {}, "choices": [{"index": "0", "delta": {"content": ""}, "logprobs": {"content": [half]}}]},

@@ -49,7 +49,7 @@ def read(*chunks: dict[str, Any]) -> tuple[Usage, list[str]]:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("cached", CACHED)
-def test_counts_are_read_wherever_they_stand(place: str, cached: dict[str, Any]) -> None:
+def test_token_counts_are_found_in_every_place(place: str, cached: dict[str, Any]) -> None:
     """In a chunk's usage, in a choice's, under Groq's own name; alone, and after an empty one."""
     right = Usage(prompt_tokens=30, completion_tokens=7, cached_tokens=20)
     chunk = PLACES[place]({**WHOLE, **cached})
@@ -57,8 +57,8 @@ def test_counts_are_read_wherever_they_stand(place: str, cached: dict[str, Any])
     assert read({"choices": [], "usage": None}, chunk, {"choices": []}) == (right, [])
 
 
-def test_thinking_counts_once_whether_it_is_a_part_of_the_completion_or_beside_it() -> None:
-    """The total tells; each detail under each name."""
+def test_thinking_tokens_are_counted_once() -> None:
+    """Inside the completion tokens or apart from them: the total decides; each detail under each name."""
     for details in (
         {"completion_tokens_details": {"reasoning_tokens": 5}},
         {"output_tokens_details": {"reasoning_tokens": 5}},
@@ -71,8 +71,8 @@ def test_thinking_counts_once_whether_it_is_a_part_of_the_completion_or_beside_i
         assert read({"usage": {**WHOLE, "total_tokens": 42, **details}})[0] == beside
 
 
-def test_timings_count_where_nothing_else_does() -> None:
-    """As llama.cpp sends them: what was in the cache is not in what was read."""
+def test_timings_are_used_without_other_counts() -> None:
+    """As llama.cpp sends them: cached tokens are not part of the processed ones."""
     timings = {"prompt_n": 10, "cache_n": 20, "predicted_n": 7, "prompt_ms": 1.5, "predicted_per_second": 50.0}
     assert read({"choices": [], "timings": timings}) == (
         Usage(prompt_tokens=30, completion_tokens=7, cached_tokens=20),
@@ -86,12 +86,12 @@ def test_timings_count_where_nothing_else_does() -> None:
 @pytest.mark.parametrize(
     "odd", [{}, {"usage": {}}, {"x_groq": {"id": "x"}}, {"x_groq": 1}, {"timings": []}, {"timings": {}}]
 )
-def test_what_says_nothing_of_tokens_is_no_count(odd: dict[str, Any]) -> None:
-    """It is warned of, as where there is nothing at all."""
+def test_values_that_are_not_token_counts_are_ignored(odd: dict[str, Any]) -> None:
+    """With the same warning as without any usage."""
     assert read({"choices": [], **odd}) == (Usage(), ["usage"])
 
 
-def test_the_order_of_the_chunks_does_not_matter() -> None:
+def test_the_order_of_token_counts_does_not_matter() -> None:
     """Counts only grow."""
     chunks = [{"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 2}}, {"x_groq": {"usage": WHOLE}}, {}]
     assert {str(read(*order)) for order in permutations(chunks)} == {

@@ -9,8 +9,8 @@ from browserllm.backends.cloud.price_table import ROWS
 from browserllm.backends.cloud.prices import Price, price_of, prices_of
 
 
-def test_no_row_has_its_columns_exchanged() -> None:
-    """Input from a cache costs less than other input, writing to it no less, and an answer no less than its prompt."""
+def test_no_row_has_swapped_columns() -> None:
+    """Cached input costs less than other input, writing to a cache no less, and an answer no less than its prompt."""
     for vendor in ROWS:
         for model, price in prices_of(vendor).items():
             cached, written = price.cached_input, price.cache_write
@@ -20,7 +20,7 @@ def test_no_row_has_its_columns_exchanged() -> None:
 
 
 def test_each_table_belongs_to_a_backend_or_a_preset() -> None:
-    """A vendor's name is the one that its backend has; those without a table have no prices."""
+    """A vendor's name is that of its backend; vendors without a table have no prices."""
     assert set(ROWS) < {*PRESETS, "anthropic", "gemini"}
     assert prices_of("vllm") == {}
 
@@ -36,12 +36,12 @@ def test_each_table_belongs_to_a_backend_or_a_preset() -> None:
     ],
 )
 def test_a_model_is_found_with_and_without_its_date(vendor: str, model: str, found: str) -> None:
-    """Answers name the dated model, programs mostly the other."""
+    """Answers name the dated model, programs usually the other."""
     prices = prices_of(vendor)
     assert price_of(model, prices) == prices[found]
 
 
-def test_what_is_not_in_the_table_has_no_price() -> None:
-    """Nothing is guessed from a name that looks alike."""
+def test_a_model_outside_the_table_has_no_price() -> None:
+    """A similar name is not enough."""
     assert price_of("gpt-6-luna-turbo", prices_of("openai")) is None
     assert price_of("mine", {"mine": Price(input=1, output=2)}) == Price(input=1, output=2)

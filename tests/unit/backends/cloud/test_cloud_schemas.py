@@ -22,7 +22,7 @@ NODE = {
 
 
 def test_a_strict_schema_is_closed_and_typed() -> None:
-    """Objects are closed, choices typed, a reference stands alone, and what strictness does not know is left out."""
+    """Objects are closed, choices typed, a reference has no siblings, and unsupported keywords are left out."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **an_object(
@@ -76,13 +76,13 @@ def test_a_strict_schema_is_closed_and_typed() -> None:
         {"type": "object", "properties": 7},
     ],
 )
-def test_what_strictness_would_change_is_not_strict(schema: dict[str, Any]) -> None:
-    """An optional field, a field of any name, a value of any type, a root that is no object, and what is no schema."""
+def test_a_schema_that_strict_mode_would_change_is_not_strict(schema: dict[str, Any]) -> None:
+    """An optional field, fields of any name, values of any type, a root that is not an object, an invalid schema."""
     assert strict_schema(schema) is None
 
 
-def test_nesting_has_a_bound() -> None:
-    """OpenAI takes ten levels."""
+def test_the_nesting_of_strict_schemas_is_limited() -> None:
+    """OpenAI accepts ten levels."""
     schema = TEXT
     for _ in range(10):
         schema = an_object(a=schema)
@@ -90,8 +90,8 @@ def test_nesting_has_a_bound() -> None:
     assert strict_schema(an_object(a=schema)) is None
 
 
-def test_anthropic_gets_in_words_what_it_does_not_take() -> None:
-    """Objects are closed wherever they are; ranges and patterns stand in the descriptions."""
+def test_anthropic_gets_unsupported_keywords_as_descriptions() -> None:
+    """Objects are closed wherever they are; ranges and patterns are added to the descriptions."""
     schema = {
         "title": "Person",
         **an_object(
@@ -137,13 +137,13 @@ def test_anthropic_gets_in_words_what_it_does_not_take() -> None:
         an_object(a=False),
     ],
 )
-def test_anthropic_takes_no_loops_and_no_fields_of_any_name(schema: dict[str, Any]) -> None:
-    """Closed, those would be other schemas."""
+def test_anthropic_gets_no_recursion_and_no_open_objects(schema: dict[str, Any]) -> None:
+    """Closing them would change the schema."""
     assert anthropic_schema(schema) is None
 
 
-def test_what_refers_to_the_same_thing_twice_is_no_loop() -> None:
-    """Neither is a field that is called ``$ref``, and what is no schema is left for the vendor to refuse."""
+def test_two_references_to_one_schema_are_not_a_recursion() -> None:
+    """Neither is a field named ``$ref``; an invalid schema is left for the vendor to refuse."""
     twice = {**an_object(a={"$ref": "#/$defs/T"}, b={"$ref": "#/$defs/T"}), "$defs": {"T": TEXT}}
     assert anthropic_schema(twice) == {**twice, "additionalProperties": False}
     assert anthropic_schema({"type": "object", "properties": 7}) == {"type": "object", "properties": 7}

@@ -46,7 +46,7 @@ def test_a_text_cut_anywhere_is_the_same_text(units: list[str]) -> None:
 
 
 def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
-    """What comes between two halves is given at once, and belongs to neither."""
+    """A delta between two halves is yielded at once, and belongs to neither."""
     high, low = "\ud83d", "\ude00"
     halves = CharacterJoiner()
     given: list[Delta] = [
@@ -71,7 +71,7 @@ def test_text_reasoning_and_each_call_keep_their_own_half() -> None:
     assert list(halves.rest()) == []
 
 
-def test_what_has_no_other_half_is_replaced() -> None:
+def test_half_a_character_without_the_other_half_is_replaced() -> None:
     """At the end of a text, in its middle, at its start; before a signature, which ends its part."""
     halves = CharacterJoiner()
     assert [halves.join(each) for each in ("\ude00a\ud83db", "c\ud83d", "d\udce2\udc82")] == [
@@ -102,15 +102,15 @@ def test_what_has_no_other_half_is_replaced() -> None:
     ids=["escapes", "surrogates as bytes", "after one byte", "after two bytes", "after three bytes"],
 )
 def test_events_may_end_in_the_middle_of_a_character(first: bytes, second: bytes) -> None:
-    """As an escape, and as bytes: also beside what else is not quite JSON."""
+    """As an escape, and as bytes, also in JSON with other small mistakes."""
     decoder, halves = ServerSentEvents(), CharacterJoiner()
     events = list(decoder.feed(b'data: {"text":' + first + b'}\n\ndata: {"text":' + second + b',"x":NaN}\n\n'))
     texts = [event.decode(dict[str, Any])["text"] for event in events]
     assert "".join(str(halves.join(text)) for text in texts) == "Hi \U0001f600!"
 
 
-def test_json_that_others_write_is_taken() -> None:
-    """NaN, infinities, and line ends within a text; invalid JSON is quoted as before."""
+def test_json_with_common_mistakes_is_read() -> None:
+    """NaN, infinities, and line ends in a string; invalid JSON is quoted as before."""
     said = Event('{"a":NaN,"b":-Infinity,"c":"x\ny"}').decode(dict[str, Any])
     assert said["a"] != said["a"] and said["b"] == float("-inf") and said["c"] == "x\ny"
     for broken in ("{'a': 1}", '{"a":NaN', "[NaN]", '{"a":"\ud83d}'):
@@ -123,15 +123,15 @@ def test_json_that_others_write_is_taken() -> None:
     [(7, 7), ("7", 7), (7.0, 7), (7.9, 7), ("7.0", 7), (0, 0)]
     + [(each, None) for each in (None, True, -1, "-1", "x", "", [], {}, float("nan"), "nan", 1e300, 2**60, "inf")],
 )
-def test_counts_are_taken_as_they_are_written(value: Any, count: int | None) -> None:
-    """A number as a text, or as 7.0; other values are not counts."""
+def test_counts_are_read_in_every_form(value: Any, count: int | None) -> None:
+    """A number as a string, or as 7.0; other values are not counts."""
     assert token_count(value) == count
     assert count_in({"a": {"b": value}}, "a", "b") == count
     assert count_in({"a": value}, "a", "b") is None
 
 
-def test_counts_that_grow_take_the_largest() -> None:
-    """Each for itself: a last one of zero takes nothing back."""
+def test_the_largest_of_repeated_counts_is_used() -> None:
+    """For each count: a last one of zero changes nothing."""
     first, second = (
         bl.types.Usage(prompt_tokens=9, completion_tokens=1),
         bl.types.Usage(completion_tokens=5, cached_tokens=2),

@@ -30,22 +30,22 @@ def told(status: int, location: str = "") -> bl.BrowserLLMError:
         ("/v1?token=secret", "/v1"),
     ],
 )
-def test_a_redirect_says_where_it_sends_to(status: int, location: str, shown: str) -> None:
-    """Without what may be secret in it; it is not followed, for that would carry the key along."""
+def test_the_error_for_a_redirect_has_its_target(status: int, location: str, shown: str) -> None:
+    """Without possible secrets; it is not followed, because that would send the key along."""
     error = told(status, location)
     assert isinstance(error, bl.errors.ProtocolError)
     assert repr(shown) in str(error)
     assert "secret" not in str(error)
 
 
-def test_a_redirect_without_an_address_says_that_nothing_is_served_there() -> None:
-    """And a long address is cut."""
+def test_the_error_for_a_redirect_without_a_target_says_so() -> None:
+    """A long address is shortened."""
     assert "nothing is served at this address" in str(told(308))
     assert len(str(told(308, "https://x.test/" + "a" * 5000))) < 500
 
 
 @pytest.mark.parametrize(("status", "kind"), [(409, bl.Unavailable), (425, bl.Unavailable), (408, bl.Timeout)])
-def test_what_is_in_the_way_just_now_may_be_tried_again(status: int, kind: type[bl.BrowserLLMError]) -> None:
-    """The caller has nothing to correct, and a router goes on to the next one."""
+def test_a_temporary_conflict_can_be_retried(status: int, kind: type[bl.BrowserLLMError]) -> None:
+    """The caller has nothing to correct, and a router continues with the next backend."""
     assert isinstance(told(status), kind)
     assert not isinstance(told(status), bl.InvalidRequest)

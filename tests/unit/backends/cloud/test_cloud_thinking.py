@@ -23,7 +23,7 @@ def body_of(llm: Any, **options: Any) -> tuple[dict[str, Any], list[bl.types.Cha
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_thinking_becomes_the_vendors_own_field(case: Case) -> None:
-    """Each model gets the field that it knows, and what falls short of what was asked is a warning by name."""
+    """Each model gets the field that it knows, and a warning names any difference from the request."""
     llm = backend(case)
     body, warnings = body_of(llm, **case.options)
     assert added(body, body_of(llm)[0]) == case.added
@@ -39,7 +39,7 @@ def test_a_shortfall_is_an_error_if_the_caller_chose_errors(case: Case) -> None:
 
 
 def test_servers_with_a_thinking_option_list_the_parameter() -> None:
-    """A router that looks for a backend that honours ``thinking`` finds all but those that cannot be told."""
+    """A router that looks for a backend with ``thinking`` finds all servers that have an option for it."""
     able = {preset for preset in PRESETS if "thinking" in bl.OpenAI("m", preset=preset).capabilities.parameters}  # type: ignore[arg-type]
     assert set(PRESETS) - able == {"lmstudio"}
     for kind in (bl.Anthropic, bl.Gemini, bl.Ollama, bl.LocalBackend):
@@ -47,8 +47,8 @@ def test_servers_with_a_thinking_option_list_the_parameter() -> None:
     assert {case.server for case in CASES} == {*PRESETS, "anthropic", "gemini", "ollama-native"}
 
 
-def test_what_a_caller_adds_by_hand_wins() -> None:
-    """``extra_body`` is merged over what thinking comes to, as over everything else."""
+def test_extra_body_wins_over_thinking() -> None:
+    """It is merged over the fields for thinking, as over all others."""
     from browserllm.backends.cloud.local_only import merged
 
     llm = bl.Ollama("qwen3", extra_body={"think": "high"})
@@ -56,8 +56,8 @@ def test_what_a_caller_adds_by_hand_wins() -> None:
     assert merged(body, llm.extra_body)["think"] == "high"
 
 
-def test_an_effort_stands_beside_a_schema() -> None:
-    """Anthropic has both in one object, Gemini too; neither loses the other."""
+def test_an_effort_and_a_schema_can_be_combined() -> None:
+    """Anthropic has both in one object, Gemini too; neither replaces the other."""
     schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     body, _ = body_of(bl.Anthropic("claude-haiku-5-5"), thinking="low", response_format=shape)
@@ -70,8 +70,8 @@ def test_an_effort_stands_beside_a_schema() -> None:
 @pytest.mark.parametrize(
     "model", ["claude-opus-4@20250514", "claude-opus-4-1", "anthropic.claude-sonnet-4-20250514-v1:0"]
 )
-def test_a_model_is_known_by_its_name_on_any_platform(model: str) -> None:
-    """Dates, prefixes and versions are no part of what a model takes."""
+def test_a_model_is_recognised_by_its_name_on_any_platform(model: str) -> None:
+    """Dates, prefixes and versions do not matter."""
     body, warnings = body_of(bl.Anthropic(model), thinking="low")
     assert (body["thinking"], warnings) == ({"type": "enabled", "budget_tokens": 2048}, [])
     assert body_of(bl.OpenAI("openai/gpt-5.1-2025-11-13"), thinking=False)[0]["reasoning_effort"] == "none"
@@ -79,14 +79,14 @@ def test_a_model_is_known_by_its_name_on_any_platform(model: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_private_request_may_say_it_by_hand_too(case: Case) -> None:
-    """What is sent for thinking names no other model or place, so that a server of one's own gets it by hand, too."""
+def test_a_private_request_may_set_thinking_in_extra_body(case: Case) -> None:
+    """The fields name no other model or place, so a local server may get them in extra_body, too."""
     fields = {key: value for key, value in case.added.items() if key != "output_config"}
     assert forwarding_risk(fields, {}) == ""
 
 
 def test_every_value_of_the_option_has_a_case() -> None:
-    """The table above leaves none out for any kind of server."""
+    """The table above has each value for every kind of server."""
     field = bl.ChatRequest.__annotations__["thinking"]
     assert "ThinkingEffort" in str(field)
     said = {case.options["thinking"] for case in CASES}
@@ -96,7 +96,7 @@ def test_every_value_of_the_option_has_a_case() -> None:
 
 
 def test_an_option_left_out_for_an_unknown_model_is_reported() -> None:
-    """The warning names the model, what was left out and where to say it instead."""
+    """The warning names the model, the option and where to set it instead."""
     _, warnings = body_of(bl.OpenAI("x", base_url="http://127.0.0.1:9/v1", api_key="k"), thinking="high")
     assert [warning.message for warning in warnings] == [
         "it is not known how thinking is set for 'x', so it was left out; set the vendor's own field in extra_body"

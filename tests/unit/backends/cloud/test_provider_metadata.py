@@ -102,8 +102,8 @@ def in_pieces(details: list[dict[str, Any]], chance: random.Random) -> list[dict
 
 
 @pytest.mark.parametrize("name", DETAILS)
-async def test_reasoning_details_go_back_as_they_came_whole(name: str) -> None:
-    """Each object unchanged, in order, with every field, before a call and before a text."""
+async def test_whole_reasoning_details_are_sent_back_unchanged(name: str) -> None:
+    """Each object, in order, with every field, before a call and before a text."""
     details = DETAILS[name]
     for more in ({"tool_calls": [CALL]}, {"content": "Fine."}):
         message = await answered(router(), {"content": None, "reasoning_details": details, **more}, whole=True)
@@ -112,8 +112,8 @@ async def test_reasoning_details_go_back_as_they_came_whole(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in DETAILS if name != "one without an index"])
-async def test_reasoning_details_in_pieces_are_joined_by_what_they_belong_to(name: str) -> None:
-    """Cut anywhere, one or several in a delta, with the words beside them as ``reasoning``, too."""
+async def test_reasoning_details_in_pieces_are_joined_by_object(name: str) -> None:
+    """Cut anywhere, one or several in a delta, also with the text repeated as ``reasoning``."""
     details = DETAILS[name]
     for seed in range(25):
         chance = random.Random(seed)  # noqa: S311 (a test's)
@@ -130,7 +130,7 @@ async def test_reasoning_details_in_pieces_are_joined_by_what_they_belong_to(nam
 
 
 async def test_a_signature_may_come_after_the_text_has_begun() -> None:
-    """It is still its thought's, and thoughts that come in turn are put together, each for itself."""
+    """It still belongs to its thought, and interleaved thoughts are joined separately."""
     whose = {"type": "reasoning.text", "format": "anthropic-claude-v1"}
     message = await answered(
         router(),
@@ -147,8 +147,8 @@ async def test_a_signature_may_come_after_the_text_has_begun() -> None:
     assert (message.text, message.reasoning) == ("Hi.", "One, two, three.")
 
 
-async def test_pieces_without_a_number_go_on_with_the_last_one() -> None:
-    """Until its signature has come; what is encrypted is always one of its own."""
+async def test_pieces_without_an_index_continue_the_last_object() -> None:
+    """Until its signature has come; an encrypted piece is always an object of its own."""
     text = {"type": "reasoning.text", "format": "anthropic-claude-v1"}
     message = await answered(
         router(),
@@ -168,8 +168,8 @@ async def test_pieces_without_a_number_go_on_with_the_last_one() -> None:
     ]
 
 
-async def test_what_is_given_twice_is_not_doubled() -> None:
-    """Some proxies give the whole object again at the end."""
+async def test_a_repeated_object_is_not_doubled() -> None:
+    """Some proxies send the whole object again at the end."""
     hidden = {"type": "reasoning.encrypted", "data": "gAAAAABpQ0Zt", "id": "rs_1", "index": 0}
     message = await answered(
         router(), {"reasoning_details": [hidden]}, {"content": "Hi", "reasoning_details": [hidden]}
@@ -177,8 +177,8 @@ async def test_what_is_given_twice_is_not_doubled() -> None:
     assert sent(router(), message)["reasoning_details"] == [hidden]
 
 
-async def test_a_thought_of_claudes_that_was_cut_off_does_not_go_back() -> None:
-    """It has no signature, and would be refused; nor does one whose stream broke off."""
+async def test_a_cut_off_thought_of_claude_is_not_sent_back() -> None:
+    """It has no signature, and would be refused."""
     whose = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
     message = await answered(router(), {"reasoning_details": [{**whose, "text": "Hm"}]}, {"content": "Hi"})
     assert "reasoning_details" not in sent(router(), message)
@@ -186,8 +186,8 @@ async def test_a_thought_of_claudes_that_was_cut_off_does_not_go_back() -> None:
         read(router(), events(chunk({"reasoning_details": [{**whose, "text": "Hm"}]})))
 
 
-async def test_only_the_server_and_model_that_gave_it_get_it_back() -> None:
-    """Not another model, another kind of server, another address, nor another vendor's API; then the first again."""
+async def test_only_the_same_server_and_model_get_metadata_back() -> None:
+    """Not another model, kind of server, address or vendor's API; then the first again."""
     message = await answered(router(), {"reasoning_details": DETAILS["claude"], "tool_calls": [CALL]})
     assert sent(router(), message)["reasoning_details"] == DETAILS["claude"]
     others: list[bl.backends.cloud.CloudBackend] = [
@@ -208,8 +208,8 @@ async def test_only_the_server_and_model_that_gave_it_get_it_back() -> None:
     }
 
 
-async def test_a_server_without_a_preset_gets_back_what_it_gave() -> None:
-    """It is told from others by its address."""
+async def test_a_server_without_a_preset_gets_its_metadata_back() -> None:
+    """It is identified by its address."""
     here = bl.OpenAI("m", base_url="http://localhost:4000/v1")
     message = await answered(here, {"reasoning_details": DETAILS["gpt"], "tool_calls": [CALL]})
     assert sent(bl.OpenAI("m", base_url="http://localhost:4000/api"), message)["reasoning_details"] == DETAILS["gpt"]
@@ -217,8 +217,8 @@ async def test_a_server_without_a_preset_gets_back_what_it_gave() -> None:
         assert "reasoning_details" not in sent(bl.OpenAI("m", base_url=url), message)
 
 
-async def test_a_model_named_in_extra_body_gets_back_what_it_gave() -> None:
-    """Of every vendor: it is the model that answered."""
+async def test_a_model_named_in_extra_body_gets_its_metadata_back() -> None:
+    """For every vendor: it is the model that answered."""
     llm = router("m", extra_body={"model": "other"})
     given, _ = read(llm, events(chunk({"reasoning_details": DETAILS["gpt"]}), chunk({}, "stop"), "[DONE]"))
     assert given  # the reader was told the model of the backend; what counts is the one that is sent
@@ -253,8 +253,8 @@ async def test_a_model_named_in_extra_body_gets_back_what_it_gave() -> None:
         "",
     ],
 )
-def test_a_forged_signature_puts_nothing_else_into_a_request(kept: str) -> None:
-    """A saved chat may hold anything; only the vendor's own fields are read of it, and of their own kind."""
+def test_a_forged_signature_adds_nothing_to_a_request(kept: str) -> None:
+    """A saved chat may contain anything; only the vendor's own fields are read from it, with their own types."""
     marked = f"openrouter/m:{kept}"
     call = bl.ToolCallPart("c1", "weather", "{}", marked)
     message = bl.Message("assistant", [bl.ReasoningPart("Hm.", marked), bl.TextPart("Hi", marked), call])
@@ -268,8 +268,8 @@ def test_a_forged_signature_puts_nothing_else_into_a_request(kept: str) -> None:
     assert said["content"] == "Hi"
 
 
-async def test_googles_signatures_go_back_under_openais_api() -> None:
-    """On calls, of which the first has it, and on texts, where the last delta has it; the calls have no index."""
+async def test_googles_signatures_are_sent_back_under_openais_api() -> None:
+    """On the first call, and on the last delta of a text; the calls have no index."""
     extra = {"google": {"thought_signature": "CiQB0e2K=="}}
     first = {key: value for key, value in CALL.items() if key != "index"}
     second = {**first, "id": "c2"}
@@ -292,15 +292,15 @@ async def test_googles_signatures_go_back_under_openais_api() -> None:
 
 
 async def test_googles_thoughts_under_openais_api_are_thoughts() -> None:
-    """A mark says so, and is nothing to send back."""
+    """A mark identifies them; there is nothing to send back."""
     thought = {"extra_content": {"google": {"thought": True}}}
     message = await answered(google(), {"content": "Hm", **thought}, {"content": ".", **thought}, {"content": "Rain."})
     assert message.content == [bl.ReasoningPart("Hm."), bl.TextPart("Rain.")]
     assert sent(google(), message) == {"role": "assistant", "content": "Rain."}
 
 
-async def test_google_takes_calls_of_others_under_openais_api() -> None:
-    """A stand-in is where a signature must be; older models, and other vendors' models there, want none."""
+async def test_google_accepts_calls_of_others_under_openais_api() -> None:
+    """With a placeholder if a signature is required; older models and other vendors' models there need none."""
     chat = bl.Message("assistant", [bl.ToolCallPart("c1", "f", "{}", "anthropic/x:SIG"), bl.ToolCallPart("c2", "f")])
     stand_in = {"google": {"thought_signature": NO_SIGNATURE}}
     for model, expected in (
@@ -315,8 +315,8 @@ async def test_google_takes_calls_of_others_under_openais_api() -> None:
     assert all("extra_content" not in call for call in sent(bl.OpenAI("gemini-3", api_key="k"), chat)["tool_calls"])
 
 
-async def test_what_litellm_gives_goes_back() -> None:
-    """Claude's blocks of thinking, Gemini's signatures beside a call, and the ids that hold one."""
+async def test_the_metadata_of_litellm_is_sent_back() -> None:
+    """Claude's thinking blocks, Gemini's signatures on a call, and ids that contain one."""
     here = bl.OpenAI("claude", base_url="http://localhost:4000/v1")
     blocks = [
         {"type": "thinking", "thinking": "Hm.", "signature": "EqoB"},
@@ -341,7 +341,7 @@ async def test_what_litellm_gives_goes_back() -> None:
 
 
 async def test_mistral_gets_its_chunks_of_thinking_back() -> None:
-    """Whole or in pieces, before texts and calls; another server gets the text alone."""
+    """Whole or in pieces, before texts and calls; another server gets only the text."""
     mistral = bl.OpenAI("mistral-medium-3-5", preset="mistral", api_key="k")
 
     def thinking(words: str, **more: Any) -> dict[str, Any]:
@@ -385,8 +385,10 @@ async def test_mistral_gets_its_chunks_of_thinking_back() -> None:
         (bl.OpenAI("m", base_url="http://localhost:4000/v1"), None, None),
     ],
 )
-async def test_plain_thoughts_go_back_with_their_calls(llm: bl.OpenAI, field: str | None, without: str | None) -> None:
-    """In the field that the server reads, and nowhere else; where one must be and none is, something stands for it."""
+async def test_plain_thoughts_are_sent_back_with_their_calls(
+    llm: bl.OpenAI, field: str | None, without: str | None
+) -> None:
+    """In the field that the server reads, and nowhere else; a missing but required thought is replaced."""
     for given in ("reasoning_content", "reasoning"):
         called = await answered(llm, {given: "I must "}, {given: "look."}, {"tool_calls": [CALL]})
         assert called.content == [bl.ReasoningPart("I must look."), *called.tool_calls]
@@ -400,8 +402,8 @@ async def test_plain_thoughts_go_back_with_their_calls(llm: bl.OpenAI, field: st
     )
 
 
-async def test_minimaxs_details_go_back_instead_of_their_text() -> None:
-    """With ``reasoning_split`` it gives both."""
+async def test_minimaxs_details_are_sent_back_instead_of_their_text() -> None:
+    """With ``reasoning_split`` it sends both."""
     llm = bl.OpenAI("MiniMax-M2", base_url="https://api.minimax.io/v1", api_key="k")
     detail = {"type": "reasoning.text", "id": "reasoning-text-1", "format": "MiniMax-response-v1", "index": 0}
     message = await answered(
@@ -415,8 +417,8 @@ async def test_minimaxs_details_go_back_instead_of_their_text() -> None:
     assert "reasoning_content" not in said and message.reasoning == "Hm."
 
 
-async def test_a_plain_thought_before_an_object_is_no_part_of_it() -> None:
-    """Nor is one after it."""
+async def test_a_plain_thought_next_to_an_object_is_not_part_of_it() -> None:
+    """Neither before it nor after it."""
     detail = {"type": "reasoning.text", "index": 0, "format": "x"}
     message = await answered(
         router(),
@@ -432,8 +434,8 @@ async def test_a_plain_thought_before_an_object_is_no_part_of_it() -> None:
 @pytest.mark.parametrize(
     "junk", [None, 7, "x", {}, [None, 7, "x", [], {}], [{"type": 7, "text": {}, "index": "a", "id": []}]]
 )
-async def test_junk_in_these_fields_destroys_no_answer(junk: Any) -> None:
-    """What is no object of theirs is passed over."""
+async def test_junk_in_these_fields_does_not_damage_an_answer(junk: Any) -> None:
+    """Values of other types are skipped."""
     fields = dict.fromkeys(("reasoning_details", "thinking_blocks", "extra_content"), junk)
     call = {**CALL, "extra_content": junk, "provider_specific_fields": junk}
     for whole in (True, False):

@@ -55,7 +55,7 @@ def check(case: Case, body: Any, how: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_a_vendors_error_keeps_its_words_its_class_and_its_wait(case: Case) -> None:
+async def test_a_vendors_error_keeps_its_message_class_and_wait(case: Case) -> None:
     """Real bodies of thirty vendors and servers."""
     check(case, await decoded(case.body), "as it is")
 
@@ -96,8 +96,8 @@ WRAPS: dict[str, Wrap] = {
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.body], ids=lambda case: case.name)
-async def test_it_is_the_same_however_it_is_wrapped(case: Case) -> None:
-    """In lists, texts, raw bodies of others, events of a stream, and each of these in each other."""
+async def test_an_error_is_the_same_in_every_wrapping(case: Case) -> None:
+    """In lists, strings, raw bodies, events of a stream, and each of these in each other."""
     for name, wrap in WRAPS.items():
         check(case, await decoded(wrap(case.body)), name)
     dice = random.Random(case.name)  # noqa: S311
@@ -109,8 +109,8 @@ async def test_it_is_the_same_however_it_is_wrapped(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_an_error_in_a_stream_is_of_the_same_class(case: Case) -> None:
-    """There it has no status of its own: what its codes and words say counts."""
+def test_an_error_in_a_stream_has_the_same_class(case: Case) -> None:
+    """There it has no status: its codes and its text decide."""
     error = read_error(case.body)
     if not error.meaning or case.status in {401, 402, 403, 429}:
         return
@@ -146,8 +146,8 @@ def test_an_error_in_a_stream_is_of_the_same_class(case: Case) -> None:
     ],
 )
 @pytest.mark.parametrize("status", [None, 200, 400, 401, 403, 404, 422, 500, 502])
-def test_a_bad_key_is_one_under_every_status(words: str, status: int | None) -> None:
-    """Vendors put it under 400, 403, 404, 500 and 200 as well."""
+def test_a_bad_key_is_recognised_under_every_status(words: str, status: int | None) -> None:
+    """Vendors use 400, 403, 404, 500 and 200 as well."""
     for body in ({"error": {"message": words, "type": "invalid_request_error"}}, {"detail": words}, words):
         assert isinstance(failure(read_error(body), PLACE, status=status), bl.AuthenticationError), body
 
@@ -173,8 +173,8 @@ def test_a_bad_key_is_one_under_every_status(words: str, status: int | None) -> 
         ("Image URL not found", bl.InvalidRequest),
     ],
 )
-def test_a_wrong_request_is_no_bad_key_no_missing_model_and_no_overflow(words: str, kind: type[Exception]) -> None:
-    """Words that look like others."""
+def test_a_wrong_request_is_not_mistaken_for_another_error(words: str, kind: type[Exception]) -> None:
+    """Although its text resembles that of a bad key, a missing model or an overflow."""
     error = failure(read_error({"error": {"message": words, "type": "invalid_request_error"}}), PLACE, status=400)
     assert type(error) is kind, error
 
@@ -194,16 +194,14 @@ def test_a_wrong_request_is_no_bad_key_no_missing_model_and_no_overflow(words: s
         ("something went wrong", bl.Unavailable),
     ],
 )
-def test_without_a_status_and_a_code_the_words_say_whether_the_request_was_wrong(
-    words: str, kind: type[Exception]
-) -> None:
-    """An error in a stream has neither; trying again would not help."""
+def test_without_status_and_code_the_text_identifies_a_wrong_request(words: str, kind: type[Exception]) -> None:
+    """An error in a stream has neither; a second attempt would not help."""
     for body in (words, {"detail": words}, {"error": words}, [{"error": {"message": words}}]):
         assert type(failure(read_error(body), PLACE)) is kind, body
 
 
-async def test_words_under_unknown_names_are_quoted_but_not_the_callers_own() -> None:
-    """Only what is surely an error is searched so, and what may be the caller's own is left out."""
+async def test_sentences_under_unknown_names_are_quoted() -> None:
+    """Only in certain errors, and never the caller's own data."""
     for body, said in (
         ({"exception": "The disk is full"}, True),
         ({"error": True, "info": "The disk is full"}, True),
@@ -244,8 +242,8 @@ async def test_words_under_unknown_names_are_quoted_but_not_the_callers_own() ->
         ("You used 20s of 30s", None),
     ],
 )
-def test_a_wait_in_words_is_read(words: str, wait_s: float | None) -> None:
-    """In all units that vendors write; what is negative or absurd was not said."""
+def test_a_wait_in_a_sentence_is_read(words: str, wait_s: float | None) -> None:
+    """In all units that vendors use; negative and absurd values are ignored."""
     for body in ({"error": {"message": f"Rate limit reached. {words}"}}, f"Rate limit reached. {words}"):
         error = failure(read_error(body), PLACE, status=429)
         assert isinstance(error, bl.RateLimited)
@@ -273,7 +271,7 @@ def test_a_wait_in_words_is_read(words: str, wait_s: float | None) -> None:
     ],
 )
 def test_a_wait_in_a_field_is_read(fields: dict[str, Any], wait_s: float | None) -> None:
-    """Beside the words, in details, and deeper."""
+    """Next to the message, in details, and deeper."""
     bodies = [
         {"error": {"message": "slow down", **fields}},
         {"error": {"message": "slow down", "details": [{"@type": "x"}, fields]}},
@@ -285,8 +283,8 @@ def test_a_wait_in_a_field_is_read(fields: dict[str, Any], wait_s: float | None)
         assert error.data.get("retry_after_s") == (None if wait_s is None else pytest.approx(wait_s)), body
 
 
-def test_words_are_bounded_and_on_one_line() -> None:
-    """However long they are, wherever they stand."""
+def test_messages_are_bounded_and_on_one_line() -> None:
+    """However long they are, wherever they are."""
     long = "word\n" * 100_000
     for wrap in WRAPS.values():
         error = failure(read_error(wrap({"message": long})), PLACE, status=400)
@@ -294,8 +292,8 @@ def test_words_are_bounded_and_on_one_line() -> None:
     assert quote(long).endswith("…")
 
 
-def test_what_the_caller_wrote_is_not_quoted() -> None:
-    """FastAPI's errors have the input in them, which is the conversation."""
+def test_the_callers_own_input_is_not_quoted() -> None:
+    """FastAPI's errors include the input, which is the conversation."""
     body = {
         "detail": [
             {"loc": ["body", "x"], "msg": "no", "input": {"message": "my secret"}, "ctx": {"error": "my secret"}}
@@ -305,8 +303,8 @@ def test_what_the_caller_wrote_is_not_quoted() -> None:
     assert "body.x: no" in str(error) and "my secret" not in str(error)
 
 
-def test_what_is_nested_too_deeply_or_is_too_much_is_an_error_all_the_same() -> None:
-    """Lists in lists, texts of JSON in texts of JSON, ten thousand fields, and texts that only look like JSON."""
+def test_an_oversized_error_body_is_still_an_error() -> None:
+    """Lists in lists, JSON in JSON strings, ten thousand fields, and texts that only look like JSON."""
     deep: Any = "no"
     texts = "no"
     for _ in range(MAX_LEVELS * 3):
@@ -343,7 +341,7 @@ def test_what_is_nested_too_deeply_or_is_too_much_is_an_error_all_the_same() -> 
         assert isinstance(error, bl.BrowserLLMError) and len(str(error)) < MAX_QUOTE + 200
 
 
-def test_an_answer_without_a_word_says_what_its_status_means() -> None:
+def test_an_empty_error_body_is_explained_by_its_status() -> None:
     """An error with an unknown status shows the number."""
     assert "503 for model 'm': Service Unavailable" in str(failure(read_error(""), PLACE, status=503))
     assert "answered 599 for model 'm';" in str(failure(read_error({}), PLACE, status=599))

@@ -86,7 +86,7 @@ async def test_the_next_backend_answers_after_an_error_that_is_not_final(error: 
     [bl.InvalidRequest("bad"), bl.errors.ContentFiltered("no"), bl.BudgetExceeded("spent"), bl.Cancelled("stopped")],
 )
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
-async def test_final_errors_are_raised_as_they_are(error: Exception, fallback: Any) -> None:
+async def test_final_errors_are_raised_unchanged(error: Exception, fallback: Any) -> None:
     """No other backend is asked."""
     other = cloud([[HANG]] if fallback == "parallel" else "hi")
     router = bl.Router([local([[error]]), other], fallback=fallback)
@@ -399,10 +399,10 @@ async def test_backends_that_cannot_take_the_whole_request_come_last_or_are_excl
         (bl.AudioPart(data=b"miaow", media_type="audio/wav"), {"tools": [bl.Tool("f")]}, ("tools", "audio")),
     ],
 )
-async def test_what_a_request_needs_is_read_from_it(
+async def test_the_needs_of_a_request_are_read_from_it(
     part: Any, options: dict[str, Any], missing: tuple[str, ...]
 ) -> None:
-    """A backend that lists no parameters is assumed to take them all."""
+    """A backend that lists no parameters is assumed to support them all."""
     plain = bl.ScriptedBackend(name="plain", capabilities=bl.types.Capabilities(parameters=frozenset({"seed"})))
     mute = bl.ScriptedBackend(name="mute", capabilities=bl.types.Capabilities())
     explanation = await bl.Router([plain, mute]).explain(bl.Message("user", [part]), **options)

@@ -1,0 +1,107 @@
+"""KeepAlive: the part of `ModelManager` that frees models which are not used."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from ..page.host import Host
+from .activity import Activity
+from .loading import LoadedModel
+
+
+class KeepAlive(ABC):
+    """Keeps loaded models as long as they are used, and for some time after that. `ModelManager` inherits it."""
+
+    host: Host
+    _clock: Callable[[], float]
+
+    def keep_alive(self, seconds: float | None) -> None:
+        """Free each model that was not used for ``seconds``; ``None`` keeps models until they are unloaded.
+
+        Applies to all managers of the host. A use is a load, or a request of a `LocalBackend` from before its load to
+        the end of its answer; other code holds a model with `using`. Raises `InvalidRequest` unless ``seconds`` is
+        above 0.
+        """
+        activity = self._activity
+        activity.idleness.set_limit(seconds)
+        for model in list(activity.loaded):
+            self._publish(model)
+        self._watch()
+
+    @contextmanager
+    def using(self, name: str) -> Generator[None]:
+        """Hold a model for the time of the block, so that `keep_alive` does not free it; raises `ModelNotFound`."""
+        model = self._id_of(name)
+        activity = self._activity
+        try:
+            with activity.idleness.using(model):
+                self._publish(model)
+                yield
+        finally:
+            self._publish(model)
+            self._watch()
+
+    def expires_at(self, name: str) -> float | None:
+        """Return when `keep_alive` frees a loaded model, in seconds since the epoch; ``None`` if it does not."""
+        model = self._id_of(name)
+        left_s = self._activity.idleness.left_s(model) if model in self._activity.loaded else None
+        return None if left_s is None else self._clock() + left_s
+
+    async def free_idle(self) -> list[str]:
+        """Free the loaded models that no request uses, for example when memory is short; returns their ids."""
+        idle = [loaded.model for loaded in await self.status() if not self._activity.is_needed(loaded.model)]
+        for model in idle:
+            await self._free(model, "memory was short")
+        return idle
+
+    @abstractmethod
+    async def status(self) -> list[LoadedModel]:
+        """Ask the page which models are in its memory."""
+
+    @property
+    @abstractmethod
+    def _activity(self) -> Activity: ...
+
+    @abstractmethod
+    def _id_of(self, name: str) -> str: ...
+
+    @abstractmethod
+    async def _unload(self, model: str | None) -> list[str]: ...
+
+    def _note_use(self, model: str) -> None:
+        """Record that a model was used just now."""
+        activity = self._activity
+        activity.note_use(self.host, model, self._clock() * 1000)
+        activity.idleness.touch(model)
+        self._publish(model)
+        self._watch()
+
+    def _watch(self) -> None:
+        activity = self._activity
+        activity.idleness.watch(activity.loaded, self._free_due, activity.spawn)
+
+    def _publish(self, model: str) -> None:
+        activity = self._activity
+        if activity.idleness.keep_alive_s is not None and model in activity.loaded:
+            activity.publish("in_use" if activity.idleness.is_held(model) else "idle", model)
+
+    async def _free_due(self, model: str) -> None:
+        """Free a model that is due, unless a request came for it meanwhile."""
+        activity = self._activity
+        async with activity.turn:  # not in the middle of another load
+            if activity.is_needed(model):
+                activity.idleness.touch(model)
+            elif activity.idleness.left_s(model) == 0.0:
+                await self._free(model, f"it was not used for {activity.idleness.keep_alive_s:g} seconds")
+
+    async def _free(self, model: str, reason: str) -> None:
+        activity = self._activity
+        activity.reasons[model] = reason
+        activity.idleness.freeing.add(model)
+        try:
+            await self._unload(model)
+        finally:
+            activity.idleness.freeing.discard(model)
+            activity.reasons.pop(model, None)

@@ -1,0 +1,38 @@
+import { type ActionName, type ArgsOf, type Call, type CallOptions, type ResultOf, useCall } from "@browserllm/react";
+import { useCallback } from "react";
+import { infoOf } from "./errors.ts";
+import { useStrings } from "./strings/index.ts";
+import { useToast } from "./ui/index.ts";
+
+/** Calls an action; `undefined` if it failed. */
+export type Act = <A extends ActionName>(
+  action: A,
+  ...rest: object extends ArgsOf<A> ? [args?: ArgsOf<A>, options?: CallOptions<A>] : [args: ArgsOf<A>, options?: CallOptions<A>]
+) => Promise<ResultOf<A> | undefined>;
+
+/**
+ * Returns the function that calls actions, for handlers of events: a failure is shown as a toast, and the result is then
+ * `undefined`.
+ */
+export function useAction(): Act {
+  const call = useCall();
+  const toast = useToast();
+  const strings = useStrings();
+  return useCallback(
+    async (...given: Parameters<Call>) => {
+      try {
+        return await call(...given);
+      } catch (error) {
+        const info = infoOf(error, strings.chat.failed);
+        if (info) toast({ kind: "bad", text: [info.title, sentence(info.message), info.remedy].filter(Boolean).join(". ") });
+        return undefined;
+      }
+    },
+    [call, toast, strings],
+  ) as Act;
+}
+
+/** Error messages begin in lower case; sentences do not. */
+export function sentence(message: string): string {
+  return message.charAt(0).toUpperCase() + message.slice(1);
+}
