@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 BackendFor = Callable[[ConversationSettings], Backend]
 """Returns the backend that answers a conversation with these settings; it has chosen the model, too."""
 
-CLOSE_GRACE_S = 2.0
-"""How long an answer that is cut off, because the app closes, waits until it is written."""
-
 
 class _Answered(NamedTuple):
     """What a turn got: the responses, and warnings besides theirs."""
@@ -73,9 +70,7 @@ class Answering:
             self.forget(turn.conversation)
             turn.finish("stopped")
             # The app closes: what has arrived is written, but a store that does not answer does not keep it open.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_GRACE_S):
-                    await self._conversations.records.flush()
+            await self._conversations.close()
             raise
         except Exception as error:
             self.forget(turn.conversation)

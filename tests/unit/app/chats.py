@@ -12,6 +12,7 @@ from browserllm.app import actions as act
 from browserllm.app import threads
 from browserllm.app.app import App
 from browserllm.app.chat_rooms import ChatRooms
+from browserllm.app.notices import Notices
 from browserllm.app.state import ChatMessage, Conversation, ConversationSettings, FilePart, Settings, TextPart, Thread
 from browserllm.backends.base import Backend
 from browserllm.stores.base import KeyValueStore
@@ -39,7 +40,9 @@ class Chats:
         numbers = count(1)
         apps = next(APPS)
         self.asked: list[ConversationSettings] = []
-        self.rooms = ChatRooms(self.app, self.store, self._backend_for, new_id=lambda: f"i{apps}-{next(numbers)}")
+        self.rooms = ChatRooms(
+            self.app, self.store, self._backend_for, Notices(self.app), new_id=lambda: f"i{apps}-{next(numbers)}"
+        )
         self.conversations, self.turns = self.rooms.conversations, self.rooms.turns
 
     def _backend_for(self, settings: ConversationSettings) -> Backend:

@@ -102,7 +102,8 @@ async def test_damaged_records_are_skipped_with_a_notice_that_names_them() -> No
     assert [text for _, text, _ in again.texts(conversation)] == ["a", "b", "Two."]
     named = [notice.text for notice in again.app.state.value.notices]
     for key in ("conversation/bad", "conversation/deep", "conversation/moved", f"message/{conversation}/{answer.id}"):
-        assert any(key in text for text in named), key
+        assert key in named[0]
+    assert len(named) == 1
     # What was damaged is still there, for a later version to mend.
     assert await again.store.get("conversation/bad") == b"{"
     assert (await again.ask(conversation, "c")).status == "done"

@@ -337,7 +337,7 @@ class DeadStore(MemoryStore):
 
 
 async def test_a_store_that_does_not_answer_does_not_keep_the_app_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("browserllm.app.answering.CLOSE_GRACE_S", 0.01)
+    monkeypatch.setattr("browserllm.app.conversations.CLOSE_GRACE_S", 0.01)
     store = DeadStore()
     chats = Chats([["One two", HANG]], store=store)
     conversation = await chats.create()
@@ -345,6 +345,7 @@ async def test_a_store_that_does_not_answer_does_not_keep_the_app_open(monkeypat
     await chats.streaming(conversation, "One two")
     await chats.conversations.records.flush()
     store.dead = True
+    await chats.rooms.close()
     await chats.app.close()
     assert chats.texts(conversation)[-1] == ("assistant", "One two", "stopped")
 
