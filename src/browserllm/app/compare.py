@@ -11,7 +11,7 @@ from .._internal import lazy_asyncio as asyncio
 from ..backends.local import LocalBackend
 from ..errors import InvalidRequest
 from ..models.fit import memory_need
-from ..models.machine import MIB, gpu_memory
+from ..models.machine import MIB, computer_memory, gpu_memory
 from ..types import ChatStart, TextDelta
 from .actions import RunComparison
 from .answer_info import answer_info
@@ -93,7 +93,9 @@ class Compare:
     async def _have_room(self, run: CompareRun) -> bool:
         """Return whether the model fits into memory beside those that are loaded, as far as that is known."""
         manager = self._models.manager
-        memory = gpu_memory(await manager.host.probe())
+        facts = await manager.host.probe()
+        on_cpu = run.device == "wasm" or not facts.webgpu.available
+        memory = computer_memory(facts) if on_cpu else gpu_memory(facts)
         loaded = [model for model in await manager.status() if model.model != run.model]
         if not loaded:
             return True

@@ -15,8 +15,7 @@ from browserllm.stores.memory import MemoryStore
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
-
-from .rooms import Opened, opened
+from unit.app.rooms import Opened, opened
 
 SIZE = 1000
 TEXTS = ("config.json", "tokenizer.json", "tokenizer_config.json")

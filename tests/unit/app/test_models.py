@@ -14,9 +14,8 @@ from browserllm.stores.memory import MemoryStore
 from browserllm.testing.files import ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG, Wait
-
-from .rooms import Opened, opened
-from .test_downloads import folder, web, with_models
+from unit.app.rooms import Opened, opened
+from unit.app.test_downloads import folder, web, with_models
 
 GPU = device_facts(features=["shader-f16"])
 
