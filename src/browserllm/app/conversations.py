@@ -85,6 +85,10 @@ class Conversations:
             )
         return found
 
+    def has(self, conversation: str) -> bool:
+        """Return whether a conversation exists."""
+        return conversation in self._app.state.value.conversations or conversation in self._unlisted
+
     def thread(self, conversation: str) -> Thread | None:
         """Return the messages of a conversation, if they are in memory."""
         return self._app.state.value.threads.get(conversation) or self._held.get(conversation)
@@ -108,10 +112,13 @@ class Conversations:
             self._held[thread.id] = thread
 
     def put_message(self, conversation: str, message: ChatMessage) -> None:
-        """Replace a message of a conversation; its place in the tree stays."""
+        """Replace a message of a conversation, if it is still there; its place in the tree stays."""
+        thread = self.thread(conversation)
+        if thread is None or message.id not in thread.messages:
+            return
         if conversation in self._app.state.value.threads:
             self._app.state.put(message, "threads", conversation, "messages", message.id)
-        elif (thread := self._held.get(conversation)) is not None:
+        else:
             self._held[conversation] = threads.put(thread, message)
 
     def changed(self, conversation: str, *messages: str, removed: tuple[str, ...] = ()) -> None:
@@ -169,6 +176,10 @@ class Conversations:
         thread = self.thread(conversation)
         if thread is None:
             return
+        for key, pending in self.records.pending(conversation).items():
+            found.pop(key, None)
+            if pending is not None:
+                found[key] = thread.messages.get(key, pending)
         elsewhere = thread.elsewhere if elsewhere is None else elsewhere
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
@@ -189,7 +200,7 @@ class Conversations:
             raise InvalidRequest(
                 f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
             )
-        if conversation not in self._app.state.value.conversations and conversation not in self._unlisted:
+        if not self.has(conversation):
             settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
             check_settings(settings)
             now = self._app.now_ms()

@@ -196,6 +196,46 @@ async def test_continue_goes_on_with_the_text_that_is_there() -> None:
     assert [message.text for message in chats.backend.requests[-1].messages] == ["a", "The cat sat on the mat.", "b"]
 
 
+async def test_an_answer_that_ended_in_a_thought_is_answered_again() -> None:
+    """No model can go on with it; what it thought stays on its branch."""
+    chats = Chats([[ReasoningDelta(reasoning="Hm."), HANG], "One.", [HANG], "Two."])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.until(lambda: chats.shown(conversation)[-1].parts == (ReasoningPart(text="Hm.", state="streaming"),))
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    thought = chats.shown(conversation)[-1]
+    assert thought.parts == (ReasoningPart(text="Hm."),)
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation)[-1] == ("assistant", "One.", "done")
+    assert chats.thread(conversation).messages[thought.id] == thought
+    # An answer that had not begun is given in its place.
+    await chats.send(conversation, "b")
+    await chats.until(lambda: len(chats.backend.requests) == 3)
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    empty = chats.shown(conversation)[-1]
+    assert (empty.parts, empty.status) == ((), "stopped")
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.shown(conversation)[-1].id == empty.id
+    assert chats.texts(conversation)[-1] == ("assistant", "Two.", "done")
+
+
+async def test_a_continuation_that_fails_keeps_the_text() -> None:
+    chats = Chats([["One two", HANG], [DeviceLost("the GPU went away")], ["three", "."]])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.streaming(conversation, "One two")
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation)[-1] == ("assistant", "One two", "error")
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation)[-1] == ("assistant", "One two three.", "done")
+    assert chats.shown(conversation)[-1].error is None
+
+
 async def test_deleting_a_message_takes_what_follows() -> None:
     chats = Chats(["One.", "Two."])
     conversation = await chats.create()
