@@ -63,7 +63,7 @@ class Rooms:
         self.models = Models(app, ModelManager(host, clock=lambda: app.now_ms() / 1000), store, notices)
         self.clouds = Clouds(app, store, notices)
         self.routing = Routing(app, self.models, self.clouds)
-        self.chats = ChatRooms(app, store, self.routing.backend_for)
+        self.chats = ChatRooms(app, store, self.routing.backend_for, notices)
         self.chats.answering.on_answer = self.models.note_answer
         self.compare = Compare(app, self.models)
         self.tabs: Tabs | None = None

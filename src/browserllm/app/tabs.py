@@ -70,7 +70,7 @@ class Tabs:
             self._app.spawn(_awaited(part.reload()))
 
     def _conversation_written(self, conversation: str) -> None:
-        thread = self._app.state.get("threads", conversation)
+        thread = self._conversations.thread(conversation)  # also while it is closed
         self._tell(News(what="conversation", id=conversation, answering=bool(thread and thread.answering)))
 
     def _tell(self, news: News) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from browserllm.app.actions import CreateConversation, DeleteConversation, UpdateConversation
 from browserllm.app.app import App
 from browserllm.app.conversations import Conversations
+from browserllm.app.notices import Notices
 from browserllm.app.tabs import Shared, Tabs
 from browserllm.stores import KeyValueStore, MemoryStore
 
@@ -17,7 +18,7 @@ class Tab:
 
     def __init__(self, store: KeyValueStore, others: list[Tab]) -> None:
         self.app = App()
-        self.conversations = Conversations(self.app, store)
+        self.conversations = Conversations(self.app, store, Notices(self.app))
         self.reloads: list[str] = []
         self._others = others
 
