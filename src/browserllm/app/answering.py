@@ -19,7 +19,7 @@ from .approvals import ApprovalDesk
 from .chat_settings import options_of
 from .continuing import instruction_for
 from .conversations import Conversations, with_context
-from .messages import history_of, plain_message
+from .messages import history_of, with_question
 from .state import AnswerInfo, ChatMessage, ConversationSettings
 from .turn import Turn
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 BackendFor = Callable[[ConversationSettings], Backend]
 """Returns the backend that answers a conversation with these settings; it has chosen the model, too."""
-
-CLOSE_GRACE_S = 2.0
-"""How long an answer that is cut off, because the app closes, waits until it is written."""
 
 
 class _Answered(NamedTuple):
@@ -50,10 +47,14 @@ class Answering:
     """Answers the turns of all conversations."""
 
     def __init__(self, app: App, conversations: Conversations, backend_for: BackendFor, desk: ApprovalDesk) -> None:
-        """Ask the backend that ``backend_for`` returns for a conversation's settings."""
+        """Ask the backend that ``backend_for`` returns for a conversation's settings.
+
+        ``on_answer`` may be set: it is called with what each answer took.
+        """
         self._app = app
         self._conversations = conversations
         self.backend_for = backend_for
+        self.on_answer: Callable[[AnswerInfo], None] = lambda info: None
         self._desk = desk
         self._sessions: Sessions | None = None
         self._tools: BuiltinTools | None = None
@@ -69,9 +70,7 @@ class Answering:
             self.forget(turn.conversation)
             turn.finish("stopped")
             # The app closes: what has arrived is written, but a store that does not answer does not keep it open.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_GRACE_S):
-                    await self._conversations.records.flush()
+            await self._conversations.close()
             raise
         except Exception as error:
             self.forget(turn.conversation)
@@ -111,6 +110,8 @@ class Answering:
             answered = await self._ask_for_object(turn, backend, settings, settings.schema)
         info = _info(turn, answered)
         turn.finish("stopped" if answered.cancelled else "done", info=info)
+        if answered.responses:
+            self.on_answer(_fresh_info(turn, answered))
         if info is not None:
             await self._measure(turn, backend, settings, info)
 
@@ -125,11 +126,9 @@ class Answering:
         branch = _branch(turn)
         keep = turn.conversation in self._app.state.value.conversations
         private = self.is_private(settings)
-        kept = sessions.take(
-            turn.conversation, backend, branch if turn.continues else branch[:-1], settings, private=private
-        )
+        earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
+        kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
         kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
-        prompt = _continuation(turn) if turn.continues else plain_message("user", branch[-1].parts)
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:
@@ -241,12 +240,17 @@ def _result(done: ToolDone) -> dict[str, Any]:
 def _info(turn: Turn, answered: _Answered) -> AnswerInfo | None:
     if not answered.responses:
         return None
-    info = answer_info(
-        answered.backend, answered.responses, answered.warnings, cost_usd=answered.cost_usd, first_ms=turn.first_ms
-    )
+    info = _fresh_info(turn, answered)
     thread = turn.thread
     before = thread.messages.get(turn.answer) if thread is not None and turn.continues else None
     return info if before is None else joined(before.answer, info)
+
+
+def _fresh_info(turn: Turn, answered: _Answered) -> AnswerInfo:
+    """Return what this turn took, without the answer that it continued."""
+    return answer_info(
+        answered.backend, answered.responses, answered.warnings, cost_usd=answered.cost_usd, first_ms=turn.first_ms
+    )
 
 
 def _info_of_failure(turn: Turn, backend: Backend) -> AnswerInfo | None:

@@ -60,6 +60,7 @@ class Generation:
             made = await stream.finish()
         response = replace(made.response, usage=made.usage)
         info = answer_info(backend, [response], response.warnings, cost_usd=response.cost_usd, first_ms=None)
+        self._answering.on_answer(info)
         return Generated(text=made.text, reasoning=response.reasoning, value=made.output, answer=info)
 
     async def _text(
@@ -97,6 +98,7 @@ class Generation:
                     emit(GenerateEvent(type="restart", text=chunk.hop.reason))
         reply = stream.reply
         info = answer_info(backend, reply.responses, reply.warnings, cost_usd=reply.cost_usd, first_ms=None)
+        self._answering.on_answer(info)
         return Generated(text=reply.text, reasoning=reply.reasoning, answer=info)
 
 
