@@ -60,7 +60,7 @@ class Rooms:
         self.host = host
         self.notices = notices
         self.settings = SettingsRoom(app, store, notices)
-        self.models = Models(app, ModelManager(host), store, notices)
+        self.models = Models(app, ModelManager(host, clock=lambda: app.now_ms() / 1000), store, notices)
         self.clouds = Clouds(app, store, notices)
         self.routing = Routing(app, self.models, self.clouds)
         self.chats = ChatRooms(app, store, self.routing.backend_for, notices)
