@@ -53,13 +53,12 @@ describe("sorting conversations", () => {
 describe("the sidebar", () => {
   it("opens a conversation", async () => {
     const { advance, callsOf } = await shell([one("x")]);
-    await act(async () => {
-      screen.getByRole("link", { name: "Title x" }).click();
-      await Promise.resolve();
-    });
+    await userEvent.click(screen.getByRole("link", { name: "Title x" }));
     expect(location.hash).toBe("#/chat/x");
-    await advance();
-    expect(callsOf("conversations.open")).toEqual([{ id: "x" }]);
+    await vi.waitFor(async () => {
+      await advance();
+      expect(callsOf("conversations.open")).toEqual([{ id: "x" }]);
+    });
   });
 
   it("renames, pins and moves", async () => {
