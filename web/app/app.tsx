@@ -3,6 +3,7 @@ import "./ui/ui.css";
 import { useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
 import { ErrorPanel } from "./error_panel.tsx";
+import { OfflineSupport } from "./offline/offline_support.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
@@ -57,5 +58,10 @@ function Connected(): JSX.Element {
       </main>
     );
   }
-  return <Shell />;
+  return (
+    <>
+      <Shell />
+      <OfflineSupport />
+    </>
+  );
 }

@@ -13,7 +13,7 @@ import msgspec
 Path = tuple[str | int, ...]
 
 
-class Patch(msgspec.Struct, frozen=True, omit_defaults=True):
+class Patch(msgspec.Struct, frozen=True):
     """One change at a path of names, keys and indexes (in the spelling of the page).
 
     ``set`` puts a value there (at the end of a list: adds it), ``delete`` removes a key, ``append`` adds to a text.

@@ -13,7 +13,8 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     device can run the model), ``downloaded``, ``fetch_bytes`` (still to download) and ``loaded`` describe a model on
     the device and are ``None`` for other backends. ``queue_length`` is the number of requests ahead of this one.
     ``cost_usd`` is an estimate, 0.0 on the user's own device. ``context_window`` is the most tokens that prompt and
-    answer may have together.
+    answer may have together. ``unhonoured`` are the parameters of this request that the backend knows it would ignore
+    or change, beside those that its ``capabilities`` lack.
     """
 
     leaves_device: bool
@@ -29,3 +30,4 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     queue_length: int | None = None
     cost_usd: float | None = None
     context_window: int | None = None
+    unhonoured: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from ...page.environment import Environment
 from ...types import ChatRequest
 from ..facts import BackendFacts
 from .breaker import BreakerState
-from .candidate import Candidate, Excluded, ModelMatch, missing_of, needs_of
+from .candidate import Candidate, Excluded, ModelMatch, missing_of, needs_of, unhonoured_of
 from .routed import RoutedBackend
 from .translation import Translator
 
@@ -35,7 +35,8 @@ async def survey(
     needs = needs_of(request)
     offline, private = environment.online is False, request.private
     offers = None if request.model is None else await _offers_for_model(backends, request, translator)
-    plain = not (needs or private) and offers is None
+    strict = request.unsupported == "error"
+    plain = not (needs or private or strict) and offers is None
     candidates: list[Candidate] = []
     excluded: list[Excluded] = []
     for position, routed in enumerate(backends):
@@ -82,7 +83,8 @@ async def survey(
                 continue
             facts, model, match = offer
         missing = missing_of(needs, capabilities) if needs else ()
-        refused = _refusal(request, facts, match, missing, offline)
+        ignored = unhonoured_of(request, capabilities, facts) if strict else ()
+        refused = _refusal(request, facts, match, tuple(dict.fromkeys([*missing, *ignored])), offline)
         if refused is not None:
             code, reason, data = refused
             excluded.append(Excluded(name=routed.name, reason=reason, code=code, data=data))
@@ -130,7 +132,7 @@ def _refusal(
         return "model_not_downloaded", "its model is not on this device, and the device is offline", {}
     if request.unsupported == "error" and (missing or match == "own"):
         if missing:
-            return "unsupported", f"cannot take the request's {' and '.join(missing)}", {"parameter": missing[0]}
+            return "unsupported", f"does not support the request's {' and '.join(missing)}", {"parameter": missing[0]}
         return "unsupported", f"has no model {request.model!r}", {"parameter": "model"}
     return None
 
