@@ -1,3 +1,5 @@
+import "./theme.css";
+import "./ui/ui.css";
 import { useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
 import { ErrorPanel } from "./error_panel.tsx";
@@ -6,8 +8,6 @@ import { Shell } from "./shell/shell.tsx";
 import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
 import { Progress } from "./ui/progress.tsx";
-import "./theme.css";
-import "./ui/ui.css";
 
 /** The whole app, inside a provider of @browserllm/react. */
 export function App(): JSX.Element {
