@@ -16,6 +16,7 @@ export default defineConfig({
   base: "./",
   plugins: [noCdn],
   resolve: {
+    alias: { "@browserllm/react": page("react/src") },
     // ONNX Runtime without its wasm inside the bundle: it is served from ort/ (scripts/vendor.mjs).
     conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "production"],
   },

@@ -1,6 +1,7 @@
 import { useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
-import { ErrorPanel } from "./error_panel.tsx";
+import { FullPageProblem } from "./errors/full_page.tsx";
+import { lookAround, startProblem } from "./errors/start_problem.ts";
 import { Shell } from "./shell/shell.tsx";
 import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
@@ -38,13 +39,12 @@ function Connected(): JSX.Element {
   const { status, error, boot, retry } = useConnection();
   const started = useSelector((state) => state.status);
   const failure = useSelector((state) => state.error);
-  const strings = useStrings().shell;
+  const { shell: strings, problems } = useStrings();
   const problem = status === "failed" ? (error?.toInfo() ?? null) : started === "failed" ? failure : null;
   if (problem !== null) {
     return (
       <main className="boot">
-        <h1>{strings.startFailed}</h1>
-        <ErrorPanel error={problem} run={{ retry }} />
+        <FullPageProblem error={startProblem(problem, lookAround(), problems)} run={{ retry }} />
       </main>
     );
   }
