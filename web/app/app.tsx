@@ -1,4 +1,4 @@
-import { useConnection, useSelector } from "@browserllm/react";
+import { useCall, useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
 import { FullPageProblem } from "./errors/full_page.tsx";
 import { lookAround, startProblem } from "./errors/start_problem.ts";
@@ -36,6 +36,7 @@ export function App(): JSX.Element {
 const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
 
 function Connected(): JSX.Element {
+  const call = useCall();
   const { status, error, boot, retry } = useConnection();
   const started = useSelector((state) => state.status);
   const failure = useSelector((state) => state.error);
@@ -44,7 +45,7 @@ function Connected(): JSX.Element {
   if (problem !== null) {
     return (
       <main className="boot">
-        <FullPageProblem error={startProblem(problem, lookAround(), problems)} run={{ retry }} />
+        <FullPageProblem error={startProblem(problem, lookAround(), problems)} run={{ retry: status === "failed" ? retry : () => void call("device.refresh").catch(() => undefined) }} />
       </main>
     );
   }
