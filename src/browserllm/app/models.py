@@ -27,6 +27,7 @@ from .actions import (
 )
 from .answer_info import hop_info
 from .app import App
+from .downloads import PREFIX as DOWNLOADS
 from .downloads import Downloads
 from .model_list import Judge, describe_storage
 from .notices import Notices
@@ -152,19 +153,25 @@ class Models:
         await self._show_loaded()
 
     async def _delete(self, action: DeleteModel) -> float:
+        custom = {card.id: card for card in self.manager.catalog.added}
         if action.model == "*":
-            freed = await self.manager.clear()
+            stored = await self.manager.clear()
+            gone = [card for card in custom.values() if _was_picked(card)]
             self._app.state.put({}, "downloads")
-            for prefix in ("download/", CUSTOM):
-                await self._store.clear(prefix)
+            await self._store.clear(DOWNLOADS)
         else:
-            freed = await self.manager.delete(action.model)
-            model = self.manager.catalog.find(action.model).card.id if action.model in self.manager.catalog else ""
-            self._app.state.remove("downloads", model)
-            await self._store.delete(f"download/{model}")
+            stored = await self.manager.delete(action.model)
+            card = custom.get(action.model)
+            # A custom model without files goes from the list; one with an address could be downloaded again.
+            gone = [card] if card is not None and (_was_picked(card) or not stored) else []
+            self._app.state.remove("downloads", action.model)
+            await self._store.delete(DOWNLOADS + action.model)
+        for card in gone:
+            self.manager.catalog.remove(card.id)
+            await self._store.delete(CUSTOM + card.id)
         await self._show_loaded()
         await self.refresh()
-        return float(freed)
+        return float(stored)
 
     async def _add(self, action: AddModel) -> str:
         card = await self.manager.add(action.source, id=action.id)
@@ -293,8 +300,6 @@ class Models:
             )
         elif event.kind == "evicted":
             self._notices.add(f"evicted-{event.model}", f"{name}: {event.message}", kind="warning")
-        elif event.kind == "unloaded" and event.message:
-            self._notices.add(f"freed-{event.model}", f"{name} was taken out of memory: {event.message}.")
         elif event.kind == "error" and isinstance(event.error, QuotaExceeded):
             self._notices.add(
                 f"quota-{event.model}", f"{name} could not be downloaded.", kind="error", error=event.error
@@ -309,9 +314,11 @@ class Models:
 
     async def _free_idle(self) -> None:
         try:
-            await self.manager.free_idle()
+            freed = [self._name(model) for model in await self.manager.free_idle()]
         except BrowserLLMError:
             return  # the page is gone, and the memory with it
+        if freed:
+            self._notices.add("freed", f"Memory was short, so this was taken out of it: {', '.join(freed)}.")
 
     def _name(self, model: str) -> str:
         known = self._app.state.value.models.get(model)
@@ -321,6 +328,11 @@ class Models:
         budget = settings.storage_budget_bytes
         self.manager.storage_budget_bytes = None if budget is None else int(budget)
         self.manager.keep_alive(settings.keep_alive_s)
+
+
+def _was_picked(card: ModelCard) -> bool:
+    """Whether a model's files came from a folder that the user picked: no server has them."""
+    return all(artifact.url.endswith("/resolve/picked/") for artifact in card.artifacts)
 
 
 def _is_chat(model: Model | None) -> bool:

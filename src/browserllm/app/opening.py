@@ -153,8 +153,8 @@ def start_app(
 
 async def open_app(
     host: Host,
-    *,
     store: KeyValueStore | None = None,
+    *,
     python: Literal["page", "process", "notebook"] = "process",
     now: Callable[[], float] = time.time,
 ) -> App:
