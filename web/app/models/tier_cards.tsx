@@ -1,5 +1,5 @@
 import { type Model, useSelector } from "@browserllm/react";
-import { type JSX, useId, useRef } from "react";
+import { type JSX, useRef } from "react";
 import { formatBytes, formatDuration } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button } from "../ui/index.ts";
@@ -12,24 +12,20 @@ import { useEstimate } from "./use_estimate.ts";
 
 const TIERS = ["quick", "smart", "genius"] as const;
 
-/** The models that are recommended for this device, each one click away. */
-export function TierCards(): JSX.Element | null {
-  const strings = useStrings().models;
-  const title = useId();
+/** The models that are recommended for this device: Quick, Smart, Genius, as far as there are any beside the built-in one. */
+export function useTiers(): readonly Model[] {
   const models = useSelector((state) => state.models);
-  const found = TIERS.flatMap((tier) => Object.values(models).filter((model) => model.tier === tier && !model.bundled));
-  if (found.length === 0) return null;
+  return TIERS.flatMap((tier) => Object.values(models).filter((model) => model.tier === tier && !model.bundled));
+}
+
+/** Recommended models, each one click away. */
+export function TierCards({ models }: { readonly models: readonly Model[] }): JSX.Element {
   return (
-    <section className="stack" aria-labelledby={title}>
-      <h2 id={title} className="section-title">
-        {strings.recommended}
-      </h2>
-      <ul className="tiers">
-        {found.map((model) => (
-          <TierCard key={model.id} model={model} />
-        ))}
-      </ul>
-    </section>
+    <ul className="tiers">
+      {models.map((model) => (
+        <TierCard key={model.id} model={model} />
+      ))}
+    </ul>
   );
 }
 
