@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import msgspec
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
-from ..errors import BrowserLLMError, InvalidRequest, OutOfMemory, QuotaExceeded
+from ..errors import InvalidRequest, OutOfMemory, QuotaExceeded
 from ..models import LoadedModel, ModelCard, ModelEvent, ModelManager
 from ..models.catalog.catalog import POCKET
 from ..models.storage import Storage
@@ -43,7 +43,7 @@ class Models:
     def __init__(self, app: App, manager: ModelManager, store: KeyValueStore, notices: Notices) -> None:
         """Use ``manager``; custom models and begun downloads are kept in ``store``."""
         self.manager = manager
-        self.downloads = Downloads(app, manager, store)
+        self.downloads = Downloads(app, manager, store, notices)
         self._app = app
         self._store = store
         self._notices = notices
@@ -262,7 +262,7 @@ class Models:
             self._set_loading(model, Loading(model=model, phase="queued"))
         elif event.kind in ("ready", "unloaded", "device_lost", "error"):
             self._set_loading(model, None)
-            self._app.spawn(self._show_loaded())
+            self._in_background(self._show_loaded)
         elif event.kind in ("in_use", "idle"):
             expires_at = self._expires_at(model)
             loaded = state.value.loaded
@@ -270,9 +270,9 @@ class Models:
                 tuple(replace(one, expires_at=expires_at) if one.model == model else one for one in loaded), "loaded"
             )
         if event.kind in ("downloaded", "deleted", "evicted"):
-            self._app.spawn(self.refresh())
+            self._in_background(self.refresh)
         if event.kind in ("downloaded", "error"):
-            self._app.spawn(self.downloads.on_event(event))
+            self._in_background(lambda: self.downloads.on_event(event))
         self._tell(event)
 
     def _on_progress(self, model: str, progress: Progress) -> None:
@@ -310,15 +310,16 @@ class Models:
     def on_out_of_memory(self) -> None:
         """Free the models that no request uses, if the settings say so; browsers report no earlier sign of pressure."""
         if self._app.state.value.settings.free_under_pressure:
-            self._app.spawn(self._free_idle())
+            self._in_background(self._free_idle)
 
     async def _free_idle(self) -> None:
-        try:
-            freed = [self._name(model) for model in await self.manager.free_idle()]
-        except BrowserLLMError:
-            return  # the page is gone, and the memory with it
+        freed = [self._name(model) for model in await self.manager.free_idle()]
         if freed:
             self._notices.add("freed", f"Memory was short, so this was taken out of it: {', '.join(freed)}.")
+
+    def _in_background(self, work: Callable[[], Awaitable[None]]) -> None:
+        text = "The page could not be asked about its models, so what is shown may be old."
+        self._app.spawn(self._notices.guard("models", text, work))
 
     def _name(self, model: str) -> str:
         known = self._app.state.value.models.get(model)
