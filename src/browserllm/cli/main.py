@@ -31,6 +31,7 @@ from .build import copy_site
 from .console import (
     Commands,
     browser_options,
+    canonical_name,
     finish,
     let_stderr_fail,
     print_error,
@@ -58,7 +59,7 @@ def cli() -> None:
 cli.add_command(models)
 
 
-@cli.command()
+@cli.command(short_help="Answer a prompt in a headless browser.")
 @click.argument("prompt")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that answers.")
 @click.option("--engine", type=click.Choice(engines.names()), help="Use only this engine.")
@@ -107,13 +108,13 @@ def run(
 
             def show(progress: Progress) -> None:
                 word = "Fetching" if progress.phase in ("downloading", "verifying") else "Loading"
-                waiting.update(f"{word} {model}", describe_progress(progress))
+                waiting.update(f"{word} {canonical_name(model)}", describe_progress(progress))
 
             try:
                 async with asyncio.timeout(timeout):
                     async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
                         print_notices(host.notices)
-                        waiting.update(f"Looking for the files of {model}")
+                        waiting.update(f"Looking for the files of {canonical_name(model)}")
                         backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
                         response = None
                         async with backend.stream(messages, **options) as stream:
@@ -194,7 +195,7 @@ def _has_display() -> bool:
     return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-@cli.command()
+@cli.command(short_help="Check whether this machine can run models.")
 @browser_options
 def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
     """Check whether this machine can run models, and say what to do if it cannot."""
