@@ -102,6 +102,12 @@ class Session:
         self._left_out: list[ChatWarning] = []
         self._settings({})
 
+    def __repr__(self) -> str:
+        # Must also work before __init__ has finished, for tracebacks that show local variables.
+        conversation: Conversation | None = getattr(self, "_conversation", None)
+        count = 0 if conversation is None else len(conversation.history.messages)
+        return f"<{type(self).__name__} with {getattr(self, 'backend', None)!r}: {count} messages>"
+
     @property
     def left_out(self) -> list[ChatWarning]:
         """The parts of the saved file that were not loaded; the first reply warns of them, too."""

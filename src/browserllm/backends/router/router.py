@@ -129,6 +129,9 @@ class Router(Backend):
         self._environment = environment or _environment_of(backends)
         self._numbers = 0
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} of {', '.join(getattr(self, '_routed', ()))}>"
+
     @property
     def backends(self) -> dict[str, Backend]:
         """The backends by their names in this router, in order."""
