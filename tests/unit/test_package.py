@@ -151,14 +151,16 @@ async def test_connect_takes_the_page_python_runs_in(monkeypatch: pytest.MonkeyP
     assert not hosts[1].closed
 
 
-def test_the_page_app_waits_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """main() gives the page a handler for its actions."""
+async def test_the_page_app_waits_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """main() gives the page a handler for the texts of its pipes, which answers at once with the state."""
     from browserllm.app import page as app
 
     handlers: list[Any] = []
+    sent: list[str] = []
     module = types.ModuleType("_browserllm_page")
-    module.ui_send = lambda text: None  # type: ignore[attr-defined]
+    module.ui_send = sent.append  # type: ignore[attr-defined]
     module.ui_set_handler = handlers.append  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "_browserllm_page", module)
     app.main()
-    assert handlers[0].__self__.__class__ is app.ChatApp
+    handlers[0]('1:{"type": "hello"}')
+    assert sent[0].startswith('1:{"type":"state","state":{"status":"starting"')

@@ -1,13 +1,14 @@
+import "./theme.css";
+import "./ui/ui.css";
 import { useCall, useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
 import { FullPageProblem } from "./errors/full_page.tsx";
 import { lookAround, startProblem } from "./errors/start_problem.ts";
+import { OfflineSupport } from "./offline/offline_support.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
 import { Progress } from "./ui/progress.tsx";
-import "./theme.css";
-import "./ui/ui.css";
 
 /** The whole app, inside a provider of @browserllm/react. */
 export function App(): JSX.Element {
@@ -58,5 +59,10 @@ function Connected(): JSX.Element {
       </main>
     );
   }
-  return <Shell />;
+  return (
+    <>
+      <Shell />
+      <OfflineSupport />
+    </>
+  );
 }

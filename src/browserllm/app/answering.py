@@ -19,7 +19,7 @@ from .approvals import ApprovalDesk
 from .chat_settings import options_of
 from .continuing import instruction_for
 from .conversations import Conversations, with_context
-from .messages import history_of, plain_message
+from .messages import history_of, with_question
 from .state import AnswerInfo, ChatMessage, ConversationSettings
 from .turn import Turn
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 BackendFor = Callable[[ConversationSettings], Backend]
 """Returns the backend that answers a conversation with these settings; it has chosen the model, too."""
 
-CLOSE_GRACE_S = 2.0
-"""How long an answer that is cut off, because the app closes, waits until it is written."""
+_LEFT_OUT = ChatWarning("messages", "the conversation is longer than the model can hold: its beginning was left out")
 
 
 class _Answered(NamedTuple):
@@ -73,9 +72,7 @@ class Answering:
             self.forget(turn.conversation)
             turn.finish("stopped")
             # The app closes: what has arrived is written, but a store that does not answer does not keep it open.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_GRACE_S):
-                    await self._conversations.records.flush()
+            await self._conversations.close()
             raise
         except Exception as error:
             self.forget(turn.conversation)
@@ -131,11 +128,10 @@ class Answering:
         branch = _branch(turn)
         keep = turn.conversation in self._app.state.value.conversations
         private = self.is_private(settings)
-        kept = sessions.take(
-            turn.conversation, backend, branch if turn.continues else branch[:-1], settings, private=private
-        )
+        earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
+        kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
         kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
-        prompt = _continuation(turn) if turn.continues else plain_message("user", branch[-1].parts)
+        start = kept.session.history.start
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:
@@ -149,8 +145,9 @@ class Answering:
         reply = stream.reply
         if kept.session.history.messages[-1:] == [reply.message] and not turn.continues:
             sessions.keep(turn.conversation, kept, (*[message.id for message in branch], turn.answer))
+        left_out = [_LEFT_OUT] if kept.session.history.start > start else []
         cancelled = reply.finish_reason == "cancelled"
-        return _Answered(backend, reply.responses, reply.warnings, reply.cost_usd, cancelled)
+        return _Answered(backend, reply.responses, [*reply.warnings, *left_out], reply.cost_usd, cancelled)
 
     # Objects
 
@@ -182,7 +179,7 @@ class Answering:
                 if context_exceeded(error) is None or turn.begun or not shorter:
                     raise
                 history = shorter
-                warnings = [ChatWarning("messages", "the conversation is too long: its beginning was left out")]
+                warnings = [_LEFT_OUT]
                 continue
             turn.begin()
             turn.live.put_object(generated.output)

@@ -10,6 +10,7 @@ from .app import App
 from .approvals import ApprovalDesk
 from .conversations import Conversations
 from .generate import Generation
+from .notices import Notices
 from .routes import Routes
 from .transfer import Transfer
 from .turns import Turns
@@ -24,10 +25,16 @@ class ChatRooms:
     """
 
     def __init__(
-        self, app: App, store: KeyValueStore, backend_for: BackendFor, *, new_id: Callable[[], str] | None = None
+        self,
+        app: App,
+        store: KeyValueStore,
+        backend_for: BackendFor,
+        notices: Notices,
+        *,
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         """Keep conversations in ``store``, which the caller closes, and answer with what ``backend_for`` returns."""
-        self.conversations = Conversations(app, store, new_id=new_id)
+        self.conversations = Conversations(app, store, notices, new_id=new_id)
         self.answering = Answering(app, self.conversations, backend_for, ApprovalDesk(app))
         self.turns = Turns(app, self.conversations, self.answering)
         self.routes = Routes(app, self.conversations, self.answering)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,7 +10,7 @@ from .._internal import lazy_asyncio as asyncio
 from ..backends.local import LocalBackend
 from ..errors import InvalidRequest
 from ..models.fit import memory_need
-from ..models.machine import MIB, gpu_memory
+from ..models.machine import MIB, computer_memory, gpu_memory
 from ..types import ChatStart, TextDelta
 from .actions import RunComparison
 from .answer_info import answer_info
@@ -93,22 +92,30 @@ class Compare:
     async def _have_room(self, run: CompareRun) -> bool:
         """Return whether the model fits into memory beside those that are loaded, as far as that is known."""
         manager = self._models.manager
-        memory = gpu_memory(await manager.host.probe())
-        loaded = [model for model in await manager.status() if model.model != run.model]
-        if not loaded:
+        facts = await manager.host.probe()
+        on_cpu = run.device == "wasm" or not facts.webgpu.available
+        memory = computer_memory(facts) if on_cpu else gpu_memory(facts)
+        others = [loaded for loaded in await manager.status() if loaded.model != run.model]
+        needs = [self._need_mb(run.model, run.engine, run.device)]
+        needs += [self._need_mb(loaded.model, loaded.engine, loaded.device) for loaded in others]
+        if not others:
             return True
-        if memory.usable_mb is None:
-            return False
-        card = manager.catalog.get(run.model)
+        known = [need for need in needs if need is not None]
+        return memory.usable_mb is not None and len(known) == len(needs) and sum(known) <= memory.usable_mb / 2
+
+    def _need_mb(self, model: str, engine: str | None, device: str | None) -> float | None:
+        """Return the most memory that a build of the model needs, as far as that is known."""
+        catalog = self._models.manager.catalog
+        if model not in catalog:
+            return None
+        card = catalog.get(model)
         builds = [
             memory_need(artifact).mb
             for artifact in card.artifacts
-            if run.engine in (None, artifact.engine) and run.device in (None, artifact.device)
+            if engine in (None, artifact.engine) and device in (None, artifact.device)
         ]
-        need = max(builds, default=0.0)
-        with suppress(TypeError):  # the size of one of them is not known
-            return need + sum(model.memory_bytes / MIB for model in loaded) <= memory.usable_mb / 2  # type: ignore[operator]
-        return False
+        # The built-in model's size is not in its card: four bytes for a parameter are the most.
+        return max(builds, default=0.0) or (card.parameters or 0) * 4 / MIB or None
 
     def _hops(self, model: str) -> tuple[Any, ...]:
         return next((loaded.hops for loaded in self._app.state.value.loaded if loaded.model == model), ())

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from .._internal import lazy_asyncio as asyncio
 from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
@@ -27,14 +29,20 @@ from .actions import (
 )
 from .app import App
 from .chat_settings import check_settings, todo_prefix
-from .error_info import error_info
 from .messages import IN_PROGRESS, excerpt_of, preview_of, settled, text_of, title_of
+from .notices import Notices
 from .records import ConversationRecord, Records
-from .state import ChatMessage, Conversation, Notice, SearchHit, Thread
+from .state import ChatMessage, Conversation, SearchHit, Thread
 
 T = TypeVar("T")
 
 MAX_TITLE_CHARS = 200
+MAX_NAMED = 5
+"""How many damaged records a notice names."""
+
+CLOSE_GRACE_S = 2.0
+"""How long a store that does not answer may keep the app open."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
@@ -45,7 +53,9 @@ class Conversations:
     conversation that was deleted, here or in another tab.
     """
 
-    def __init__(self, app: App, store: KeyValueStore, *, new_id: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, app: App, store: KeyValueStore, notices: Notices, *, new_id: Callable[[], str] | None = None
+    ) -> None:
         """Keep the conversations in ``store``, which the caller closes; ``new_id`` makes ids."""
         self.store = store
         self.records = Records(store, on_failure=self._cannot_write, on_damage=self._is_damaged)
@@ -55,7 +65,8 @@ class Conversations:
         self._named: set[str] = set()
         self._unlisted: dict[str, Conversation] = {}
         self._held: dict[str, Thread] = {}
-        self._reported: set[str] = set()
+        self._notices = notices
+        self._damaged: dict[str, str] = {}
         app.on(CreateConversation, self.create)
         app.on(OpenConversation, lambda action: self.open(action.id))
         app.on(CloseConversation, self._close_thread)
@@ -70,8 +81,10 @@ class Conversations:
             self._list(record)
 
     async def close(self) -> None:
-        """Wait until everything is written."""
-        await self.records.flush()
+        """Wait until everything is written, or the store does not answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_GRACE_S):
+                await self.records.flush()
 
     # For other rooms
 
@@ -84,6 +97,10 @@ class Conversations:
                 parameter="conversation",
             )
         return found
+
+    def has(self, conversation: str) -> bool:
+        """Return whether a conversation exists."""
+        return conversation in self._app.state.value.conversations or conversation in self._unlisted
 
     def thread(self, conversation: str) -> Thread | None:
         """Return the messages of a conversation, if they are in memory."""
@@ -108,10 +125,13 @@ class Conversations:
             self._held[thread.id] = thread
 
     def put_message(self, conversation: str, message: ChatMessage) -> None:
-        """Replace a message of a conversation; its place in the tree stays."""
+        """Replace a message of a conversation, if it is still there; its place in the tree stays."""
+        thread = self.thread(conversation)
+        if thread is None or message.id not in thread.messages:
+            return
         if conversation in self._app.state.value.threads:
             self._app.state.put(message, "threads", conversation, "messages", message.id)
-        elif (thread := self._held.get(conversation)) is not None:
+        else:
             self._held[conversation] = threads.put(thread, message)
 
     def changed(self, conversation: str, *messages: str, removed: tuple[str, ...] = ()) -> None:
@@ -169,6 +189,10 @@ class Conversations:
         thread = self.thread(conversation)
         if thread is None:
             return
+        for key, pending in self.records.pending(conversation).items():
+            found.pop(key, None)
+            if pending is not None:
+                found[key] = thread.messages.get(key, pending)
         elsewhere = thread.elsewhere if elsewhere is None else elsewhere
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
@@ -189,7 +213,7 @@ class Conversations:
             raise InvalidRequest(
                 f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
             )
-        if conversation not in self._app.state.value.conversations and conversation not in self._unlisted:
+        if not self.has(conversation):
             settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
             check_settings(settings)
             now = self._app.now_ms()
@@ -349,22 +373,25 @@ class Conversations:
         self._named.discard(conversation)
 
     def _cannot_write(self, conversation: str, error: Exception) -> None:
-        title = self._app.state.value.conversations.get(conversation)
-        name = title.title if title is not None else conversation
-        self._notify(
-            f"write-{conversation}", "error", f"The conversation “{name}” could not be saved.", error_info(error)
+        entry = self._app.state.value.conversations.get(conversation)
+        name = conversation if entry is None or not entry.title else entry.title
+        self._notices.add(
+            f"write-{conversation}", f"The conversation “{name}” could not be saved.", kind="error", error=error
         )
 
     def _is_damaged(self, key: str, why: str) -> None:
-        self._notify(f"damaged-{key}", "warning", f"The record {key} is damaged and was skipped: {why}", None)
-
-    def _notify(self, conversation: str, kind: Any, text: str, error: Any) -> None:
-        notices = self._app.state.value.notices
-        if conversation in self._reported and not any(notice.id == conversation for notice in notices):
-            return  # it was dismissed
-        self._reported.add(conversation)
-        notice = Notice(id=conversation, at=self._app.now_ms(), kind=kind, text=text, error=error)
-        self._app.state.put((*(each for each in notices if each.id != conversation), notice), "notices")
+        if key in self._damaged:
+            return
+        self._damaged[key] = why
+        names = ", ".join(list(self._damaged)[:MAX_NAMED])
+        more = len(self._damaged) - MAX_NAMED
+        text = (
+            f"The record {key} is damaged and was skipped: {why}"
+            if len(self._damaged) == 1
+            else f"{len(self._damaged)} records are damaged and were skipped: {names}"
+            f"{f' and {more} more' if more > 0 else ''}"
+        )
+        self._notices.add("damaged-records", text, kind="warning")
 
 
 def no_message(message: str) -> InvalidRequest:

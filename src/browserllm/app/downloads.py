@@ -82,12 +82,13 @@ class Downloads:
         before = self._app.state.value.downloads.get(card.id)
         # The build that was begun, not one that seems better by now.
         build = None if before is None else self._build_named(card.id, self._builds.get(card.id))
+        alike = [] if build is None else [each for each in card.artifacts if each.id == build.id]
         if build is None:
             handle = await self._manager.start_download(name)
-        elif build.id is not None:
+        elif build.id is not None and len(alike) == 1:
             handle = await self._manager.start_download(build.id)
-        else:
-            handle = await self._manager.start_download(card.id, engine=build.engine, device=build.device)
+        else:  # the same files, for several devices
+            handle = await self._manager.start_download(card.id, engine=build.engine)
         if card.id in self._handles:  # a second click, while the first one was being carried out
             await handle.cancel()
             return

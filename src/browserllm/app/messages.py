@@ -122,6 +122,17 @@ def history_of(messages: Iterable[ChatMessage]) -> list[Message]:
     return history
 
 
+def with_question(branch: Sequence[ChatMessage]) -> tuple[Sequence[ChatMessage], Message]:
+    """Return the messages before the question at the end of a branch, and the question.
+
+    Messages that got no answer are part of the question.
+    """
+    at = len(branch) - 1
+    while at > 0 and (branch[at - 1].role == "user" or not _answers(branch[at - 1].parts)):
+        at -= 1
+    return branch[:at], history_of(branch[at:])[-1]
+
+
 def _answers(parts: Iterable[MessagePart]) -> list[Message]:
     """Return the rounds of an answer: text and calls, their results, and so on."""
     answers: list[Message] = []

@@ -168,6 +168,8 @@ class Models:
 
     async def _add(self, action: AddModel) -> str:
         card = await self.manager.add(action.source, id=action.id)
+        if action.source is None:
+            await self.manager.download(card.id)  # its files are here: this records whose they are
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))
         await self.refresh()
         return card.id

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from .._internal import lazy_asyncio as asyncio
 from ..backends.base import Middleware
 from ..backends.draft import Draft
 from ..backends.facts import BackendFacts
@@ -98,6 +99,7 @@ class Routing:
         self._routers: dict[tuple[str, str | None], Router] = {}
         self._busy = 0
         self._retired: list[CloudBackend] = []
+        self._closing: set[asyncio.Task[None]] = set()
         clouds.on_change = self._on_clouds
 
     def backend_for(self, settings: ConversationSettings) -> ChosenBackend:
@@ -123,6 +125,7 @@ class Routing:
         for backend in [*self._remote.values(), *self._retired]:
             await backend.close()
         self._remote, self._retired = {}, []
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _check(self, name: str) -> None:
         cloud = self._app.state.value.clouds.get(name)
@@ -167,7 +170,9 @@ class Routing:
         if not self._busy and self._retired:
             retired, self._retired = self._retired, []
             for backend in retired:
-                self._app.spawn(backend.close())
+                closing = self._app.spawn(backend.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
 
 
 class ChosenBackend(Middleware):

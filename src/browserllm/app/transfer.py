@@ -89,15 +89,14 @@ class Transfer:
     async def _import(self, action: ImportConversations) -> list[str]:
         file = _decoded(action.text)
         checked = [self._checked(exported, number) for number, exported in enumerate(file.conversations, 1)]
-        taken = set(self._app.state.value.conversations)
         added: list[str] = []
         try:
             for entry, thread in checked:
-                id = entry.id if is_id(entry.id) and entry.id not in taken else self._conversations.new_id()  # noqa: A001
-                taken.add(id)
-                added.append(id)
+                is_free = is_id(entry.id) and not self._conversations.has(entry.id)
+                name = entry.id if is_free else self._conversations.new_id()
+                added.append(name)
                 await self._conversations.adopt(
-                    replace(entry, id=id), with_context(replace(thread, id=id)), named=bool(entry.title)
+                    replace(entry, id=name), with_context(replace(thread, id=name)), named=bool(entry.title)
                 )
         except BaseException:
             await self._conversations.remove(added)

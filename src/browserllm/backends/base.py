@@ -220,8 +220,14 @@ class Middleware(Backend):
         await self.backend.close()
 
 
-def unsupported(draft: Draft, parameter: str, message: str) -> None:
-    """Report an option that a backend cannot honour: warn or raise `Unsupported`, as ``request.unsupported`` says."""
+def unsupported(draft: Draft, parameter: str, problem: str, instead: str = "") -> None:
+    """Report an option that a backend cannot honour: warn or raise `Unsupported`, as ``request.unsupported`` says.
+
+    ``instead`` says what happens to the option with a warning; an error says how to get that.
+    """
     if draft.request.unsupported == "error":
-        raise Unsupported(f"{parameter}: {message}", data={"parameter": parameter})
-    draft.warn(parameter, message)
+        raise Unsupported(
+            f"{parameter}: {problem}; remove it, or get a warning instead with unsupported='warn'",
+            data={"parameter": parameter},
+        )
+    draft.warn(parameter, f"{problem}; {instead}" if instead else problem)

@@ -38,6 +38,10 @@ class Commands(click.Group):
         ctx.meta["browserllm.json"] = "--json" in args[: args.index("--") if "--" in args else None]
         return super().parse_args(ctx, args)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they were added: the first one that people need comes first."""
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand."""
         try:
@@ -52,9 +56,19 @@ class Commands(click.Group):
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of every command that launches a browser."""
+    return debug_option(click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(
+        launch_options(command)
+    ))
+
+
+def debug_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the option that every command has."""
+    return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+def launch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options about the browser."""
     for option in (
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else."),
         click.option(
             "--webgpu",
             type=click.Choice(["auto", "software", "off"]),
@@ -76,10 +90,17 @@ def finish(
 
     With ``as_json`` the message is a JSON object, on one line with ``lines``.
     """
+    finish_call(lambda: asyncio.run(work()), as_json=as_json, debug=debug, lines=lines)
+
+
+def finish_call(
+    work: Callable[[], int], *, as_json: bool = False, debug: bool = False, lines: bool = False
+) -> None:
+    """Do what `finish` does, for work that needs no event loop in this thread."""
     # The commands print what the library logs; without a handler Python would print it again.
     logging.getLogger("browserllm").addHandler(_NO_LOG)
     try:
-        code = asyncio.run(work())
+        code = work()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -16,6 +16,9 @@ from browserllm.stores.base import KeyValueStore
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
 
+STEPS = 50_000
+"""How many steps of the event loop anything here may take."""
+
 
 class Opened:
     """An open app. The host's clock is also that of idle models, and the time of day."""
@@ -33,8 +36,11 @@ class Opened:
         return await self.app.call(action)
 
     async def until(self, holds: Callable[[], Any]) -> None:
-        while not holds():
+        for _ in range(STEPS):
+            if holds():
+                return
             await asyncio.sleep(0)
+        raise AssertionError(f"this did not happen in {STEPS} steps of the event loop")
 
     async def settings(self, **changes: Any) -> None:
         await self.call(act.UpdateSettings(changes=changes))

@@ -14,8 +14,7 @@ from browserllm.app.state import TextPart
 from browserllm.page.device import DeviceFacts
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
-
-from .rooms import opened, text_of
+from unit.app.rooms import opened, text_of
 
 
 async def until(holds: Any) -> None:

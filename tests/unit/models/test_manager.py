@@ -687,3 +687,22 @@ async def test_a_journal_that_fails_is_reported_not_raised() -> None:
         assert (await manager.load("alpha")).engine == "webllm"
         await until(lambda: reported)
     assert isinstance(reported[0]["exception"], bl.errors.InternalError)
+
+
+async def test_a_download_that_replaces_a_cancelled_one_has_its_own_events() -> None:
+    """A download that starts while a cancelled one of the same build is ending is busy, and says when it is done."""
+    host, manager = with_models(400, HANG)
+    kinds: list[str] = []
+    first = await manager.start_download("alpha")
+    weights = host.files.web[f"{HUB}/alpha-MLC/resolve/main/shard_0.bin"]
+    while weights.steps:
+        await asyncio.sleep(0)
+    cancelling = asyncio.ensure_future(first.cancel())
+    while first.state != "cancelled":
+        await asyncio.sleep(0)
+    manager.subscribe(lambda event: kinds.append(event.kind))
+    await (await manager.start_download("alpha"))
+    await cancelling
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [kind for kind in kinds if kind != "progress"] == ["downloading", "error", "downloaded"]

@@ -130,7 +130,7 @@ export class Chat {
         return this.#client.call("chat.send", { conversation: this.id, parts }, { signal });
       });
     });
-    send.done();
+    send.done(id);
     this.#refresh();
     return id ?? null;
   };

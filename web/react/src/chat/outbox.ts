@@ -18,13 +18,13 @@ export interface Send {
   readonly show: (parts: readonly UserPart[]) => void;
   /** Run `work` after the messages before this one have been sent. */
   readonly inTurn: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
-  /** The app has it, or it failed. */
-  readonly done: () => void;
+  /** The app has it, with this id, or it failed. */
+  readonly done: (id: string | undefined) => void;
 }
 
 interface Entry {
   unsent: Unsent;
-  readonly known: ReadonlySet<string>;
+  readonly known: Set<string>;
   readonly abort: AbortController;
 }
 
@@ -54,8 +54,9 @@ export class Outbox {
         if (entry.abort.signal.aborted) throw cancelled();
         return work(entry.abort.signal);
       },
-      done: () => {
+      done: (id) => {
         this.#entries = this.#entries.filter((other) => other !== entry);
+        if (id !== undefined) for (const { known } of this.#entries) known.add(id);
         release(undefined);
       },
     };
