@@ -53,6 +53,11 @@ class AppPage:
         """The person's messages that are shown."""
         return self.page.get_by_role("article", name="You")
 
+    @property
+    def said(self) -> Locator:
+        """What the person said, without buttons."""
+        return self.questions.locator(".message-parts")
+
     def send(self, text: str) -> None:
         """Write a message and press Enter."""
         self.box.fill(text)
