@@ -197,7 +197,10 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     near: list[str] = []
     for ids in (models, builds):
         near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
-    hint = f"did you mean {_quoted(near)}?" if near else f"[card.id for card in Catalog()] lists all {len(cards)}."
+    everywhere = (
+        f"all {len(cards)} are in browserllm.models.Catalog(), and in client.models.list() of the OpenAI client."
+    )
+    hint = f"did you mean {_quoted(near)}?" if near else everywhere
     return ModelNotFound(
         f"unknown model {name!r}: {hint} Add your own with Catalog.add()",
         data={"model": name, "candidates": near, "reason": "unknown_name"},
