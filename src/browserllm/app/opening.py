@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Literal, Protocol
 
 from .._internal import lazy_asyncio as asyncio
-from ..errors import Unavailable
+from ..errors import Unavailable, error_from_wire
 from ..models import ModelManager
 from ..models.catalog.catalog import POCKET
 from ..page.host import Event, Host
@@ -128,6 +128,10 @@ class Rooms:
                 online=environment.online is not False,
                 metered=environment.metered,
                 save_data=environment.save_data,
+            )
+        elif event.name == "internal_error":
+            self.notices.add(
+                "internal", "Something failed in the page's engine.", kind="error", error=error_from_wire(event.data)
             )
         elif event.name == "device_lost":
             self.app.spawn(self.notices.guard("device", "The device could not be looked at.", self.show_device))

@@ -162,6 +162,9 @@ async def test_the_device_follows_the_page() -> None:
     host.emit("device_lost", reason="the driver was updated")
     assert [notice.id for notice in app.state.notices] == ["device-lost"]
     await app.until(lambda: app.state.loaded == ())
+    host.emit("internal_error", code="internal", message="a library failed", data={})
+    assert app.state.notices[-1].error is not None
+    assert app.state.notices[-1].error.message == "a library failed"
     await app.app.close()
 
 
