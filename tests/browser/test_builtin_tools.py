@@ -80,8 +80,8 @@ def calls(page: Page, *given: tuple[str, dict[str, Any]]) -> list[tuple[str, boo
     return [(text, failed) for text, failed in run_python(page, f"GIVEN = {json.dumps(given)!r}\n{RUN}")]
 
 
-def test_what_a_model_keeps_is_there_in_another_page(page: Page, context: BrowserContext, site_url: str) -> None:
-    """The page's IndexedDB has it: the memory and the list of things to do."""
+def test_another_page_has_what_a_model_stored(page: Page, context: BrowserContext, site_url: str) -> None:
+    """Through IndexedDB: the memory and the to-do list."""
     said = calls(
         page,
         ("storage", {"action": "remember", "key": "../name", "value": {"first": "Ada"}}),
@@ -111,8 +111,8 @@ def test_calculator_and_clock(page: Page) -> None:
     assert ("Europe/Berlin)" in berlin[0]) if not berlin[1] else ("no time zone database" in berlin[0])
 
 
-def test_a_page_fetches_what_lets_it(page: Page) -> None:
-    """As text, from a site on the web that allows pages to ask it; where it does not, the reasons are named."""
+def test_a_page_fetches_from_sites_that_allow_it(page: Page) -> None:
+    """As text; the error for another site names the possible reasons."""
     fetched, moved, closed = calls(
         page, *(("web_fetch", {"url": f"https://example.test/{path}"}) for path in ("", "moved", "closed"))
     )

@@ -57,7 +57,7 @@ def test_stop_ends_the_answer_and_the_next_message_works(chat_page: Page) -> Non
     assert finished(chat_page, 2).inner_text().strip()
 
 
-def test_what_a_model_or_a_person_writes_is_text(chat_page: Page) -> None:
+def test_messages_are_shown_as_text(chat_page: Page) -> None:
     """Markup in a message is shown as it was typed, and becomes no element of the page."""
     ask(chat_page, "<img src=x onerror=document.title='owned'><b>hi</b>")
     finished(chat_page, 1)

@@ -73,8 +73,8 @@ def send(page: Page, url: str, method: str = "GET", **given: Any) -> dict[str, A
     return run_python(page, SEND.replace("GIVEN", repr(json.dumps({"method": method, "url": url, **given}))))
 
 
-def test_nothing_of_the_page_goes_along(page: Page, server: VendorServer) -> None:
-    """Neither the cookies that the browser has for the server, nor where the page is; headers come and go."""
+def test_a_request_carries_nothing_of_the_page(page: Page, server: VendorServer) -> None:
+    """Neither the browser's cookies for the server, nor the page's address; headers arrive unchanged."""
     url = server.add("plain", answer({"ok": True}, x_request_id="r-1"))
     page.context.add_cookies([{"name": "who", "value": "me", "url": server.url}])
     outcome = send(page, url, headers={"authorization": "Bearer k", "User-Agent": "ours"})
@@ -96,7 +96,7 @@ def test_a_server_that_does_not_let_pages_ask_it(page: Page) -> None:
     assert closed.url in outcome["message"]
 
 
-def test_a_redirect_is_told_and_not_followed(page: Page, server: VendorServer) -> None:
+def test_a_redirect_is_an_error_and_not_followed(page: Page, server: VendorServer) -> None:
     """The key stays where it was sent."""
     elsewhere = server.add("elsewhere", answer({}))
     url = server.add("moved", Reply(status=307, headers={"location": elsewhere}, length=0))

@@ -147,8 +147,8 @@ def test_a_required_call_is_of_its_schema(launched: Launched, llm: bl.LocalBacke
         assert problems_of(json.loads(call.arguments), BOOK.parameters) == []
 
 
-def test_probabilities_are_of_what_is_allowed(launched: Launched, llm: bl.LocalBackend) -> None:
-    """A token that is the only one has probability 1, and what is not allowed next to none."""
+def test_probabilities_are_those_of_allowed_tokens(launched: Launched, llm: bl.LocalBackend) -> None:
+    """A token that is the only allowed one has probability 1, forbidden ones nearly none."""
     held = {"type": "grammar", "grammar": 'root ::= "Q" ("1" | "2")'}
     response = ask(launched, llm, held, logprobs=True, top_logprobs=3)
     first, second, *_ = response.logprobs
@@ -157,8 +157,8 @@ def test_probabilities_are_of_what_is_allowed(launched: Launched, llm: bl.LocalB
     assert {token for token, logprob in chances.items() if logprob > -50} <= {"1", "2"}
 
 
-def test_an_answer_that_is_cut_says_so_and_leaves_nothing_behind(launched: Launched, llm: bl.LocalBackend) -> None:
-    """At `max_tokens` the reason is `length`; the free answer after it is the one that it always was."""
+def test_a_constraint_ends_with_its_cut_answer(launched: Launched, llm: bl.LocalBackend) -> None:
+    """At `max_tokens` the reason is `length`; the next free answer is the same as before."""
     free = ask(launched, llm, None, max_tokens=12)
     cut = ask(launched, llm, of_schema(NESTED), max_tokens=9)
     assert cut.finish_reason == "length"
@@ -197,8 +197,10 @@ def test_an_answer_that_is_stopped_leaves_nothing_behind(launched: Launched, llm
     ],
     ids=["grammar", "rule", "structural tag", "no such format"],
 )
-def test_what_cannot_be_held_to_is_refused(launched: Launched, llm: bl.LocalBackend, refused: Any, reason: str) -> None:
-    """The error says why, and the next request is held as if nothing had been."""
+def test_a_constraint_that_cannot_be_applied_is_refused(
+    launched: Launched, llm: bl.LocalBackend, refused: Any, reason: str
+) -> None:
+    """The error says why, and the next request is constrained as usual."""
     with pytest.raises(bl.InvalidRequest, match=re.escape(reason)) as raised:
         ask(launched, llm, refused)
     assert raised.value.data["parameter"] == "response_format"

@@ -84,7 +84,7 @@ def test_two_sessions_of_one_model_take_turns(world: World) -> None:
     assert all(name in text for name, text in order), order
 
 
-def test_a_conversation_is_kept_in_the_page_and_goes_on(world: World) -> None:
+def test_a_conversation_is_stored_in_the_page_and_continues(world: World) -> None:
     """Saved in IndexedDB, loaded as another session; a fork stays as it was."""
     told = world.call("keep_and_find_again")
     assert told["same"]
@@ -122,8 +122,8 @@ def test_without_hooks_the_call_runs(world: World) -> None:
 
 
 @pytest.mark.parametrize("decision", [False, "the window is open"])
-def test_a_denied_call_does_not_run_and_the_model_is_told(world: World, decision: Any) -> None:
-    """The conversation goes on."""
+def test_a_denied_call_does_not_run_and_the_model_learns_it(world: World, decision: Any) -> None:
+    """The conversation continues."""
     told = world.call("ask", decision=decision)
     assert told["asked"][0] == "set_temperature"
     assert told["done"] == []
@@ -142,7 +142,7 @@ def test_changed_arguments_are_those_that_run(world: World) -> None:
     assert told["finish_reason"] == "stop"
 
 
-def test_what_a_tool_raises_goes_to_the_model(world: World) -> None:
+def test_an_exception_in_a_tool_goes_to_the_model(world: World) -> None:
     """As a result that is an error."""
     told = world.call("ask", behaviour="raises")
     assert told["results"][0] == ["ValueError: the bedroom has no radiator", True]

@@ -99,8 +99,8 @@ def test_the_table_is_as_large_as_promised() -> None:
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS) >= 25
 
 
-def test_what_is_stored_is_not_fetched_again(driver: Driver, server: FaultServer) -> None:
-    """A second download asks the server for nothing and says so; so does one that looks at the hashes."""
+def test_a_stored_file_is_not_fetched_again(driver: Driver, server: FaultServer) -> None:
+    """A second download sends no request and says so; so does one that checks the hashes."""
     folder = f"/{type(driver).__name__}/stored"
     files = noise_model(server, folder)
     orders = [file.order() for file in files]

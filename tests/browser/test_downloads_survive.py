@@ -139,8 +139,8 @@ async def all_has_come(server: FaultServer, download: bl.models.Download) -> Non
             break
 
 
-async def test_a_download_pauses_goes_on_and_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pausing and cancelling keep what has come; going on, and the same download later, fetch the rest alone."""
+async def test_a_download_can_be_paused_resumed_and_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pausing and cancelling keep the received bytes; resuming, and a later download, fetch only the rest."""
     monkeypatch.setenv("BROWSERLLM_BROWSER_FLAGS", FLAG)
     with FaultServer() as server:
         files = noise_model(server, "/pause", [6 * MB], [Fault(bytes_per_s=6 * MB)])

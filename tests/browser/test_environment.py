@@ -34,8 +34,8 @@ async def until(host: bl.Host, reached: Callable[[bl.page.Environment], bool]) -
     return heard
 
 
-def test_a_program_hears_of_every_change(tmp_path: Path) -> None:
-    """Offline and online, cellular and wifi; the battery comes from the window, which workers have not."""
+def test_a_program_is_notified_of_every_change(tmp_path: Path) -> None:
+    """Offline and online, cellular and wifi; the battery comes from the window, because workers cannot read it."""
     driver = Launched(tmp_path / "profile", webgpu="off", flags=TELLS_THE_TYPE)
     try:
         host = driver.host
@@ -68,10 +68,10 @@ json.dumps(told)
 
 
 @pytest.mark.parametrize("offline", [True, False])
-def test_a_page_knows_what_happened_while_no_client_was_connected(
+def test_a_new_connection_gets_the_current_environment(
     start_browser: Callable[..., BrowserContext], site_url: str, offline: bool
 ) -> None:
-    """A second connection of the page's Python is not told of the network as it was when the page opened."""
+    """Not the network as it was when the page opened."""
     context = start_browser(webgpu=False)
     context.set_offline(False)
     page = open_python(context, site_url)

@@ -172,8 +172,8 @@ def test_webllm_embeds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_folders_of_ones_own_embed_and_see(device: str, tmp_path: Path) -> None:
-    """Found out by their config.json, downloaded, proven and asked."""
+def test_custom_folders_embed_and_take_images(device: str, tmp_path: Path) -> None:
+    """Recognised by their config.json, downloaded, tested and used."""
 
     async def main() -> None:
         async with bl.connect(profile=tmp_path / "profile", webgpu="software") as host:

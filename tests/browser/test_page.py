@@ -204,8 +204,8 @@ def test_the_device_is_described(engine_page: tuple[str, Page]) -> None:
     assert device["secure_context"] is True
 
 
-def test_structured_json_is_what_run_python_returns(engine_page: tuple[str, Page]) -> None:
-    """The page's own door for Python returns the last expression and raises Python's errors with their message."""
+def test_run_python_returns_json(engine_page: tuple[str, Page]) -> None:
+    """The page's entry point for Python returns the last expression and raises Python's errors with their message."""
     _, page = engine_page
     assert run_python(page, "import json\njson.dumps({'a': [1, 2]})") == {"a": [1, 2]}
     message = page.evaluate("code => window.browserllm.python(code).catch(e => String(e))", "1/0")

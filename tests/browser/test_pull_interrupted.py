@@ -47,8 +47,8 @@ def start_pull(card: bl.models.ModelCard, profile: Path, *options: str) -> subpr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a group")
-def test_ctrl_c_keeps_what_came_and_the_next_pull_goes_on(tmp_path: Path) -> None:
-    """It exits with 130, says how much is kept and how to go on; going on fetches the rest alone."""
+def test_ctrl_c_keeps_the_bytes_and_the_next_pull_continues(tmp_path: Path) -> None:
+    """It exits with 130, says how much is kept and how to continue; the next pull fetches only the rest."""
     with FaultServer() as server:
         files = noise_model(server, "/interrupted", [12 * MB], [Fault(bytes_per_s=3 * MB)])
         card = noise_card(server, "/interrupted")

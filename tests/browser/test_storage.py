@@ -139,8 +139,8 @@ def test_the_list_agrees_with_the_browsers_own_and_deleting_deletes(shared_page:
     assert (after["entries"], after["partials"]) == ([], [])
 
 
-def test_what_an_engine_stored_is_listed_with_its_true_size(shared_page: Page, server: FaultServer) -> None:
-    """A body that came compressed has the length of what it became, not the length of its journey."""
+def test_an_engines_files_are_listed_with_their_true_size(shared_page: Page, server: FaultServer) -> None:
+    """A compressed response counts with its unpacked length."""
     content = Content(json.dumps({"words": ["again"] * 5000}).encode())
     url = server.add("/z/config.json", content, Fault(gzip=True))
     driver = InPage(shared_page)
@@ -151,8 +151,8 @@ def test_what_an_engine_stored_is_listed_with_its_true_size(shared_page: Page, s
     assert driver.call("delete_files", order).result == {"deleted": 1, "freed_bytes": content.size}
 
 
-def test_the_browser_is_asked_to_keep_what_is_stored(shared_page: Page) -> None:
-    """Workers have no `persist`: the page asks for them, and says what the browser said."""
+def test_persistent_storage_is_requested(shared_page: Page) -> None:
+    """Workers have no `persist`: the page requests it, and reports the browser's answer."""
     driver = InPage(shared_page)
     told = driver.call("persist", {}).result
     assert told == {"persisted": shared_page.evaluate("() => navigator.storage.persisted()")}

@@ -34,8 +34,8 @@ json.dumps(kept)
 """
 
 
-def test_a_page_keeps_what_its_python_gives_it(start_browser: Callable[..., BrowserContext], site_url: str) -> None:
-    """The scenario of every store holds, and another page of the site finds what was left."""
+def test_a_page_stores_values_for_its_python(start_browser: Callable[..., BrowserContext], site_url: str) -> None:
+    """The scenario of every store passes, and another page of the site finds the values."""
     context = start_browser(webgpu=False)
     page = open_python(context, site_url)
     put_tests(page, site_url, [TESTS / "unit" / "stores" / "store_scenario.py"])

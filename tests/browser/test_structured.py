@@ -126,7 +126,7 @@ def asked(launched: Launched, engine: str, kind: str, **options: Any) -> tuple[l
 
 
 @pytest.mark.parametrize(("engine", "kind"), ASKED)
-def test_every_type_is_given_as_it_is(launched: Launched, engine: str, kind: str) -> None:
+def test_every_type_is_answered_at_once(launched: Launched, engine: str, kind: str) -> None:
     """Constrained by the schema, the first answer fits the type, has the right value if that is simple, and grows."""
     values, made = asked(launched, engine, kind)
     assert (made.mode, made.repairs, made.response.engine) == ("constrained", 0, engine)
@@ -138,8 +138,8 @@ def test_every_type_is_given_as_it_is(launched: Launched, engine: str, kind: str
     assert made.output == RIGHT.get(kind, made.output)
 
 
-def test_a_repair_computes_only_what_is_new(launched: Launched) -> None:
-    """The chat goes on in the engine's KV cache: only the complaint is added to what it has."""
+def test_a_repair_computes_only_the_new_tokens(launched: Launched) -> None:
+    """The chat continues in the engine's KV cache: only the repair prompt is added."""
     schema = {
         "type": "object",
         # No grammar holds a model to what must not follow, and here nothing may.

@@ -87,16 +87,16 @@ def said(*texts: str) -> list[dict[str, str]]:
     return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
 
 
-def test_every_text_reaches_the_model_as_it_was_written(page: Page) -> None:
-    """Nothing in a message is a pattern: system, user, assistant and tool texts are fed as they are."""
+def test_every_text_reaches_the_model_unchanged(page: Page) -> None:
+    """No text is treated as a pattern: system, user, assistant and tool texts are fed as they are."""
     messages = [*said(HOSTILE, HOSTILE, HOSTILE), {"role": "tool", "content": HOSTILE}]
     answer = chat(page, messages, {"max_tokens": 1})
     assert text_of(fed(answer)) == rendered(messages)
     assert answer["usage"]["prompt_tokens"] == len(fed(answer)) == page.evaluate("m => layer.count(m)", messages)
 
 
-def test_a_conversation_with_dollars_goes_on_in_the_kv_cache(page: Page) -> None:
-    """The second turn feeds its own tokens only, after the first answer."""
+def test_a_conversation_with_dollars_reuses_the_kv_cache(page: Page) -> None:
+    """The second turn feeds only its own tokens, after the first answer."""
     messages = said(HOSTILE, f"{HOSTILE} Hello!")
     first = chat(page, messages, {"max_tokens": 400})
     assert first["finish_reason"] == "stop"
@@ -107,8 +107,8 @@ def test_a_conversation_with_dollars_goes_on_in_the_kv_cache(page: Page) -> None
 
 
 @pytest.mark.parametrize("end", ["max_tokens", "stop text", "stop"])
-def test_after_an_answer_that_did_not_end_by_itself_the_prompt_is_what_the_caller_says(page: Page, end: str) -> None:
-    """The KV cache then holds other tokens than the history (one less, or the stop text): it is not reused."""
+def test_after_an_answer_that_was_cut_the_kv_cache_is_not_reused(page: Page, end: str) -> None:
+    """It has other tokens than the history (one less, or the stop text)."""
     messages = said("You are Pocket.", "Tell me about the sea.")
     whole = chat(page, messages)["text"]
     chat(page, said("Something", "else"), {"max_tokens": 1})

@@ -1,5 +1,4 @@
 import { describe, expect, it, vi } from "vitest";
-import { chipsOf, INITIAL, readFromApp, speedOf } from "../../web/src/chat/state.ts";
 import { EnginePort } from "../../web/src/python/engine-port.ts";
 import { HandlerSlot, type TextHandler } from "../../web/src/python/handler.ts";
 import { encode } from "../../web/src/engine/protocol.ts";
@@ -81,29 +80,5 @@ describe("the engine's port in Python", () => {
     engine.set_handler(handler);
     await settle();
     expect(heard).toEqual(["hello", environmentEvent(true)]);
-  });
-});
-
-describe("the chat page's state", () => {
-  it("shows who answers, and where", () => {
-    expect(chipsOf(INITIAL)).toEqual([]);
-    expect(chipsOf({ ...INITIAL, model: "pocket", engine: "webllm", device: "webgpu", adapter: "Apple M4" })).toEqual([
-      "pocket",
-      "WebLLM on WebGPU",
-      "Apple M4",
-    ]);
-    expect(chipsOf({ ...INITIAL, engine: "mine", device: "npu" })).toEqual(["mine on npu"]);
-    expect(chipsOf({ ...INITIAL, engine: "transformersjs", device: "wasm" })).toEqual(["Transformers.js on the CPU"]);
-  });
-
-  it("shows how fast", () => {
-    expect(speedOf(INITIAL)).toBe("");
-    expect(speedOf({ ...INITIAL, tokens_per_s: 37.24, first_token_ms: 312 })).toBe("37.2 tokens/s · first after 0.31 s");
-    expect(speedOf({ ...INITIAL, tokens_per_s: 0, first_token_ms: null })).toBe("");
-  });
-
-  it("reads the app's messages, and nothing else", () => {
-    expect(readFromApp('{"type":"done","id":"m1","finish_reason":"stop"}')).toEqual({ type: "done", id: "m1", finish_reason: "stop" });
-    expect(() => readFromApp("[]")).toThrow("unknown message from the app");
   });
 });

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +54,15 @@ def test_the_top_has_what_most_programs_need_and_no_more() -> None:
     for name in set(names) - {"connect"}:
         homes = [package for package in packages if getattr(package, name, None) is getattr(bl, name)]
         assert homes, name
+
+
+@pytest.mark.parametrize("kind", [bl.LocalBackend, bl.OpenAI, bl.Budget, bl.Retry, bl.Router, bl.ScriptedBackend])
+@pytest.mark.parametrize("method", ["generate", "stream", "complete", "facts", "prepare", "count_tokens"])
+def test_the_types_of_a_backends_methods_can_be_read(kind: type[bl.Backend], method: str) -> None:
+    """Frameworks read them; the check of private requests around a method keeps what the method says."""
+    hints = typing.get_type_hints(getattr(kind, method))
+    assert hints.keys() - {"return"} <= set(inspect.signature(getattr(kind, method)).parameters)
+    assert len(hints) > 1
 
 
 def test_a_name_is_the_function_and_not_the_module_of_that_name() -> None:
@@ -140,14 +151,16 @@ async def test_connect_takes_the_page_python_runs_in(monkeypatch: pytest.MonkeyP
     assert not hosts[1].closed
 
 
-def test_the_page_app_waits_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """main() gives the page a handler for its actions."""
+async def test_the_page_app_waits_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """main() gives the page a handler for the texts of its pipes, which answers at once with the state."""
     from browserllm.app import page as app
 
     handlers: list[Any] = []
+    sent: list[str] = []
     module = types.ModuleType("_browserllm_page")
-    module.ui_send = lambda text: None  # type: ignore[attr-defined]
+    module.ui_send = sent.append  # type: ignore[attr-defined]
     module.ui_set_handler = handlers.append  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "_browserllm_page", module)
     app.main()
-    assert handlers[0].__self__.__class__ is app.ChatApp
+    handlers[0]('1:{"type": "hello"}')
+    assert sent[0].startswith('1:{"type":"state","state":{"status":"starting"')

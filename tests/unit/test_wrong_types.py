@@ -10,6 +10,7 @@ import pytest
 import browserllm as bl
 from browserllm.backends.middleware.detectors import find_terms
 from browserllm.chat import builtin
+from browserllm.models import engines
 
 BACKEND: Any = bl.ScriptedBackend()
 
@@ -105,6 +106,15 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("one tool", lambda: bl.chat.Toolbox(print), "is not a list of tools; put it into a list, as in tools=[weather]"),
     ("one tool in a session", lambda: bl.Session(BACKEND, tools=print), "is not a list of tools"),
     ("one tool to approve", lambda: bl.Approvals(tools=print), "is not a list of tools"),
+    # An id that a saved session could not be loaded with
+    ("a number for an id", lambda: bl.Session(BACKEND, id=5), "id=5 is not the id of a session; use a text"),
+    ("a long id", lambda: bl.Session(BACKEND, id="x" * 201), "is not the id of a session"),
+    ("two lines as an id", lambda: bl.Session(BACKEND, id="a\nb"), "is not the id of a session"),
+    # A turn, and an engine
+    ("a word for a fork's turns", lambda: bl.Session(BACKEND).fork("1"), "at='1' is out of range: there are 0 turns"),
+    ("half a turn to fork at", lambda: bl.Session(BACKEND).fork(0.0), "at=0.0 is out of range"),
+    ("a word for a turn", lambda: bl.Session(BACKEND).edit("0", "hi"), "turn '0' is out of range: there are 0 turns"),
+    ("a class of an engine", lambda: engines.register(engines.Engine), "is not an engine; pass an instance"),
     # Detectors and terms
     (
         "a name of a detector",

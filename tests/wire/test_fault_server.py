@@ -52,8 +52,8 @@ def test_generated_content_is_the_same_wherever_reading_begins() -> None:
     assert content.digest() != Content.generated(10_000_000, seed=4).digest()
 
 
-def test_without_faults_it_is_a_good_server(server: FaultServer) -> None:
-    """Whole files, HEAD, ranges, If-Range, 404 and 416, shared with every origin; every request is in the record."""
+def test_without_faults_the_server_is_correct(server: FaultServer) -> None:
+    """Whole files, HEAD, ranges, If-Range, 404 and 416, CORS for every origin; every request is recorded."""
     server.add("/file", FILE)
     whole = Answer(server, "/file")
     assert (whole.status, whole.body, whole.headers["content-length"]) == (200, DATA, "600000")
@@ -80,8 +80,8 @@ def test_without_faults_it_is_a_good_server(server: FaultServer) -> None:
     assert server.sent_bytes("/file") == 1_400_000
 
 
-def test_a_fault_spoils_as_many_answers_as_it_says(server: FaultServer) -> None:
-    """Twice dropped at byte 100,000, then whole; an answer that begins behind the position is not spoilt."""
+def test_a_fault_spoils_the_given_number_of_answers(server: FaultServer) -> None:
+    """Twice dropped at byte 100,000, then whole; an answer that begins after that byte is not spoilt."""
     server.add("/file", FILE, Fault(drop_at=100_000, times=2))
     assert Answer(server, "/file", Range="bytes=200000-").body == DATA[200_000:]
     for _ in range(2):
@@ -152,7 +152,7 @@ def test_a_connection_can_be_reset_or_held(server: FaultServer) -> None:
     connection.close()
 
 
-def test_it_throttles_and_waits(server: FaultServer) -> None:
+def test_the_server_can_throttle_and_delay(server: FaultServer) -> None:
     """600 kB at 3 MB/s take a fifth of a second, and a slow first byte comes when it is due."""
     server.add("/slow", FILE, Fault(bytes_per_s=3e6))
     server.add("/late", b"x", Fault(first_byte_s=0.1))
@@ -202,15 +202,15 @@ def test_a_redirect_has_a_token_for_one_answer(server: FaultServer) -> None:
     assert Answer(server, Answer(server, "/file").headers["location"].removeprefix(server.other_origin)).body == DATA
 
 
-def test_it_says_when_to_come_again(server: FaultServer) -> None:
-    """Retry-After as a date lies ahead by what was asked, less the part of a second that a date cannot say."""
+def test_the_server_can_send_retry_after(server: FaultServer) -> None:
+    """As a date it is as far ahead as requested, less the fraction of a second that a date cannot express."""
     server.add("/busy", FILE, Fault(status=429, retry_date_s=5))
     told = parsedate_to_datetime(Answer(server, "/busy").headers["retry-after"]).timestamp()
     assert 3.5 < told - time.time() <= 5
 
 
-def test_it_can_share_with_nobody(server: FaultServer) -> None:
-    """Without CORS no header of it, and preflights can be refused alone."""
+def test_the_server_can_omit_cors_headers(server: FaultServer) -> None:
+    """And it can refuse only preflights."""
     server.add("/private", FILE, Fault(cors=False))
     server.add("/plain", FILE, Fault(preflight=False))
     assert not [name for name in Answer(server, "/private").headers if name.startswith("access-control")]
@@ -219,7 +219,7 @@ def test_it_can_share_with_nobody(server: FaultServer) -> None:
     assert Answer(server, "/plain").headers["access-control-allow-origin"] == "*"
 
 
-def test_it_can_be_stopped_and_waited_for() -> None:
+def test_the_server_can_be_stopped_and_awaited() -> None:
     """After `stop` no connection is accepted; `wait_until` sees bytes as they are sent."""
     with FaultServer() as server:
         server.add("/file", FILE)

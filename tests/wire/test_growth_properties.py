@@ -60,7 +60,7 @@ def read_answer(kind: Any) -> Callable[[Iterator[str]], None]:
         reader = ANSWER.AnswerReader(OUTPUT.output_type(kind))
         for piece in text:
             reader.feed(piece)
-        with suppress(OUTPUT.Misfit):
+        with suppress(OUTPUT.InvalidValue):
             reader.finish()
 
     return read
@@ -107,7 +107,7 @@ SEED = 20261129
 
 @pytest.mark.parametrize("reader", TEXT_READERS)
 @pytest.mark.parametrize("length", [0, 1])
-def test_what_a_model_writes_is_read_in_time_that_grows_with_its_length(reader: str, length: int) -> None:
+def test_a_models_output_is_read_in_linear_time(reader: str, length: int) -> None:
     """False calls, values that never end, endless quotes, blanks and brackets: whole, and in pieces."""
     run = TEXT_READERS[reader]
     rng = random.Random(f"{SEED}{reader}{length}")  # noqa: S311
@@ -262,8 +262,8 @@ VENDORS: dict[str, tuple[Callable[[], Any], Callable[[int], object]]] = {
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_an_answer_of_many_calls_is_read_in_time_that_grows_with_it(vendor: str) -> None:
-    """Each event begins another call, or goes on with an earlier one."""
+def test_an_answer_of_many_calls_is_read_in_linear_time(vendor: str) -> None:
+    """Each event begins another call, or continues an earlier one."""
     reader_for, event_of = VENDORS[vendor]
 
     def run(events: list[str]) -> None:
@@ -392,7 +392,7 @@ CONVERSATIONS: dict[str, Run] = {
 
 @pytest.mark.parametrize("reader", CONVERSATIONS)
 @pytest.mark.parametrize("make", [pairs, at_once, turns])
-def test_a_long_conversation_is_read_in_time_that_grows_with_it(make: Make, reader: str) -> None:
+def test_a_long_conversation_is_read_in_linear_time(make: Make, reader: str) -> None:
     """Loaded, checked, written for a model, and cut to a window: with many calls, results and turns."""
     # Where a start is sought among many, it is sought by halves.
     assert_linear(make, CONVERSATIONS[reader], sizes=(200, 400, 800), most=2.6 if reader == "in a window" else 2.3)
@@ -402,7 +402,7 @@ def test_a_long_conversation_is_read_in_time_that_grows_with_it(make: Make, read
 
 
 def read_twice(text: str) -> None:
-    with pytest.raises(OUTPUT.Misfit):
+    with pytest.raises(OUTPUT.InvalidValue):
         OUTPUT.read_json(text)
 
 
@@ -458,8 +458,8 @@ OTHERS: dict[str, tuple[Run, list[Make]]] = {
 
 
 @pytest.mark.parametrize("reader", OTHERS)
-def test_what_else_is_read_takes_time_that_grows_with_its_length(reader: str) -> None:
-    """Pages, docstrings, errors, answers in which a key comes again."""
+def test_other_input_is_read_in_linear_time(reader: str) -> None:
+    """Pages, docstrings, errors, answers with a repeated key."""
     run, makers = OTHERS[reader]
     for maker in makers:
         try:
@@ -469,8 +469,8 @@ def test_what_else_is_read_takes_time_that_grows_with_its_length(reader: str) ->
 
 
 @pytest.mark.parametrize("mode", ["accumulated", "both"])
-def test_an_answer_that_is_told_whole_with_each_chunk_grows_with_its_length(mode: str) -> None:
-    """Beyond 64 thousand characters a chunk waits until it adds something to speak of; nothing of it is lost."""
+def test_an_accumulated_answer_takes_linear_time(mode: str) -> None:
+    """Beyond 64 thousand characters a chunk waits until it adds enough text; none is lost."""
 
     async def read(count: int) -> list[Any]:
         async def generate(_request: Any, _draft: Any) -> AsyncGenerator[str, None]:
@@ -491,8 +491,8 @@ def test_an_answer_that_is_told_whole_with_each_chunk_grows_with_its_length(mode
     assert (chunks[-1].text if mode == "accumulated" else "".join(chunk.text for chunk in chunks)) == whole
 
 
-def test_the_counter_sees_what_costs() -> None:
-    """Copies of a text, and searches in lists, count as much as they copy and look at."""
+def test_the_counter_counts_expensive_operations() -> None:
+    """Copies of a text, and searches in lists, count as much as they copy and compare."""
     with pytest.raises(AssertionError):
         assert_linear(lambda size: ["x"] * size, copying)
     assert METER.steps == 0

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import subprocess
 import sys
+from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
 
 import browserllm
+
+IMPORTERS = ("import_module", "__import__")
 
 PACKAGE = Path(browserllm.__file__).parent
 ROOT = Path(__file__).parents[2]
@@ -97,6 +102,7 @@ def test_the_core_imports_msgspec_and_nothing_heavy(code: str) -> None:
     assert third_party <= {"msgspec", "typing_extensions"}
 
 
+@cache
 def modules() -> dict[str, Path]:
     """The modules of the package by name, ``backends.base`` for one; a folder's name is its ``__init__``."""
     found: dict[str, Path] = {}
@@ -107,18 +113,48 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
+def lazy_homes(package: str) -> dict[str, str]:
+    """The modules of the names that a package imports when they are first used; none for any other module."""
+    module = importlib.import_module(f"browserllm.{package}".rstrip("."))
+    listed: dict[str, str] = getattr(module, "_NAMES", {}) if hasattr(module, "__path__") else {}
+    homes = {each: home for home, names in listed.items() for each in names.split() if home}
+    return {each: resolve_name(f".{home}", module.__name__) for each, home in homes.items()}
+
+
+def imported_names(node: ast.AST, package: str) -> list[str]:
+    """The full names of what a statement imports, or a call with a name as text; ``package`` is where it stands."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        base = resolve_name("." * node.level + (node.module or ""), package) if node.level else str(node.module)
+        return [f"{base}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in IMPORTERS:
+        texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        return [resolve_name(text, package) for text in texts]
+    return []
+
+
+def all_names(file: Path) -> set[str]:
+    """The full names of all that a file imports, at its top or in a function, for its types or when it runs."""
+    package = ".".join(("browserllm", *file.relative_to(PACKAGE).parts[:-1]))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {name for node in ast.walk(tree) for name in imported_names(node, package)}
+
+
 def imports_of(file: Path) -> set[str]:
-    """The modules of our own that a file imports, when it runs or for its types."""
+    """The modules of our own that a file imports; a name that its package imports lazily stands for its module."""
     known = modules()
     found: set[str] = set()
-    parents = file.relative_to(PACKAGE).parts[:-1]
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [node.module])])
-            for alias in node.names:
-                module = f"{base}.{alias.name}".removeprefix(".")
-                found.add(module if module in known else base)
-    return found - {""}
+    for name in all_names(file):
+        top, _, inner = name.partition(".")
+        if top != "browserllm" or inner in ("", *known):
+            found |= {inner} if top == "browserllm" else set()
+            continue
+        module, _, last = inner.rpartition(".")
+        home = lazy_homes(module).get(last, "") if module in ("", *known) else ""
+        found.add(home.removeprefix("browserllm.") or module)
+    return found & set(known)
 
 
 def test_imports_go_down_only() -> None:
@@ -152,12 +188,34 @@ def test_the_picture_of_the_house_is_the_house() -> None:
 def test_only_some_rooms_know_the_outside() -> None:
     """Everything else is Python that runs the same in a page: no socket, process or server, threads in one place."""
     outside = HEAVY - {"asyncio"} | {"socket", "threading", "signal", "shutil", "webbrowser", "concurrent"}
+    outside |= {"multiprocessing", "select", "selectors", "urllib.request", "_socket", "_thread"}
     for file in modules().values():
         relative = file.relative_to(PACKAGE).as_posix()
-        if relative.startswith(OUTSIDE):
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
-            assert not outside & {name.partition(".")[0] for name in names}, relative
+        if not relative.startswith(OUTSIDE):
+            names = all_names(file)
+            assert not {each for each in outside if any(f"{name}.".startswith(f"{each}.") for name in names)}, relative
+
+
+FOOLING = {
+    "from ..backends.local import LocalBackend": "backends.local",
+    "from ..backends import LocalBackend": "backends.local",
+    "from .. import Session": "chat.session",
+    "from browserllm.chat.session import Session": "chat.session",
+    "import browserllm.chat.session": "chat.session",
+    "import_module('..chat.session', __package__)": "chat.session",
+    "importlib.import_module('browserllm.chat')": "chat",
+    "if TYPE_CHECKING: from ..chat import session": "chat.session",
+}
+
+
+@pytest.mark.parametrize("line", FOOLING)
+def test_every_way_to_import_is_seen(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative or absolute, in a function, by a name that a package imports lazily, or by a text."""
+    known = modules()
+    monkeypatch.setattr(sys.modules[__name__], "modules", lambda: known)
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    file = tmp_path / "stores" / "page.py"
+    file.parent.mkdir()
+    file.write_text(f"def function():\n    {line}\n    import multiprocessing.pool\n", encoding="utf-8")
+    assert imports_of(file) == {FOOLING[line]}
+    assert "multiprocessing.pool" in all_names(file)

@@ -144,8 +144,8 @@ def test_every_locked_line_has_hashes(lock: str) -> None:
     assert [line for line in blocks if line[:1].isalnum() and "--hash=sha256:" not in line] == []
 
 
-def test_what_the_installed_packages_require_is_what_was_written_down() -> None:
-    """requires.json says what the packages themselves say; a lock that was changed by hand is found out."""
+def test_the_recorded_requirements_are_those_of_the_packages() -> None:
+    """requires.json equals the packages' metadata, so a lock that was edited by hand is found."""
     compared = 0
     for lock in LOCKS:
         for pin in read_lock((REQUIREMENTS / f"{lock}.txt").read_text()):
@@ -182,8 +182,8 @@ def test_running_and_testing_have_the_same_versions() -> None:
     assert {name: dev.get(name) for name in run} == run
 
 
-def test_what_the_page_gets_is_closed() -> None:
-    """The wheels of web/python are put into the page one by one: what they require is there, too."""
+def test_the_pages_packages_are_complete() -> None:
+    """The wheels of web/python are installed one by one, so their requirements must be there, too."""
     lines = (ROOT / "web" / "python" / "requirements.txt").read_text().splitlines()
     pins = read_lock("\n".join(line.partition(" --hash")[0] for line in lines))
     where = {**environment("3.14", "linux"), "sys_platform": "emscripten", "platform_system": "Emscripten"}

@@ -60,8 +60,8 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_with_python_and_a_browser_it_says_nothing(machine: Machine) -> None:
-    """Nothing is missing, so nothing is said and nothing is installed."""
+def test_with_python_and_a_browser_nothing_is_printed(machine: Machine) -> None:
+    """Nothing is missing, so nothing is installed either."""
     done = prepare(machine(python3="real", chromium="exit 0", apt_get="exit 1"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -93,8 +93,8 @@ def test_without_root_the_line_has_the_command_of_this_system(machine: Machine, 
     )
 
 
-def test_without_any_package_manager_the_line_says_what_will_do(machine: Machine) -> None:
-    """There is no command to type, so it says what is wanted and how a browser elsewhere is named."""
+def test_without_a_package_manager_the_line_says_what_is_needed(machine: Machine) -> None:
+    """There is no command to type, so it names what is needed and how to pass another browser."""
     line = only_line(prepare(machine(python3="real")))
     assert "missing: chromium" in line and "BROWSERLLM_BROWSER=/path/to/browser" in line
 
@@ -140,7 +140,7 @@ def test_a_browser_that_was_named_and_is_not_there_is_named_again(machine: Machi
     assert "BROWSERLLM_BROWSER=/nowhere/edge is not a program" in line
 
 
-def test_as_root_with_apt_what_is_missing_is_installed(machine: Machine) -> None:
+def test_as_root_with_apt_missing_packages_are_installed(machine: Machine) -> None:
     """And only that."""
     environment = machine(root=True, python3="real", apt_get="exit 0")
     done = prepare(environment)

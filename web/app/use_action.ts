@@ -1,14 +1,20 @@
-import { useCall, type Call } from "@browserllm/react";
+import { type ActionName, type ArgsOf, type Call, type CallOptions, type ResultOf, useCall } from "@browserllm/react";
 import { useCallback } from "react";
 import { infoOf } from "./errors.ts";
 import { useStrings } from "./strings/index.ts";
 import { useToast } from "./ui/index.ts";
 
+/** Calls an action; `undefined` if it failed. */
+export type Act = <A extends ActionName>(
+  action: A,
+  ...rest: object extends ArgsOf<A> ? [args?: ArgsOf<A>, options?: CallOptions<A>] : [args: ArgsOf<A>, options?: CallOptions<A>]
+) => Promise<ResultOf<A> | undefined>;
+
 /**
  * Returns the function that calls actions, for handlers of events: a failure is shown as a toast, and the result is then
  * `undefined`.
  */
-export function useAction(): Call {
+export function useAction(): Act {
   const call = useCall();
   const toast = useToast();
   const strings = useStrings();
@@ -23,7 +29,7 @@ export function useAction(): Call {
       }
     },
     [call, toast, strings],
-  ) as Call;
+  ) as Act;
 }
 
 /** Error messages begin in lower case; sentences do not. */

@@ -19,20 +19,20 @@ from .approvals import ApprovalDesk
 from .chat_settings import options_of
 from .continuing import instruction_for
 from .conversations import Conversations, with_context
-from .messages import history_of, plain_message
+from .messages import history_of, with_question
 from .state import AnswerInfo, ChatMessage, ConversationSettings
 from .turn import Turn
 
 if TYPE_CHECKING:
     from ..chat.reply import ToolDone
+    from ..chat.tools import FunctionTool
     from .sessions import Sessions
     from .tools import BuiltinTools
 
 BackendFor = Callable[[ConversationSettings], Backend]
 """Returns the backend that answers a conversation with these settings; it has chosen the model, too."""
 
-CLOSE_GRACE_S = 2.0
-"""How long an answer that is cut off, because the app closes, waits until it is written."""
+_LEFT_OUT = ChatWarning("messages", "the conversation is longer than the model can hold: its beginning was left out")
 
 
 class _Answered(NamedTuple):
@@ -49,10 +49,14 @@ class Answering:
     """Answers the turns of all conversations."""
 
     def __init__(self, app: App, conversations: Conversations, backend_for: BackendFor, desk: ApprovalDesk) -> None:
-        """Ask the backend that ``backend_for`` returns for a conversation's settings."""
+        """Ask the backend that ``backend_for`` returns for a conversation's settings.
+
+        ``on_answer`` may be set: it is called with what each answer took.
+        """
         self._app = app
         self._conversations = conversations
-        self._backend_for = backend_for
+        self.backend_for = backend_for
+        self.on_answer: Callable[[AnswerInfo], None] = lambda info: None
         self._desk = desk
         self._sessions: Sessions | None = None
         self._tools: BuiltinTools | None = None
@@ -62,15 +66,13 @@ class Answering:
         backend: Backend | None = None
         try:
             settings = self._conversations.get(turn.conversation).settings
-            backend = self._backend_for(settings)
+            backend = self.backend_for(settings)
             await self._answer(turn, backend, settings)
         except asyncio.CancelledError:
             self.forget(turn.conversation)
             turn.finish("stopped")
             # The app closes: what has arrived is written, but a store that does not answer does not keep it open.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_GRACE_S):
-                    await self._conversations.records.flush()
+            await self._conversations.close()
             raise
         except Exception as error:
             self.forget(turn.conversation)
@@ -91,6 +93,15 @@ class Answering:
         """Return the fields of a request with these settings."""
         return {**options_of(settings), **({"private": True} if self.is_private(settings) else {})}
 
+    def tools_of(self, settings: ConversationSettings, conversation: str, *, keep: bool) -> list[FunctionTool]:
+        """Return the tools of a conversation; without ``keep`` nothing that they keep is written."""
+        if not settings.tools:
+            return []
+        from .tools import BuiltinTools
+
+        self._tools = self._tools or BuiltinTools(self._conversations.store)
+        return self._tools.named(settings.tools, conversation, keep=keep)
+
     async def _answer(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> None:
         if turn.stopped:
             turn.finish("stopped")
@@ -101,6 +112,8 @@ class Answering:
             answered = await self._ask_for_object(turn, backend, settings, settings.schema)
         info = _info(turn, answered)
         turn.finish("stopped" if answered.cancelled else "done", info=info)
+        if answered.responses:
+            self.on_answer(_fresh_info(turn, answered))
         if info is not None:
             await self._measure(turn, backend, settings, info)
 
@@ -110,18 +123,15 @@ class Answering:
         # Imported late: sessions import tools, schemas and grammars; by now the user can already type.
         from ..chat.reply import ToolDone, ToolStarted
         from .sessions import Sessions
-        from .tools import BuiltinTools
 
         sessions = self._sessions = self._sessions or Sessions()
-        builtin = self._tools = self._tools or BuiltinTools(self._conversations.store)
         branch = _branch(turn)
         keep = turn.conversation in self._app.state.value.conversations
         private = self.is_private(settings)
-        kept = sessions.take(
-            turn.conversation, backend, branch if turn.continues else branch[:-1], settings, private=private
-        )
-        kept.use(backend, settings, builtin.named(settings.tools, turn.conversation, keep=keep), private=private)
-        prompt = _continuation(turn) if turn.continues else plain_message("user", branch[-1].parts)
+        earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
+        kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
+        kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
+        start = kept.session.history.start
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:
@@ -135,8 +145,9 @@ class Answering:
         reply = stream.reply
         if kept.session.history.messages[-1:] == [reply.message] and not turn.continues:
             sessions.keep(turn.conversation, kept, (*[message.id for message in branch], turn.answer))
+        left_out = [_LEFT_OUT] if kept.session.history.start > start else []
         cancelled = reply.finish_reason == "cancelled"
-        return _Answered(backend, reply.responses, reply.warnings, reply.cost_usd, cancelled)
+        return _Answered(backend, reply.responses, [*reply.warnings, *left_out], reply.cost_usd, cancelled)
 
     # Objects
 
@@ -168,7 +179,7 @@ class Answering:
                 if context_exceeded(error) is None or turn.begun or not shorter:
                     raise
                 history = shorter
-                warnings = [ChatWarning("messages", "the conversation is too long: its beginning was left out")]
+                warnings = [_LEFT_OUT]
                 continue
             turn.begin()
             turn.live.put_object(generated.output)
@@ -233,12 +244,17 @@ def _result(done: ToolDone) -> dict[str, Any]:
 def _info(turn: Turn, answered: _Answered) -> AnswerInfo | None:
     if not answered.responses:
         return None
-    info = answer_info(
-        answered.backend, answered.responses, answered.warnings, cost_usd=answered.cost_usd, first_ms=turn.first_ms
-    )
+    info = _fresh_info(turn, answered)
     thread = turn.thread
     before = thread.messages.get(turn.answer) if thread is not None and turn.continues else None
     return info if before is None else joined(before.answer, info)
+
+
+def _fresh_info(turn: Turn, answered: _Answered) -> AnswerInfo:
+    """Return what this turn took, without the answer that it continued."""
+    return answer_info(
+        answered.backend, answered.responses, answered.warnings, cost_usd=answered.cost_usd, first_ms=turn.first_ms
+    )
 
 
 def _info_of_failure(turn: Turn, backend: Backend) -> AnswerInfo | None:

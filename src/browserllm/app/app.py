@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.version import __version__
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, Unavailable
 from .actions import Action
 from .live_state import LiveState
 from .state import AppState
@@ -33,6 +33,8 @@ class App:
         self._now = now
         self._handlers: dict[type[Action], Handler] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._opening: asyncio.Task[Any] | None = None
+        self._closers: list[Callable[[], Awaitable[None]]] = []
 
     def on(self, action: type[A], handler: Callable[[A], Awaitable[Any]]) -> None:
         """Let ``handler`` carry out an action."""
@@ -47,9 +49,14 @@ class App:
     async def call(self, action: Action, emit: Emit | None = None) -> Any:
         """Carry out an action and return its result. Cancelling this cancels the action.
 
-        Raises `InvalidRequest` for an action without a handler, and what the action raises.
+        While the app is opening, an action without a handler waits for that. Raises `InvalidRequest` for an action
+        without a handler, and what the action raises.
         """
+        if type(action) not in self._handlers and self._opening is not None:
+            await asyncio.shield(self._opening)
         handler = self._handlers.get(type(action))
+        if handler is None and self.state.value.error is not None:
+            raise Unavailable(f"the app could not start: {self.state.value.error.message}")
         if handler is None:
             raise InvalidRequest(f"this app has no action {type(action).name!r}", parameter="action")
         return await handler(action, emit or _ignore)
@@ -61,12 +68,29 @@ class App:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def open_with(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let ``work`` register the actions; those that are called earlier wait for its end."""
+        self._opening = self.spawn(work)
+        return self._opening
+
+    def on_close(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """Call ``closer`` when the app closes; the last one first."""
+        self._closers.append(closer)
+
     def now_ms(self) -> float:
         """Return the time in milliseconds since the epoch."""
         return self._now() * 1000
 
+    async def clear(self) -> None:
+        """Close the rooms and forget their actions, so that others can be put in their place."""
+        while self._closers:
+            await self._closers.pop()()
+        self._handlers = {}
+
     async def close(self) -> None:
-        """Cancel what still runs, and wait for its end."""
+        """Close the rooms, cancel what still runs, and wait for its end."""
+        while self._closers:
+            await self._closers.pop()()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -18,6 +18,7 @@ _MAYBE_OPENING = re.compile(r"\s*(?:`{1,2}|```[\w+#.-]*[ \t]*)?\Z")
 _SPACELESS_FROM = 0x2E80
 """The first character of the scripts that write no spaces between words (CJK and what follows)."""
 _LEAST_OVERLAP = 3
+"""How many letters must be repeated to be no coincidence."""
 _ENDS = ",;:.!?)”\"'"
 
 
@@ -73,7 +74,7 @@ class Joint:
         """Return how many characters at the beginning repeat the end of the text, from a word on."""
         for at in self._word_starts():
             repeated = self._tail[at:]
-            if len(repeated) >= _LEAST_OVERLAP and start.startswith(repeated):
+            if sum(map(str.isalnum, repeated)) >= _LEAST_OVERLAP and start.startswith(repeated):
                 return len(repeated)
         return 0
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from .._internal import lazy_asyncio as asyncio
 from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
@@ -27,14 +29,20 @@ from .actions import (
 )
 from .app import App
 from .chat_settings import check_settings, todo_prefix
-from .error_info import error_info
 from .messages import IN_PROGRESS, excerpt_of, preview_of, settled, text_of, title_of
+from .notices import Notices
 from .records import ConversationRecord, Records
-from .state import ChatMessage, Conversation, Notice, SearchHit, Thread
+from .state import ChatMessage, Conversation, SearchHit, Thread
 
 T = TypeVar("T")
 
 MAX_TITLE_CHARS = 200
+MAX_NAMED = 5
+"""How many damaged records a notice names."""
+
+CLOSE_GRACE_S = 2.0
+"""How long a store that does not answer may keep the app open."""
+
 _ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
@@ -45,7 +53,9 @@ class Conversations:
     conversation that was deleted, here or in another tab.
     """
 
-    def __init__(self, app: App, store: KeyValueStore, *, new_id: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, app: App, store: KeyValueStore, notices: Notices, *, new_id: Callable[[], str] | None = None
+    ) -> None:
         """Keep the conversations in ``store``, which the caller closes; ``new_id`` makes ids."""
         self.store = store
         self.records = Records(store, on_failure=self._cannot_write, on_damage=self._is_damaged)
@@ -55,7 +65,8 @@ class Conversations:
         self._named: set[str] = set()
         self._unlisted: dict[str, Conversation] = {}
         self._held: dict[str, Thread] = {}
-        self._reported: set[str] = set()
+        self._notices = notices
+        self._damaged: dict[str, str] = {}
         app.on(CreateConversation, self.create)
         app.on(OpenConversation, lambda action: self.open(action.id))
         app.on(CloseConversation, self._close_thread)
@@ -70,8 +81,10 @@ class Conversations:
             self._list(record)
 
     async def close(self) -> None:
-        """Wait until everything is written."""
-        await self.records.flush()
+        """Wait until everything is written, or the store does not answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_GRACE_S):
+                await self.records.flush()
 
     # For other rooms
 
@@ -84,6 +97,10 @@ class Conversations:
                 parameter="conversation",
             )
         return found
+
+    def has(self, conversation: str) -> bool:
+        """Return whether a conversation exists."""
+        return conversation in self._app.state.value.conversations or conversation in self._unlisted
 
     def thread(self, conversation: str) -> Thread | None:
         """Return the messages of a conversation, if they are in memory."""
@@ -108,10 +125,13 @@ class Conversations:
             self._held[thread.id] = thread
 
     def put_message(self, conversation: str, message: ChatMessage) -> None:
-        """Replace a message of a conversation; its place in the tree stays."""
+        """Replace a message of a conversation, if it is still there; its place in the tree stays."""
+        thread = self.thread(conversation)
+        if thread is None or message.id not in thread.messages:
+            return
         if conversation in self._app.state.value.threads:
             self._app.state.put(message, "threads", conversation, "messages", message.id)
-        elif (thread := self._held.get(conversation)) is not None:
+        else:
             self._held[conversation] = threads.put(thread, message)
 
     def changed(self, conversation: str, *messages: str, removed: tuple[str, ...] = ()) -> None:
@@ -136,15 +156,18 @@ class Conversations:
         state = self._app.state
         if conversation in state.value.threads:
             return
-        if conversation not in self._held:
-            record = await self.records.conversation(conversation)
-            messages = [settled(message) for message in await self.records.messages(conversation)]
-            self.get(conversation)  # it may have been deleted in the meantime
-            if conversation in state.value.threads:
-                return
-            thread = threads.build(conversation, messages, None if record is None else record.shown)
-            self._held[conversation] = with_context(thread)
-        state.put(self._held.pop(conversation), "threads", conversation)
+        thread = await self.read(conversation)
+        self.get(conversation)  # it may have been deleted in the meantime
+        if conversation not in state.value.threads:
+            state.put(self._held.pop(conversation, thread), "threads", conversation)
+
+    async def read(self, conversation: str) -> Thread:
+        """Return the messages of a conversation, from memory or from the store, without opening it."""
+        if (thread := self.thread(conversation)) is not None:
+            return thread
+        record = await self.records.conversation(conversation)
+        messages = [settled(message) for message in await self.records.messages(conversation)]
+        return with_context(threads.build(conversation, messages, None if record is None else record.shown))
 
     async def reload(self, conversation: str, *, elsewhere: bool | None = None) -> None:
         """Read a conversation again that another tab has changed, created or deleted.
@@ -166,6 +189,10 @@ class Conversations:
         thread = self.thread(conversation)
         if thread is None:
             return
+        for key, pending in self.records.pending(conversation).items():
+            found.pop(key, None)
+            if pending is not None:
+                found[key] = thread.messages.get(key, pending)
         elsewhere = thread.elsewhere if elsewhere is None else elsewhere
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
@@ -182,17 +209,17 @@ class Conversations:
     async def create(self, action: CreateConversation) -> str:
         """Create a conversation and open it; with the id of one that exists, open that one."""
         conversation = action.id or self.new_id()
-        if not _ID.fullmatch(conversation):
+        if not is_id(conversation):
             raise InvalidRequest(
                 f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
             )
-        if conversation not in self._app.state.value.conversations and conversation not in self._unlisted:
+        if not self.has(conversation):
             settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
             check_settings(settings)
             now = self._app.now_ms()
             entry = Conversation(
                 id=conversation,
-                title=_checked_title(action.title or ""),
+                title=checked_title(action.title or ""),
                 created_at=now,
                 updated_at=now,
                 folder=action.folder or None,
@@ -247,7 +274,7 @@ class Conversations:
                 )
             fields["settings"] = action.settings
         if action.title is not None:
-            fields["title"] = _checked_title(action.title)
+            fields["title"] = checked_title(action.title)
             # An empty title lets the app choose one again.
             (self._named.add if fields["title"] else self._named.discard)(conversation)
             thread = self.thread(conversation)
@@ -262,7 +289,11 @@ class Conversations:
     async def _delete(self, action: DeleteConversation) -> None:
         if action.id != "*":
             self.get(action.id)
-        for conversation in list(self._app.state.value.conversations) if action.id == "*" else [action.id]:
+        await self.remove(list(self._app.state.value.conversations) if action.id == "*" else [action.id])
+
+    async def remove(self, conversations: list[str]) -> None:
+        """Delete conversations from the device. Raises what the store raises."""
+        for conversation in conversations:
             self._forget(conversation)
             await self.records.delete(conversation)
             await self.store.clear(f"{todo_prefix(conversation)}/")
@@ -342,22 +373,25 @@ class Conversations:
         self._named.discard(conversation)
 
     def _cannot_write(self, conversation: str, error: Exception) -> None:
-        title = self._app.state.value.conversations.get(conversation)
-        name = title.title if title is not None else conversation
-        self._notify(
-            f"write-{conversation}", "error", f"The conversation “{name}” could not be saved.", error_info(error)
+        entry = self._app.state.value.conversations.get(conversation)
+        name = conversation if entry is None or not entry.title else entry.title
+        self._notices.add(
+            f"write-{conversation}", f"The conversation “{name}” could not be saved.", kind="error", error=error
         )
 
     def _is_damaged(self, key: str, why: str) -> None:
-        self._notify(f"damaged-{key}", "warning", f"The record {key} is damaged and was skipped: {why}", None)
-
-    def _notify(self, conversation: str, kind: Any, text: str, error: Any) -> None:
-        notices = self._app.state.value.notices
-        if conversation in self._reported and not any(notice.id == conversation for notice in notices):
-            return  # it was dismissed
-        self._reported.add(conversation)
-        notice = Notice(id=conversation, at=self._app.now_ms(), kind=kind, text=text, error=error)
-        self._app.state.put((*(each for each in notices if each.id != conversation), notice), "notices")
+        if key in self._damaged:
+            return
+        self._damaged[key] = why
+        names = ", ".join(list(self._damaged)[:MAX_NAMED])
+        more = len(self._damaged) - MAX_NAMED
+        text = (
+            f"The record {key} is damaged and was skipped: {why}"
+            if len(self._damaged) == 1
+            else f"{len(self._damaged)} records are damaged and were skipped: {names}"
+            f"{f' and {more} more' if more > 0 else ''}"
+        )
+        self._notices.add("damaged-records", text, kind="warning")
 
 
 def no_message(message: str) -> InvalidRequest:
@@ -385,7 +419,13 @@ def _end(thread: Thread) -> str | None:
     return thread.path[-1] if thread.path else None
 
 
-def _checked_title(title: str) -> str:
+def is_id(text: str) -> bool:
+    """Return whether a text can be the id of a conversation."""
+    return _ID.fullmatch(text) is not None
+
+
+def checked_title(title: str) -> str:
+    """Return a title on one line. Raises `InvalidRequest` if it is too long."""
     title = " ".join(title.split())
     if len(title) > MAX_TITLE_CHARS:
         raise InvalidRequest(

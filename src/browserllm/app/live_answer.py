@@ -46,11 +46,6 @@ class LiveAnswer:
         """The parts so far."""
         return tuple(growing.part() for growing in self._growing)
 
-    @property
-    def is_new(self) -> bool:
-        """Whether anything has been added."""
-        return self.parts != self._before
-
     def feed(self, chunk: ChatChunk) -> None:
         """Take the next chunk of a turn."""
         if isinstance(chunk, TextDelta):

@@ -40,7 +40,7 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
         raise InvalidRequest("the message is empty: write a text or attach a file", parameter="parts")
     for part in kept:
         if isinstance(part, FilePart):
-            _check_file(part)
+            check_file(part)
     try:
         size = len(msgspec.json.encode(kept))
     except UnicodeEncodeError:
@@ -56,7 +56,8 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
     return kept
 
 
-def _check_file(part: FilePart) -> None:
+def check_file(part: FilePart) -> None:
+    """Raise `InvalidRequest` for a file that is neither an image, as a data URL, nor text."""
     name = part.filename or part.media_type
     if part.text is not None:
         if part.url is not None:
@@ -119,6 +120,17 @@ def history_of(messages: Iterable[ChatMessage]) -> list[Message]:
         elif history:
             history.extend(_answers(message.parts))
     return history
+
+
+def with_question(branch: Sequence[ChatMessage]) -> tuple[Sequence[ChatMessage], Message]:
+    """Return the messages before the question at the end of a branch, and the question.
+
+    Messages that got no answer are part of the question.
+    """
+    at = len(branch) - 1
+    while at > 0 and (branch[at - 1].role == "user" or not _answers(branch[at - 1].parts)):
+        at -= 1
+    return branch[:at], history_of(branch[at:])[-1]
 
 
 def _answers(parts: Iterable[MessagePart]) -> list[Message]:

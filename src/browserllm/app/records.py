@@ -127,6 +127,10 @@ class Records:
         self._messages |= {(conversation, message): None for message in messages}
         self._begin(conversation)
 
+    def pending(self, conversation: str) -> dict[str, ChatMessage | None]:
+        """Return the messages that are not written yet; ``None`` for those that are not deleted yet."""
+        return {key[1]: message for key, message in self._messages.items() if key[0] == conversation}
+
     def change(self, conversation: str, **fields: Any) -> None:
         """Write these fields of a conversation soon. If another tab has deleted it, it stays deleted."""
         self._changes.setdefault(conversation, {}).update(fields)
@@ -157,17 +161,24 @@ class Records:
         elif self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
 
+    def _is_pending(self, conversation: str) -> bool:
+        return conversation in self._changes or any(key[0] == conversation for key in self._messages)
+
     async def _write(self) -> None:
         try:
             while self._messages or self._changes:
                 if self._messages:
-                    (conversation, message), value = next(iter(self._messages.items()))
-                    del self._messages[conversation, message]
-                    await self._attempt(conversation, self._write_message(conversation, message, value))
+                    key, value = next(iter(self._messages.items()))
+                    await self._attempt(key[0], self._write_message(*key, value))
+                    if key in self._messages and self._messages[key] is value:  # it did not change in the meantime
+                        del self._messages[key]
+                    if not self._is_pending(key[0]):
+                        self._tell(key[0])
                 else:
                     conversation, fields = next(iter(self._changes.items()))
                     del self._changes[conversation]
                     await self._attempt(conversation, self._write_changes(conversation, fields))
+                    self._tell(conversation)
         finally:
             self._writer = None
 
@@ -176,9 +187,6 @@ class Records:
             await work
         except Exception as error:  # a record that cannot be written must not keep the others from being written
             self._on_failure(conversation, error)
-        else:
-            if not any(key[0] == conversation for key in self._messages):
-                self._tell(conversation)
 
     async def _write_message(self, conversation: str, message: str, value: ChatMessage | None) -> None:
         if value is None:

@@ -6,19 +6,30 @@ Every tab has a Python and a state of its own; they share the stored records. Th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Any, NamedTuple
 
 import msgspec
 
 from .._internal.nesting import decode_json
 from .app import App
 from .conversations import Conversations
+from .state import AppState
+
+
+class Shared(NamedTuple):
+    """A part of the state that all tabs share: when ``select`` changes here, the others call their ``reload``."""
+
+    select: Callable[[AppState], Any]
+    reload: Callable[[], Awaitable[None]]
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tab has written: a conversation (``answering``: an answer is still in progress), settings, or models."""
+    """What a tab has written: the name of a shared part, or ``conversation`` with its id.
 
-    what: Literal["conversation", "settings", "models"]
+    ``answering``: an answer of that tab is still in progress there.
+    """
+
+    what: str
     id: str = ""
     answering: bool = False
 
@@ -27,29 +38,25 @@ class Tabs:
     """The connection to the other tabs."""
 
     def __init__(
-        self,
-        app: App,
-        conversations: Conversations,
-        post: Callable[[str], None],
-        *,
-        reload_settings: Callable[[], Awaitable[None]],
-        refresh_models: Callable[[], Awaitable[None]],
+        self, app: App, conversations: Conversations, shared: dict[str, Shared], post: Callable[[str], None]
     ) -> None:
-        """Tell the other tabs with ``post``, which sends a text to all of them."""
+        """Tell the other tabs with ``post``, which sends a text to all of them; ``shared`` are parts by their names."""
         self._app = app
         self._conversations = conversations
+        self._shared = shared
         self._post = post
-        self._reload_settings = reload_settings
-        self._refresh_models = refresh_models
         conversations.records.on_written.append(self._conversation_written)
+        # What another tab has changed changes here, too, and is told once more; that reload changes nothing.
+        self._unsubscribes = [
+            app.state.subscribe(part.select, lambda _, name=name: self._tell(News(what=name)))
+            for name, part in shared.items()
+        ]
 
-    def settings_written(self) -> None:
-        """Tell the other tabs that the settings have changed."""
-        self._tell(News(what="settings"))
-
-    def models_changed(self) -> None:
-        """Tell the other tabs that a model was downloaded or deleted."""
-        self._tell(News(what="models"))
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._conversations.records.on_written.remove(self._conversation_written)
+        for unsubscribe in self._unsubscribes:
+            unsubscribe()
 
     def on_text(self, text: str) -> None:
         """Take the news of another tab; returns at once. A text of another version of the site is ignored."""
@@ -59,13 +66,11 @@ class Tabs:
             return
         if news.what == "conversation":
             self._app.spawn(self._conversations.reload(news.id, elsewhere=news.answering))
-        elif news.what == "settings":
-            self._app.spawn(_awaited(self._reload_settings()))
-        else:
-            self._app.spawn(_awaited(self._refresh_models()))
+        elif part := self._shared.get(news.what):
+            self._app.spawn(_awaited(part.reload()))
 
     def _conversation_written(self, conversation: str) -> None:
-        thread = self._app.state.get("threads", conversation)
+        thread = self._conversations.thread(conversation)  # also while it is closed
         self._tell(News(what="conversation", id=conversation, answering=bool(thread and thread.answering)))
 
     def _tell(self, news: News) -> None:

@@ -49,7 +49,9 @@ class Turn:
         parts = self._message.parts if continues else ()
         text = self.text
         self.live = LiveAnswer(self._show, parts=parts, join=(lambda: Joint(text)) if continues else None)
-        self._change(self._message, status="submitted", answering=answer, error=None)
+        self._change(
+            replace(self._message, status="submitted", error=None), status="submitted", answering=answer, error=None
+        )
         self._unwatch: Callable[[], None] = lambda: None
         if not continues:
             self._on_loading(app.state.value.loading is not None)

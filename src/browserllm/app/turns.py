@@ -74,6 +74,13 @@ class Turns:
         """The conversations that are being answered now, for other tabs."""
         return list(self._work)
 
+    async def close(self) -> None:
+        """Cut off the answers in progress; what has arrived is written."""
+        tasks = [work.task for work in self._work.values() if work.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     # Actions
 
     async def _send(self, action: SendMessage) -> str:
@@ -126,10 +133,12 @@ class Turns:
             raise InvalidRequest(
                 "the last message is not an answer; send or regenerate instead", parameter="conversation"
             )
-        can_go_on = bool(last.parts) and isinstance(last.parts[-1], TextPart)
-        if not can_go_on:  # there is no text to go on with: it is answered anew, in its place
-            self._conversations.put_message(action.conversation, replace(last, parts=(), answer=None, error=None))
-        self._begin(action.conversation, _Job(last.parent, last.id, continues=can_go_on))
+        if not last.parts:
+            self._begin(action.conversation, _Job(last.parent, last.id))
+        elif isinstance(last.parts[-1], TextPart):
+            self._begin(action.conversation, _Job(last.parent, last.id, continues=True))
+        else:  # it ended in a thought or a call, which no model can go on with: answered again, nothing is lost
+            await self._regenerate(Regenerate(conversation=action.conversation, message=last.id))
 
     async def _edit(self, action: EditMessage) -> str:
         parts = check_user_parts(action.parts)

@@ -218,7 +218,7 @@ class LocalBackend(Backend):
                 name, engine=self.engine, device=self.device, download=self.download
             )
         except BrowserLLMError as error:
-            known = {"model": name, "available": False, "reason": str(error)}
+            known = {"model": name, "available": False, "reason": str(error), "code": error.code, "data": error.data}
             if request.model is not None and isinstance(error, ModelNotFound):
                 known["knows_model"] = False
         else:

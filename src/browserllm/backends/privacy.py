@@ -203,6 +203,7 @@ def _guard_facts(found: Any) -> Any:
                 model=request.model,
                 available=False,
                 reason=f"the request is private, and {self.name!r} may leave the device",
+                data={"reason": "private"},
             )
         with privately(request.private):
             return await _bound(found, self)(request)
@@ -215,7 +216,7 @@ def _bound(found: Any, backend: Any) -> Any:
 
 
 def _with_metadata(guard: Any, found: Any) -> Any:
-    for name in ("__doc__", "__name__", "__qualname__", "__module__", _DELEGATES):
+    for name in ("__doc__", "__name__", "__qualname__", "__module__", "__annotations__", _DELEGATES):
         if hasattr(found, name):
             setattr(guard, name, getattr(found, name))
     guard.__wrapped__ = found

@@ -17,7 +17,7 @@ from ..errors import InvalidRequest
 from ..types import MAX_REQUEST_BYTES, OPTION_RANGES, ROLE_PARTS, ChatRequest, ContentPart, Message, Role
 from .private_context import is_within_private
 
-Prompt = str | Message | Sequence["Message | Mapping[str, Any]"] | ChatRequest
+Prompt = str | Message | Sequence[Message | Mapping[str, Any]] | ChatRequest
 """What a backend accepts as a prompt: a text, a message, a list of messages (or dicts), or a whole request."""
 
 _FIELDS = frozenset(ChatRequest.__struct_fields__)
@@ -132,13 +132,13 @@ def _wrong_type(text: bytes, fields: Mapping[str, Any], error: msgspec.Validatio
     """Return the error for JSON that is not a request: decodes field by field to find the wrong one."""
     raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     for field in msgspec.structs.fields(ChatRequest):
-        if field.name not in raw or (why := _misfit(raw[field.name], field.type)) is None:
+        if field.name not in raw or (why := _invalid_value(raw[field.name], field.type)) is None:
             continue
         name, value = field.name, fields[field.name]
         if name == "messages" and isinstance(value, (list, tuple)):
             messages = cast("Sequence[object]", value)
             for index, each in enumerate(msgspec.json.decode(raw[name], type=list[msgspec.Raw])):
-                if (found := _misfit(each, Message)) is not None:
+                if (found := _invalid_value(each, Message)) is not None:
                     name, value, why = f"messages[{index}]", messages[index], found
                     if "`$.role`" in found:
                         why = f"{found}; use one of {', '.join(map(repr, ROLE_PARTS))}"
@@ -148,7 +148,7 @@ def _wrong_type(text: bytes, fields: Mapping[str, Any], error: msgspec.Validatio
     return InvalidRequest(f"the request is not valid: {error}")
 
 
-def _misfit(raw: msgspec.Raw, kind: Any) -> str | None:
+def _invalid_value(raw: msgspec.Raw, kind: Any) -> str | None:
     """Return why a piece of JSON does not match a type, or ``None`` if it does."""
     try:
         msgspec.json.decode(raw, type=kind)

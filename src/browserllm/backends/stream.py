@@ -55,6 +55,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         self.forced = False
         self.waiting = False
         self.task: asyncio.Task[Any] | None = None
+        self._cancelled: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._parts = AnswerParts()
         self._logprobs: list[Any] = []
@@ -71,7 +72,6 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         source = self.generate(draft.request, draft)
         next_item = source.__anext__
         sequence = 0
-        has_failed = False
         so_far = Accumulated(mode)
         try:
             while not self.stopped:
@@ -127,21 +127,22 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         except GeneratorExit:
             self.stopped = True
             raise
-        except BaseException:
+        except BaseException as error:
             # An engine that fails while stopping has stopped, so its error does not matter.
             if not self.stopped:
-                has_failed = True
+                self.failure = error
                 raise
         finally:
             self.waiting = False
             self.task = None
+            self._is_own_cancellation()  # also if the backend swallowed it, or the task would stay cancelled
             for timer in self._timers:
                 timer.cancel()
             self._timers.clear()
             try:
                 await source.aclose()
             finally:
-                ended_as = "error" if has_failed else "cancelled" if self.stopped else draft.finish_reason
+                ended_as = "error" if self.failure else "cancelled" if self.stopped else draft.finish_reason
                 response = self._response(ended_as)
                 self._end(response)
         if sequence == 0:
@@ -187,10 +188,12 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         self.forced = True
         if self.waiting and self.task is not None:
             self._cancelling = self.task.cancelling()
+            self._cancelled = self.task
             self.task.cancel()
 
     def _is_own_cancellation(self) -> bool:
-        task = asyncio.current_task()
+        """Take back the cancellation of `_force`; return whether the task was not cancelled from elsewhere, too."""
+        task, self._cancelled = self._cancelled, None
         return task is not None and task.uncancel() <= self._cancelling
 
     def _deadline(self) -> None:

@@ -31,6 +31,8 @@ class Conversation:
         self.running: RunningTurn | None = None
         self.known: KnownPrompt | None = None
         self.window = KnownWindow()
+        # Warnings about a saved file; the first turn that becomes history reports them.
+        self.unreported: tuple[ChatWarning, ...] = ()
 
     def must_be_idle(self) -> None:
         """Raise `InvalidRequest` while a turn runs."""

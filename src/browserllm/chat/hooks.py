@@ -80,13 +80,13 @@ class HookChain:
     async def before_request(self, request: ChatRequest) -> ChatRequest:
         """Return the request to send. Raises `InvalidRequest` if a hook returns an invalid one."""
         for hook in self._hooks:
-            with privately(request.private):
+            with privately(request.private):  # a request built within stays private
                 made: Any = await _result(hook.before_request(request))
-            if made is None or made is request:
-                continue
-            if not isinstance(made, ChatRequest):
-                raise _wrong(hook, "before_request", made, "a ChatRequest or None")
-            request = build_request(made, {})
+                if made is None or made is request:
+                    continue
+                if not isinstance(made, ChatRequest):
+                    raise _wrong(hook, "before_request", made, "a ChatRequest or None")
+                request = build_request(made, {})
         return request
 
     async def after_response(self, response: ChatResponse) -> None:

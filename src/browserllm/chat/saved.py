@@ -37,6 +37,9 @@ MAX_MESSAGES = 100_000
 MAX_ID_CHARACTERS = 200
 """The longest id of a saved session."""
 
+ID_FORM = f"1 to {MAX_ID_CHARACTERS} printable characters"
+"""What a session's id must have, for messages."""
+
 MAX_TOKENS = 10**15
 """The most tokens that a saved usage may claim."""
 
@@ -104,6 +107,11 @@ def restore(text: bytes | str, take: bool | Iterable[str], settings: Mapping[str
     return Restored({**arguments, **settings}, restored_history(history), left_out)
 
 
+def is_valid_id(name: object) -> bool:
+    """Return whether a session may have this id; a saved one with another id could not be loaded."""
+    return isinstance(name, str) and 1 <= len(name) <= MAX_ID_CHARACTERS and name.isprintable()
+
+
 def _taken(take: Any) -> frozenset[str]:
     if isinstance(take, bool):
         return frozenset(TAKEABLE) if take else frozenset()
@@ -119,11 +127,8 @@ def _taken(take: Any) -> frozenset[str]:
 
 def _check(saved: SavedSession) -> None:
     """Raise `InvalidRequest` for values that no session can have."""
-    if not 1 <= len(saved.id) <= MAX_ID_CHARACTERS or not saved.id.isprintable():
-        raise _invalid(
-            f"the id {_shown(saved.id)!r} of this saved session is not valid; it must have 1 to {MAX_ID_CHARACTERS} "
-            "printable characters"
-        )
+    if not is_valid_id(saved.id):
+        raise _invalid(f"the id {_shown(saved.id)!r} of this saved session is not valid; it must have {ID_FORM}")
     if unknown := [name for name in saved.options if name not in ChatRequest.__struct_fields__]:
         raise _invalid(f"this saved session has unknown options: {[_shown(name) for name in sorted(unknown)[:10]]!r}")
     for name in ("messages", "tools", "model"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._internal.arguments import check_kind, check_list, check_model, check_text
+from .._internal.arguments import check_kind, check_list, check_model, check_text, wrong
 from ..backends.base import Backend, check_backend
 from ..backends.request import build_request, check_options
 from ..constrained.tool_calls.choice import tool_choice_of
@@ -22,7 +22,7 @@ from .history import History, saved_history, sum_usage
 from .hooks import HookChain, Hooks
 from .options import check_names
 from .reply import Reply
-from .saved import SavedSession, restore
+from .saved import ID_FORM, SavedSession, is_valid_id, restore
 from .turn import Turn
 from .turn_stream import TurnStream
 
@@ -62,7 +62,7 @@ class Session:
         ``id`` as ``metadata["session"]``. Once a turn was ``private``, all later turns are, also after `fork` and
         `save`; tools that send data off the device (`FunctionTool.leaves_device`) do not run then.
 
-        Raises `InvalidRequest` for an option, tool, hook or history that is not valid.
+        Raises `InvalidRequest` for an option, tool, hook, history or id that is not valid.
         """
         if not isinstance(max_rounds, int) or max_rounds < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequest(
@@ -83,6 +83,8 @@ class Session:
             "a context strategy",
             write="use DropOldest(), Summarize() or FailWhenFull()",
         )
+        if id not in (None, "") and not is_valid_id(id):
+            raise wrong("id", id, "the id of a session", f"use a text of {ID_FORM}, or None for a new id")
         check_kind("history", history, (History, type(None)), "a history", write="use that of another session")
         self.backend = backend
         self.system = system
@@ -98,7 +100,6 @@ class Session:
         # Through JSON: a history that was put together by hand is checked, and the caller's copy stays separate.
         self._conversation = Conversation(History() if history is None else History.from_json(history.to_json()))
         self._left_out: list[ChatWarning] = []
-        self._unreported: tuple[ChatWarning, ...] = ()
         self._settings({})
 
     def __repr__(self) -> str:
@@ -240,7 +241,7 @@ class Session:
         history = self.history.copy()
         if at is not None:
             turns = len(history.turn_starts())
-            if not 0 <= at <= turns:
+            if type(at) is not int or not 0 <= at <= turns:
                 raise InvalidRequest(f"at={at!r} is out of range: there are {turns} turns", parameter="at")
             history.cut([*history.turn_starts(), len(history.messages)][at])
         forked = Session(
@@ -255,6 +256,8 @@ class Session:
             **self.options,
         )
         forked._conversation.history = history
+        forked._conversation.unreported = self._conversation.unreported
+        forked._left_out = self.left_out
         return forked
 
     async def count_tokens(self) -> int | None:
@@ -293,7 +296,7 @@ class Session:
         session = cls(backend, **restored.arguments)
         session._conversation.history = restored.history
         session._left_out = restored.left_out
-        session._unreported = tuple(restored.left_out)
+        session._conversation.unreported = tuple(restored.left_out)
         return session
 
     async def save(self, store: KeyValueStore, key: str) -> None:
@@ -352,15 +355,14 @@ class Session:
             context=self.context,
             max_rounds=self.max_rounds,
             mode=mode,
-            warnings=self._unreported,
+            warnings=self._conversation.unreported,
         )
-        self._unreported = ()
         return TurnStream(Turn(self._conversation, setup, begin))
 
     @staticmethod
     def _turn_start(history: History, turn: int) -> int:
         starts = history.turn_starts()
-        if not -len(starts) <= turn < len(starts):
+        if type(turn) is not int or not -len(starts) <= turn < len(starts):
             raise InvalidRequest(f"turn {turn!r} is out of range: there are {len(starts)} turns", parameter="turn")
         return starts[turn]
 

@@ -20,7 +20,7 @@ from ..backends.tools import tool_of
 from ..errors import InvalidRequest, describe_error
 from ..json_schema.coercion import coerce_arguments
 from ..json_schema.docstrings import parse_docstring
-from ..json_schema.types import Misfit, describe, output_type
+from ..json_schema.types import InvalidValue, describe, output_type
 from ..types import Tool, ToolCallPart, ToolResultPart
 from .callables import arguments_type, class_docstring, read_callable
 
@@ -95,9 +95,9 @@ class FunctionTool:
         """Return a call's arguments by parameter name. Raises `InvalidRequest` if they do not fit the schema."""
         try:
             value = self._read(text)
-        except Misfit as misfit:
-            said = str(misfit).replace("\n", "; ")
-            raise InvalidRequest(f"the arguments do not fit: {said}", parameter="arguments") from misfit
+        except InvalidValue as invalid:
+            said = "; ".join(map(str, invalid.problems))
+            raise InvalidRequest(f"the arguments do not fit: {said}", parameter="arguments") from invalid
         if self._callee is None:
             return {"": value}
         return {name: getattr(value, name) for name in value.__struct_fields__}
@@ -105,10 +105,10 @@ class FunctionTool:
     def _read(self, text: str) -> Any:
         try:
             return self._type.read(text or "{}")
-        except Misfit:
+        except InvalidValue:
             try:
                 return self._type.check(coerce_arguments(text, self._type.schema))
-            except Misfit:
+            except InvalidValue:
                 pass
             raise  # the problems of the arguments as the model wrote them
 

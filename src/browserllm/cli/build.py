@@ -17,9 +17,9 @@ MARKER = "browserllm-site.json"
 def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
     """Copy the site to ``target``; returns the number of files and bytes.
 
-    The page that connects to a Python program is left out: only a browser launched by Python needs it. The files of an
-    earlier run are replaced. Raises `InvalidRequest` for a folder with other files, unless ``force``, and
-    for one that cannot be made.
+    What only pages that connect to a Python process need is left out. The files of an
+    earlier run are replaced. Raises `InvalidRequest` for a folder with other files, unless ``force``, and for one that
+    cannot be made.
     """
     marker = target / MARKER
     if marker.is_file():
@@ -36,7 +36,7 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
             f"the folder {str(target)!r} cannot be written: {error.strerror}; choose another folder", parameter="DIR"
         ) from error
     paths = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
-    files = sorted(path for path in paths if not is_for_launched_browsers(path))
+    files = sorted(path for path in paths if not is_for_processes(path))
     size_bytes = 0
     for file in files:
         destination = target / file
@@ -59,9 +59,12 @@ def _make_way(file: Path) -> None:
         file.unlink()
 
 
-def is_for_launched_browsers(path: PurePath) -> bool:
-    """Return whether a file of the site, by its path, is only needed by a browser launched by Python."""
-    return path.name == "host.html" or (path.parent.name == "assets" and path.name.startswith("host-"))
+_FOR_PROCESSES = {"host.html", "connect-served.js", "sw-none.js", ".stamps.json"}
+
+
+def is_for_processes(path: PurePath) -> bool:
+    """Return whether a file of the site, by its path, is only needed by pages that connect to a Python process."""
+    return path.as_posix() in _FOR_PROCESSES or (path.parent.name == "assets" and path.name.startswith("host-"))
 
 
 def _remove_written(target: Path, marker: Path) -> None:

@@ -40,8 +40,8 @@ class Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands for the help: ``run`` first, which is where to begin."""
-        return sorted(self.commands, key=lambda name: (name != "run", name))
+        """Return the commands in the order in which they were added: the first one that people need comes first."""
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a subcommand."""
@@ -60,9 +60,19 @@ class Commands(click.Group):
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of every command that launches a browser."""
+    return debug_option(
+        click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(launch_options(command))
+    )
+
+
+def debug_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the option that every command has."""
+    return click.option("--debug", is_flag=True, help="Show the traceback of an error.")(command)
+
+
+def launch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options about the browser."""
     for option in (
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else."),
         click.option(
             "--webgpu",
             type=click.Choice(["auto", "software", "off"]),
@@ -89,10 +99,22 @@ def finish(
 
     With ``as_json`` the message is a JSON object, on one line with ``lines``. ``stopped`` is printed after Ctrl-C.
     """
+    finish_call(lambda: asyncio.run(work()), as_json=as_json, debug=debug, lines=lines, stopped=stopped)
+
+
+def finish_call(
+    work: Callable[[], int],
+    *,
+    as_json: bool = False,
+    debug: bool = False,
+    lines: bool = False,
+    stopped: str = "Stopped.",
+) -> None:
+    """Do what `finish` does, for work that needs no event loop in this thread."""
     # The commands print what the library logs; without a handler Python would print it again.
     logging.getLogger("browserllm").addHandler(_NO_LOG)
     try:
-        code = asyncio.run(work())
+        code = work()
     except KeyboardInterrupt:
         if stopped and not as_json:
             stderr_console().print(f"\n{stopped}", highlight=False)  # after ^C, or in the middle of an answer

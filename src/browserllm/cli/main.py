@@ -1,4 +1,4 @@
-"""The command ``browserllm``: answer a prompt, open the chat page, check this machine, write the site.
+"""The command ``browserllm``: answer a prompt, check this machine, write the site. Other commands have their own files.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -6,9 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from .._internal.formatting import size_text
-from .._internal.threads import Threads
 from .._internal.version import __version__
 from ..backends.local import LocalBackend
 from ..errors import BrowserLLMError, InternalError, Timeout
-from ..models import engines
-from ..models.manager import DEFAULT_MODEL
 from ..page.connect import connect
 from ..page.host import Progress
 from ..types import ChatDone, ChatResponse, Message, TextDelta
+from .answer_facts import cut_text, facts_line, hop_text
+from .answer_options import answer_options
+from .app import app, serve
 from .build import copy_site
+from .chat import chat
 from .console import (
     Commands,
     browser_options,
@@ -40,14 +39,10 @@ from .console import (
     stderr_console,
 )
 from .doctor import Check, examine
+from .harmless import harmless_text, is_text
 from .models import models
 from .progress import describe_progress
 from .waiting import Waiting
-
-DEFAULT_PORT = 8017
-
-# A model's output must not control the terminal: keep no control characters except line ends and tabs.
-_NO_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,20 +51,9 @@ def cli() -> None:
     """Language models in the browser, from Python."""
 
 
-cli.add_command(models)
-
-
 @cli.command(short_help="Answer a prompt in a headless browser.")
 @click.argument("prompt")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="The model that answers.")
-@click.option("--engine", type=click.Choice(engines.names()), help="Use only this engine.")
-@click.option("--device", type=click.Choice(engines.devices()), help="Use only this device.")
-@click.option("--system", help="A system message to begin with.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after this many tokens.")
-@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always picks the likeliest token.")
-@click.option("--seed", type=int, help="The same seed gives the same answer.")
-@click.option("--thinking/--no-thinking", default=None, help="Think before answering or not, if the model can.")
-@click.option("--visible", is_flag=True, help="Show the browser's window.")
+@answer_options
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after this many seconds.")
 @browser_options
 def run(
@@ -94,7 +78,7 @@ def run(
     """Answer PROMPT in a headless browser; with - as PROMPT it is read from standard input."""
     if prompt == "-":
         prompt = sys.stdin.read()
-    if not _is_text(prompt) or not _is_text(system or ""):
+    if not is_text(prompt) or not is_text(system or ""):
         raise click.UsageError("PROMPT and --system must be valid UTF-8 text")
     if not prompt.strip():
         raise click.UsageError("PROMPT is empty")
@@ -121,7 +105,7 @@ def run(
                             async for chunk in stream:
                                 if isinstance(chunk, TextDelta) and not as_json:
                                     waiting.stop()
-                                    click.echo(chunk.text.translate(_NO_CONTROLS), nl=False)
+                                    click.echo(harmless_text(chunk.text), nl=False)
                                 elif isinstance(chunk, ChatDone):
                                     response = chunk.response
             except TimeoutError as error:
@@ -140,59 +124,18 @@ def run(
     finish(work, as_json=as_json, debug=debug)
 
 
-def _is_text(given: str) -> bool:
-    """Return whether a text was decoded completely: Python reads an invalid byte as half of a surrogate pair."""
-    return not any("\ud800" <= char <= "\udfff" for char in given)
-
-
 def _summarise(console: Console, response: ChatResponse, max_tokens: int | None) -> None:
-    if response.finish_reason == "length":
-        by_option = max_tokens is not None and response.usage.completion_tokens >= max_tokens
-        why = f"at --max-tokens {max_tokens}" if by_option else "because the model's context window is full"
-        console.print(f"[yellow]the answer was cut off {why}[/]", highlight=False)
+    if cut := cut_text(response, max_tokens):
+        console.print(f"[yellow]{cut}[/]", highlight=False)
     for hop in response.route:
-        console.print(f"[dim]passed over {hop.engine} on {hop.device}: {escape(hop.reason)}[/]", highlight=False)
+        console.print(f"[dim]{escape(hop_text(hop))}[/]", highlight=False)
     for warning in response.warnings:
-        console.print(f"[yellow]{escape(warning.parameter)}: {escape(warning.message)}[/]", highlight=False)
-    timings = response.timings
-    facts = [
-        response.engine or "unknown engine",
-        f"{response.device}/{response.adapter}" if response.adapter else str(response.device),
-        f"{timings.tokens_per_s:.1f} tokens/s" if timings.tokens_per_s is not None else "",
-        f"first token {timings.first_token_ms:.0f} ms" if timings.first_token_ms is not None else "",
-    ]
-    console.print(f"[dim]{escape(' · '.join(fact for fact in facts if fact))}[/]", highlight=False)
+        console.print(f"[yellow]{escape(f'{warning.parameter}: {warning.message}')}[/]", highlight=False)
+    console.print(f"[dim]{escape(facts_line(response))}[/]", highlight=False)
 
 
-@cli.command()
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 picks a free port."
-)
-@click.option("--no-open", is_flag=True, help="Only print the address.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def chat(*, port: int, no_open: bool, debug: bool) -> None:
-    """Serve the chat page on this machine and open it in your browser. Ctrl-C ends it."""
-
-    async def work() -> int:
-        from ..page.serving.static import SiteServer, site_folder
-
-        opening = Threads("the browser", places=1)  # some commands run as long as the browser they open
-        server = await SiteServer(site_folder(), port=port).start()
-        try:
-            click.echo(f"The chat page is at {server.url} (Ctrl-C ends it)")
-            if not no_open and not (_has_display() and await opening.run(webbrowser.open, server.url)):
-                click.echo("No browser could be opened here: open this address in Chrome, Edge, Safari or Firefox.")
-            await asyncio.Event().wait()
-        finally:
-            await server.close()
-        return 0
-
-    finish(work, debug=debug)
-
-
-def _has_display() -> bool:
-    # Without a display, webbrowser would start a text browser in this terminal.
-    return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+for command in (chat, app, serve, models):
+    cli.add_command(command)
 
 
 @cli.command(short_help="Check whether this machine can run models.")

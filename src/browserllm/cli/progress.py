@@ -140,6 +140,11 @@ def describe_progress(progress: Progress) -> str:
     return "  ".join(parts)
 
 
+def is_fetching(progress: Progress) -> bool:
+    """Return whether files are downloaded, rather than a model loaded that is on the device."""
+    return progress.phase in ("downloading", "verifying")
+
+
 def _describe_file(file: FileProgress) -> str:
     numbers = _of(file.loaded_bytes, file.total_bytes)
     if file.state == "retrying":

@@ -17,8 +17,8 @@ import msgspec
 
 from ..errors import InvalidRequest
 from .custom import LISTS, MAPS, converted, custom, is_custom_type, schema_of
-from .problem import Misfit, Problem, no_alternative_fits
-from .pydantic_types import is_model
+from .fields import fields_of
+from .problem import InvalidValue, Problem, no_alternative_fits
 from .rules import Notes, checked, description_of, is_union, package_of, ruled
 
 
@@ -78,32 +78,6 @@ class _Rewriting:
 
 
 # Classes
-
-
-def fields_of(kind: Any) -> Iterator[tuple[type[Any], str, Any]]:
-    """Yield the fields of all classes in a type, with their type hints."""
-    waiting, seen = [kind], dict[int, Any]()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen[id(one)] = one
-        waiting += typing.get_args(one)
-        if type(one).__name__ == "TypeAliasType":
-            waiting.append(one.__value__)
-        if hasattr(one, "__supertype__"):
-            waiting.append(one.__supertype__)
-        if isinstance(one, type) and hasattr(one, "__annotations__") and not is_model(one):
-            try:
-                hints = typing.get_type_hints(cast("Any", one), include_extras=True)
-            except (NameError, TypeError):  # making the schema raises a better error
-                continue
-            encoded: dict[str, str] = {}
-            if issubclass(one, msgspec.Struct):
-                encoded = dict(zip(one.__struct_fields__, one.__struct_encode_fields__, strict=True))
-            for name, hint in hints.items():
-                waiting.append(hint)
-                yield one, encoded.get(name, name), hint
 
 
 def field_descriptions(kind: Any) -> dict[Any, dict[str, str]]:
@@ -199,9 +173,9 @@ def _first_fitting(value: Any, kinds: tuple[Any, ...], *, strict: bool) -> Any:
     for kind in kinds:
         try:
             return converted(value, kind, strict=strict)
-        except Misfit as misfit:
-            problems.append(misfit.problems)
-    raise Misfit(no_alternative_fits(problems, "$"))
+        except InvalidValue as invalid:
+            problems.append(invalid.problems)
+    raise InvalidValue(no_alternative_fits(problems, "$"))
 
 
 # For pydantic

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from .allowed_types import AllowedTypes
 from .lenient import repair_whole
-from .problem import Misfit, is_list, is_object
+from .problem import InvalidValue, is_list, is_object
 from .types import read_json
 
 _MOST_TEXTS = 3
@@ -24,7 +24,7 @@ _MOST_TEXTS = 3
 
 
 def coerce_arguments(text: str, schema: dict[str, Any]) -> Any:
-    """Return the object in a text, coerced to ``schema`` where possible; raise `Misfit` for invalid JSON."""
+    """Return the object in a text, coerced to ``schema`` where possible; raise `InvalidValue` for invalid JSON."""
     nothing: dict[str, Any] = {}
     value = _read(text) if text.strip() else nothing
     for _ in range(_MOST_TEXTS):
@@ -39,7 +39,7 @@ def coerce_arguments(text: str, schema: dict[str, Any]) -> Any:
 def _read(text: str) -> Any:
     try:
         return read_json(text)
-    except Misfit:
+    except InvalidValue:
         found = repair_whole(text)
         if found is None or found[1]:  # it breaks off, or a repair would be a guess
             raise
@@ -100,7 +100,7 @@ class _Coercion:
                 break
             try:
                 read = _read(read)
-            except Misfit:
+            except InvalidValue:
                 return value
         return read if ("object" if is_object(read) else "array" if is_list(read) else "") in kinds else value
 

@@ -10,15 +10,16 @@ import collections
 import collections.abc
 import ipaddress
 import pathlib
-import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
 import msgspec
 
+from .._internal.msgspec_errors import Place, place_of
 from ..errors import InvalidRequest
-from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
+from .fields import advice_for
+from .problem import InvalidValue, Problem, is_list, is_object, path_to, relocated
 from .pydantic_types import decode_model, is_model, model_schema
 
 Schema = dict[str, Any]
@@ -47,9 +48,6 @@ MAPS: Mapping[type, Callable[[Any], Any]] = {
 }
 """Collections that msgspec does not support, and how to make one from a list or a dict."""
 
-_PLACE = re.compile(r" - at `(?=\$)")
-_KEY = re.compile(r" - at `key` in `(?=\$)")
-_STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
 _MAX_ATTEMPTS = 200
 """How often a value may be converted again to find the key at which it does not fit."""
 
@@ -62,7 +60,7 @@ class _Anything(type):
 
 
 class CustomType(metaclass=_Anything):
-    """A type with a schema, and a function that reads a decoded value or raises `Misfit`."""
+    """A type with a schema, and a function that reads a decoded value or raises `InvalidValue`."""
 
     schema: ClassVar[Callable[[], Schema]]
     read: ClassVar[Callable[[Any, bool], Any]]
@@ -94,11 +92,11 @@ def decode_other(kind: Any, value: Any, *, strict: bool) -> Any:
         return kind.read(value, strict)
     if _text_format(kind):
         if not isinstance(value, str):
-            raise Misfit([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
+            raise InvalidValue([Problem("$", f"expected `str`, got `{_name_of(value)}`")])
         try:
             return kind(value)
         except ValueError as error:
-            raise Misfit([Problem("$", str(error))]) from error
+            raise InvalidValue([Problem("$", str(error))]) from error
     origin, args = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin in LISTS:
         return LISTS[origin](converted(value, list[args[0]] if args else list, strict=strict))
@@ -133,17 +131,23 @@ def _name_of(value: Any) -> str:
 # Schemas
 
 
+class _NoSchema(Exception):  # noqa: N818 (said as InvalidRequest)
+    """A class that JSON cannot represent."""
+
+
 def schema_of(kind: Any) -> Schema:
     """Return the JSON Schema of a type; raise `InvalidRequest` if it has none."""
     try:
         made, extra = _schema_of(kind, set())
         if extra.keys() & made.get("$defs", {}).keys():  # a class of a hook has the same name as one of msgspec's
             made, extra = _schema_of(kind, set(made["$defs"]))
-    except (TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
+    except (_NoSchema, TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
         name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else repr(kind)
-        why = _with_advice(str(error))
+        why = str(error)
         if isinstance(error, NameError):
             why += "; define the names in annotations in the module of their class"
+        elif isinstance(error, TypeError) and (advice := advice_for(kind)):
+            why += f". {advice}"
         raise InvalidRequest(f"{name!r} has no JSON Schema: {why}", parameter="output") from error
     return {**made, "$defs": made.get("$defs", {}) | extra} if extra else made
 
@@ -152,7 +156,10 @@ def _schema_of(kind: Any, taken: set[str]) -> tuple[Schema, Schema]:
     extra: Schema = {}
 
     def other(inner: type[Any]) -> Schema:
-        schema = schema_of_other(inner)
+        try:
+            schema = schema_of_other(inner)
+        except NotImplementedError as error:  # msgspec's own error would be about this hook
+            raise _NoSchema(f"{error}; use a str, a number or a data class instead") from None
         defined: Schema = schema.pop("$defs", {})
         if any(name in taken or extra.get(name, body) != body for name, body in defined.items()):
             new = {name: _free(name, {*taken, *extra, *defined}) for name in defined}
@@ -184,125 +191,96 @@ def _renamed(schema: Any, new: Mapping[str, str]) -> Any:
     return made
 
 
-def _with_advice(message: str) -> str:
-    """Add advice to msgspec's message."""
-    _, _, unknown = message.partition("\n\n")
-    if "custom types" in message.lower() and unknown.lower().startswith("type ") and " is not supported" in unknown:
-        name = unknown[len("type ") :].partition(" is not supported")[0]
-        return f"JSON cannot represent {name}; use a str, a number or a data class instead"
-    if "Literal may only contain" in message:
-        return f"{message}. Write the values themselves, as in Literal['red'], or use the whole Enum as the type"
-    if "unions may not contain more than one array-like" in message:
-        return f"{message}. The JSON would not tell them apart. Keep one, or make them data classes"
-    if "unions may not contain more than one" not in message and "all Struct types must be tagged" not in message:
-        return message
-    return (
-        f"{message}. The JSON would not tell the classes apart. Give each a tag, as in "
-        "'class Cat(msgspec.Struct, tag=True): ...' and 'class Dog(msgspec.Struct, tag=True): ...', "
-        "or make them pydantic models"
-    )
-
-
 # Values and their errors
 
 
 def converted(value: Any, kind: Any, *, strict: bool) -> Any:
-    """Convert a decoded JSON value to a type; raise `Misfit` with the path at which it does not fit."""
+    """Convert a decoded JSON value to a type; raise `InvalidValue` with the path at which it does not fit."""
     try:
         return _convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise Misfit(_problems(value, kind, error, strict=strict)) from error
+        raise InvalidValue(_problems(value, kind, error, strict=strict)) from error
     except (RecursionError, UnicodeError) as error:  # nested too deeply for JSON, or a lone surrogate
-        raise Misfit([Problem("$", f"the value cannot be read: {error}")]) from error
+        raise InvalidValue([Problem("$", f"the value cannot be read: {error}")]) from error
     except Exception as error:  # raised by a class of the caller for a value that it rejects
-        raise Misfit([Problem("$", f"{type(error).__name__}: {error}")]) from error
+        raise InvalidValue([Problem("$", f"{type(error).__name__}: {error}")]) from error
 
 
 def _convert(value: Any, kind: Any, *, strict: bool) -> Any:
     def other(kind: Any, value: Any) -> Any:
-        return decode_other(kind, value, strict=strict)
+        try:
+            return decode_other(kind, value, strict=strict)
+        except InvalidValue as invalid:
+            raise CustomError(invalid) from invalid
 
     return msgspec.convert(value, kind, strict=strict, str_keys=True, dec_hook=other)
 
 
+class CustomError(ValueError):
+    """Carries the problems of a custom type through msgspec, which adds the place to the text."""
+
+    def __init__(self, invalid: InvalidValue) -> None:
+        super().__init__("")
+        self.invalid = invalid
+
+
 def _problems(value: Any, kind: Any, error: msgspec.ValidationError, *, strict: bool) -> list[Problem]:
-    def error_for(value: Any) -> str:
+    def is_same(value: Any) -> bool:
+        """Whether another value fails with the same words at the same place."""
         try:
             _convert(value, kind, strict=strict)
         except msgspec.ValidationError as other:
-            return str(other)
+            return str(other) == str(error)
         except Exception:
-            return ""
-        return ""
+            return False
+        return False
 
-    cause = error.__cause__
-    if isinstance(cause, Misfit):  # from a custom type, with relative paths
-        start = _exact(_problem(str(error).removeprefix(str(cause))), value, str(error), error_for).path
-        return relocated(cause.problems, start)
-    text = str(error)
-    message = text if cause else text[:1].lower() + text[1:]  # msgspec's own messages begin with a capital
-    return [_exact(_problem(message), value, text, error_for)]
-
-
-class _KeyProblem(Problem):
-    """A problem with a key, whose name is not known yet."""
-
-    def of_key(self, path: str, name: str = "") -> Problem:
-        """Return the problem in full."""
-        return Problem(path, f"the key {f'`{name}` ' if name else ''}cannot be used: {self.message}")
+    place = place_of(error)
+    path, name = _exact(place, value, is_same)
+    if isinstance(error.__cause__, CustomError):
+        return relocated(error.__cause__.invalid.problems, path)
+    problem = Problem(path, place.reason)
+    return [problem.of_key(path, name) if place.of_key else problem]
 
 
-def _problem(message: str) -> Problem:
-    """Split the path from msgspec's message."""
-    if message.endswith("`"):
-        if found := _KEY.search(message):
-            return _KeyProblem(f"{message[found.end() : -1]}[...]", message[: found.start()])
-        if found := _PLACE.search(message):
-            return Problem(message[found.end() : -1], message[: found.start()])
-    return Problem("$", message)
+def _exact(place: Place, value: Any, is_same: Callable[[Any], bool]) -> tuple[str, str]:
+    """Return the path, and the name of a key that does not fit, as far as they can be found.
 
-
-def _exact(problem: Problem, value: Any, message: str, error_for: Callable[[Any], str]) -> Problem:
-    """Replace msgspec's ``[...]`` by the key, with a binary search: msgspec reports the first key that fails."""
-    if "[...]" not in problem.path:
-        return problem
-    steps: list[Any] = []
-    plain = Problem("$", problem.message) if not isinstance(problem, _KeyProblem) else problem.of_key("$")
-    attempts, at, path = _MAX_ATTEMPTS, 1, "$"
-    here = value
-    parts = list(_STEP.finditer(problem.path, at))
-    for number, part in enumerate(parts):
-        index, name = part[1], part[2]
-        if index == "..." and is_object(here):
+    msgspec does not name the keys of a dict, but reports the first one that fails: a binary search finds it.
+    """
+    steps: list[str | int | None] = [*place.steps, *([None] if place.of_key else [])]
+    if None not in steps:
+        return place.path, ""
+    taken: list[Any] = []
+    attempts, path, here = _MAX_ATTEMPTS, "$", value
+    for number, step in enumerate(steps):
+        found: Any = step
+        if step is None and is_object(here):
             keys = list(here)
             low, high = 1, len(keys)
             while low < high and attempts:
                 attempts -= 1
                 middle = (low + high) // 2
-                some = {key: here[key] for key in keys[:middle]}
-                if error_for(_replaced(value, steps, some)) == message:
+                if is_same(_replaced(value, taken, {key: here[key] for key in keys[:middle]})):
                     high = middle
                 else:
                     low = middle + 1
-            if (
-                not keys
-                or not attempts
-                or error_for(_replaced(value, steps, {keys[low - 1]: here[keys[low - 1]]})) != message
-            ):
-                return plain._replace(path=path)
-            step: Any = keys[low - 1]
-            if isinstance(problem, _KeyProblem) and number == len(parts) - 1:
-                return problem.of_key(path, step)
-        elif name and is_object(here) and name in here:
-            step = name
-        elif index and index != "..." and is_list(here) and int(index) < len(here):
-            step = int(index)
-        else:
-            return plain._replace(path=path)
-        steps.append(step)
-        here = cast("Any", here)[step]
-        path = path_to(path, step)
-    return plain._replace(path=path)
+            if not keys or not attempts:
+                return path, ""
+            found = keys[low - 1]
+            if not is_same(_replaced(value, taken, {found: here[found]})):
+                return path, ""
+            if place.of_key and number == len(steps) - 1:
+                return path, found
+        elif not (
+            (isinstance(step, str) and is_object(here) and step in here)
+            or (isinstance(step, int) and is_list(here) and step < len(here))
+        ):
+            return path, ""
+        taken.append(found)
+        here = cast("Any", here)[found]
+        path = path_to(path, found)
+    return path, ""
 
 
 def _replaced(value: Any, steps: list[Any], inner: Any) -> Any:

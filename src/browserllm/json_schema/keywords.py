@@ -308,7 +308,7 @@ def _property_names(check: SchemaCheck, value: Any, schema: Schema, path: str, _
     if not is_object(value):
         return []
     return [
-        Problem(path, f"the key `{name}` is not valid: {problem.message}")
+        problem.of_key(path, name)
         for name in value
         for problem in check.apply(name, schema["propertyNames"], path, Evaluated())
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
+from .problem import InvalidValue, Problem, is_list, is_object, path_to, relocated
 
 Schema = dict[str, Any]
 
@@ -30,23 +30,23 @@ def with_object_root(schema: Schema) -> tuple[Schema, bool]:
 def unwrapping_check(convert: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
     """Return a check of ``{"value": ...}`` that returns the value, and reports problems with their whole path.
 
-    `Misfit.own` has the problems with their paths in the unwrapped value, for the caller.
+    `InvalidValue.own` has the problems with their paths in the unwrapped value, for the caller.
     """
 
     def check(value: Any, path: str) -> Any:
         problems: list[Problem] = []
         if not is_object(value):
-            raise Misfit([Problem(path, f"expected an object with the key `{WRAPPER}`")])
+            raise InvalidValue([Problem(path, f"expected an object with the key `{WRAPPER}`")])
         if WRAPPER not in value:
             problems.append(Problem(path, f"object missing required field `{WRAPPER}`"))
         problems += [Problem(path, f"object contains unknown field `{key}`") for key in value if key != WRAPPER]
         if problems:
-            raise Misfit(problems)
+            raise InvalidValue(problems)
         start = path_to(path, WRAPPER)
         try:
             return convert(value[WRAPPER], start)
-        except Misfit as misfit:
-            raise Misfit(misfit.problems, relocated(misfit.problems, path, start)) from misfit
+        except InvalidValue as invalid:
+            raise InvalidValue(invalid.problems, relocated(invalid.problems, path, start)) from invalid
 
     return check
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
 
 MAX_PROBLEMS = 20
-"""The most problems in a `Misfit`: with more mistakes, a model starts over anyway."""
+"""The most problems in an `InvalidValue`: with more mistakes, a model starts over anyway."""
 
 MAX_PATH = 1000
 """The most characters of a path."""
@@ -36,6 +36,14 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         return self.message if self.path == "$" else f"{self.message} - at `{self.path}`"
 
+    def relocated(self, to: str, start: str) -> Problem:
+        """Return the problem with a path that begins with ``to`` instead of ``start``."""
+        return type(self)(_moved(self.path, to, start), self.message)
+
+    def of_key(self, path: str, name: str) -> KeyProblem:
+        """Return this as a problem of a key of the object at ``path``."""
+        return KeyProblem(path, name, self)
+
 
 class Mismatch(Problem):
     """A problem that says what was expected and what was found instead.
@@ -54,6 +62,10 @@ class Mismatch(Problem):
         self.expected, self.got, self.kind = expected, got, kind
         return self
 
+    def relocated(self, to: str, start: str) -> Problem:
+        """Return the problem with a path that begins with ``to`` instead of ``start``."""
+        return Mismatch(_moved(self.path, to, start), self.expected, self.got, self.kind)
+
     def __getnewargs__(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (self.path, self.expected, self.got, self.kind)
 
@@ -62,7 +74,51 @@ class OtherText(Problem):
     """A problem with a text that is not the one text that is allowed."""
 
 
-class Misfit(ValueError):  # noqa: N818 (named for the value)
+class KeyProblem(Problem):
+    """A problem with the key ``name`` of an object at ``path``; the name is empty if it is not known."""
+
+    name: str
+    inner: Problem
+
+    def __new__(cls, path: str, name: str, inner: Problem) -> Self:
+        """Make the message of what is wrong with the key."""
+        self = super().__new__(cls, path, f"the key {f'`{name}` ' if name else ''}is not valid: {inner.message}")
+        self.name, self.inner = name, inner
+        return self
+
+    def relocated(self, to: str, start: str) -> Problem:
+        """Return the problem with paths that begin with ``to`` instead of ``start``."""
+        return KeyProblem(_moved(self.path, to, start), self.name, self.inner.relocated(to, start))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return (self.path, self.name, self.inner)
+
+
+class NoAlternative(Problem):
+    """A value that fits no alternative. ``alternatives`` is their number, ``shown`` the problems of the likeliest."""
+
+    shown: list[list[Problem]]
+    alternatives: int
+
+    def __new__(cls, path: str, shown: list[list[Problem]], alternatives: int) -> Self:
+        """Make the message of the problems, which has their paths in it."""
+        described = "; or ".join(" and ".join(map(str, problems)) for problems in shown)
+        self = super().__new__(
+            cls, path, f"does not fit any of the {alternatives} alternatives: {truncated(described)}"
+        )
+        self.shown, self.alternatives = shown, alternatives
+        return self
+
+    def relocated(self, to: str, start: str) -> Problem:
+        """Return the problem with paths that begin with ``to`` instead of ``start``."""
+        shown = [[problem.relocated(to, start) for problem in problems] for problems in self.shown]
+        return NoAlternative(_moved(self.path, to, start), shown, self.alternatives)
+
+    def __getnewargs__(self) -> tuple[Any, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return (self.path, self.shown, self.alternatives)
+
+
+class InvalidValue(ValueError):  # noqa: N818 (named for the value)
     """A value that does not fit a type; `problems` has the paths and reasons, ``str()`` is a message for a model.
 
     The paths of `problems` are those in the JSON that the model writes. The paths of `own` are those in the value of
@@ -81,12 +137,11 @@ class Misfit(ValueError):  # noqa: N818 (named for the value)
 
 def relocated(problems: list[Problem], to: str, start: str = "$") -> list[Problem]:
     """Return the problems with paths that begin with ``to`` instead of ``start``, also inside their messages."""
-    if to == start:
-        return problems
-    return [
-        Problem(to + path.removeprefix(start), message.replace(f"at `{start}", f"at `{to}"))
-        for path, message in problems
-    ]
+    return problems if to == start else [problem.relocated(to, start) for problem in problems]
+
+
+def _moved(path: str, to: str, start: str) -> str:
+    return to + path.removeprefix(start)
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
@@ -161,8 +216,8 @@ def no_alternative_fits(attempts: list[list[Problem]], path: str) -> list[Proble
     near = tagged if len(tagged) == 1 else near
     if len(near) == 1:
         return near[0]
-    described = "; or ".join(" and ".join(map(str, problems[:2])) for problems in (near or attempts)[:_ALTERNATIVES])
-    return [Problem(path, f"does not fit any of the {len(attempts)} alternatives: {truncated(described)}")]
+    shown = [problems[:2] for problems in (near or attempts)[:_ALTERNATIVES]]
+    return [NoAlternative(path, shown, len(attempts))]
 
 
 def truncated(text: str) -> str:

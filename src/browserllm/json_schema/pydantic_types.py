@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from ..errors import InvalidRequest
-from .problem import Misfit, Problem, is_list, is_object, no_alternative_fits, path_to
+from .problem import InvalidValue, Problem, is_list, is_object, no_alternative_fits, path_to
 
 
 def pydantic_type(
@@ -49,12 +49,12 @@ def model_schema(kind: Any) -> dict[str, Any]:
         raise NotImplementedError(f"JSON cannot represent {kind!r}")
     try:
         return dict(kind.model_json_schema())
-    except (RuntimeError, TypeError, ValueError, NameError) as error:
+    except Exception as error:  # as above, and a model's own json_schema_extra may raise anything
         raise InvalidRequest(f"{kind.__name__!r} has no JSON Schema: {error}", parameter="output") from error
 
 
 def decode_model(kind: Any, value: Any) -> Any:
-    """Convert a decoded JSON value to a model; raise `Misfit`, or NotImplementedError for other classes."""
+    """Convert a decoded JSON value to a model; raise `InvalidValue`, or NotImplementedError for other classes."""
     if not is_model(kind):
         raise NotImplementedError(f"JSON cannot represent {kind!r}")
     return _validated(kind.model_validate_json, value)
@@ -70,7 +70,7 @@ def _validated(validate_json: Callable[[bytes], Any], value: Any) -> Any:
     try:
         return validate_json(msgspec.json.encode(value))
     except Exception as error:  # a validator of the caller's may raise anything
-        raise Misfit(_problems(error, value)) from error
+        raise InvalidValue(_problems(error, value)) from error
 
 
 def _problems(error: Exception, value: Any) -> list[Problem]:

@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import InvalidRequest
 from .custom import Schema, converted, custom, schema_of
-from .problem import Misfit, Problem, preview
+from .problem import InvalidValue, Problem, preview
 
 _RULES = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
 _DESCRIPTIVE = ("title", "description", "examples")
@@ -174,7 +174,7 @@ def checked(base: Any, rules: list[tuple[str, Any]], tests: list[tuple[str, Call
         problems = [problem for name, bound in rules if (problem := _broken(found, name, bound))]
         problems += [problem for name, test in tests if (problem := _failed(found, name, test))]
         if problems:
-            raise Misfit(problems)
+            raise InvalidValue(problems)
         return found
 
     return custom(repr(base), schema, read)

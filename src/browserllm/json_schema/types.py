@@ -20,10 +20,10 @@ import msgspec
 from .._internal.nesting import decode_json
 from ..errors import InvalidRequest
 from .annotations import check_fields, field_descriptions, for_msgspec, for_pydantic
-from .custom import converted, custom, schema_of
+from .custom import CustomError, converted, custom, schema_of
 from .docstrings import parse_docstring
 from .object_root import WRAPPER, Schema, unwrapping_check, with_object_root
-from .problem import Misfit, Problem, is_list, is_object, path_to, relocated
+from .problem import InvalidValue, Problem, is_list, is_object, path_to, relocated
 from .pydantic_types import is_model, pydantic_type
 from .satisfiable import check_satisfiable
 from .validate import Validator
@@ -41,7 +41,7 @@ class OutputType(Generic[T]):
     """
 
     def __init__(self, name: str, schema: Schema, convert: Callable[[Any, str], T]) -> None:
-        """Take the type's own ``schema``; ``convert`` converts a value that fits it, or raises `Misfit`.
+        """Take the type's own ``schema``; ``convert`` converts a value that fits it, or raises `InvalidValue`.
 
         ``convert`` also gets the value's path, for the paths of its problems.
         """
@@ -55,13 +55,13 @@ class OutputType(Generic[T]):
         return f"OutputType({self.name!r})"
 
     def check(self, value: Any) -> T:
-        """Convert a decoded JSON value to the type; raise `Misfit` if it does not fit `schema`."""
+        """Convert a decoded JSON value to the type; raise `InvalidValue` if it does not fit `schema`."""
         return self._convert(value, "$")
 
     def read(self, text: str) -> T:
         """Convert a JSON text to the type.
 
-        Raises `Misfit` for invalid JSON, a value that does not fit, or a repeated key in an object: JSON parsers
+        Raises `InvalidValue` for invalid JSON, a value that does not fit, or a repeated key in an object: JSON parsers
         disagree about which one counts, and a partial value may have had the other one.
         """
         return self.check(read_json(text))
@@ -117,18 +117,18 @@ def _at(read: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
     def convert(value: Any, path: str) -> Any:
         try:
             return read(value)
-        except Misfit as misfit:
-            raise Misfit(relocated(misfit.problems, path)) from misfit
+        except InvalidValue as invalid:
+            raise InvalidValue(relocated(invalid.problems, path)) from invalid
 
     return convert
 
 
 def read_json(text: str) -> Any:
-    """Decode a JSON text; raise `Misfit` for invalid JSON, or a repeated key in an object."""
+    """Decode a JSON text; raise `InvalidValue` for invalid JSON, or a repeated key in an object."""
     try:
         value = decode_json(text, Any)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Misfit([Problem("$", f"the text is not valid JSON: {error}")]) from error
+        raise InvalidValue([Problem("$", f"the text is not valid JSON: {error}")]) from error
     twice: list[tuple[int, str]] = []
 
     def look(pairs: list[tuple[str, Any]]) -> Schema:
@@ -142,7 +142,7 @@ def read_json(text: str) -> Any:
     seen = json.loads(text, object_pairs_hook=look)
     if twice:
         paths = _paths(seen, {place for place, _ in twice})
-        raise Misfit([Problem(paths.get(place, "$"), f"the key `{key}` is repeated") for place, key in twice])
+        raise InvalidValue([Problem(paths.get(place, "$"), f"the key `{key}` is repeated") for place, key in twice])
     return value
 
 
@@ -173,7 +173,7 @@ def _of_schema(given: Schema) -> OutputType[Any]:
 
     def convert(value: Any, path: str) -> Any:
         if problems := validator.problems(value, path):
-            raise Misfit(problems)
+            raise InvalidValue(problems)
         return value
 
     title = schema.get("title")
@@ -194,13 +194,13 @@ class _MsgspecCheck:
     def __call__(self, value: Any, path: str) -> Any:
         try:
             return converted(value, self._kind, strict=self._strict)
-        except Misfit as misfit:
-            raise Misfit(self._problems(value, path, misfit)) from misfit
+        except InvalidValue as invalid:
+            raise InvalidValue(self._problems(value, path, invalid)) from invalid
 
-    def _problems(self, value: Any, path: str, misfit: Misfit) -> list[Problem]:
-        found = relocated(misfit.problems, path)
-        error = misfit.__cause__
-        theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, Misfit)
+    def _problems(self, value: Any, path: str, invalid: InvalidValue) -> list[Problem]:
+        found = relocated(invalid.problems, path)
+        error = invalid.__cause__
+        theirs = not isinstance(error, msgspec.ValidationError) or isinstance(error.__cause__, CustomError)
         if not self._strict:
             return self._of_fields(value, path) or found
         if theirs:  # a custom type or a caller's class knows more than the schema
@@ -225,8 +225,8 @@ class _MsgspecCheck:
             if name in fields:
                 try:
                     converted(inner, fields[name].type, strict=False)
-                except Misfit as misfit:
-                    problems += relocated(misfit.problems, path_to(path, name))
+                except InvalidValue as invalid:
+                    problems += relocated(invalid.problems, path_to(path, name))
             elif config.forbid_unknown_fields and name != config.tag_field:
                 problems.append(Problem(path, f"object contains unknown field `{name}`"))
         return problems

@@ -24,7 +24,7 @@ class Activity:
     """The loads and downloads in progress, the models in the page's memory, and the subscribers.
 
     ``loaded`` has the models in memory, the most recent last, and ``kept`` their stored files. ``fetching`` maps
-    journal keys to the models being downloaded, and ``last_progress`` to their last update. The load that may use the
+    downloads to the models being downloaded, and ``last_progress`` to their last update. The load that may use the
     GPU holds ``turn``. ``readiness_cache`` keeps what routers have asked about models. ``idleness`` knows which models
     are in use, and ``reasons`` why a model that the page reports as unloaded was freed.
     """
@@ -35,8 +35,8 @@ class Activity:
         self.turn = asyncio.Lock()
         self.loaded: dict[str, LoadedModel] = {}
         self.kept: dict[str, StoredModel] = {}
-        self.fetching: dict[str, str] = {}
-        self.last_progress: dict[str, Progress] = {}
+        self.fetching: dict[tuple[str, int], str] = {}
+        self.last_progress: dict[tuple[str, int], Progress] = {}
         self.readiness_cache = ReadinessCache()
         self.idleness = Idleness()
         self.reasons: dict[str, str] = {}

@@ -16,7 +16,7 @@ import msgspec
 from .._internal.formatting import memory_text, size_text
 from ..errors import InvalidRequest
 from ..page.device import DeviceFacts
-from .catalog.card import ModelCard, Purpose
+from .catalog.card import Artifact, ModelCard, Purpose
 from .catalog.catalog import BROWSER, POCKET, Catalog
 from .fit import Fit, fit, memory_need
 from .machine import READING_SPEED, graphics, metered
@@ -267,3 +267,16 @@ def _factor(size: float, target: float) -> float:
 
 def _generation(card: ModelCard) -> int:
     return CURRENT.index(card.family) if card.family in CURRENT else len(CURRENT)
+
+
+def strains(card: ModelCard, artifact: Artifact, facts: DeviceFacts) -> list[str]:
+    """Return why a build that fits this device would not run comfortably on it; empty if it would."""
+    limits = _limits(facts)
+    found: list[str] = []
+    if (card.parameters or 0) > limits.parameters:
+        size = f"{(card.parameters or 0) / 1e9:.1f} billion parameters"
+        found.append(f"answers will be slow: it has {size}, and this is {limits.text}")
+    need = memory_need(artifact)
+    if need.mb > limits.mb:
+        found.append(f"it may run out of memory: it {need}, and {memory_text(limits.mb)} are comfortable here")
+    return found

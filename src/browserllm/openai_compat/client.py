@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
+from .._internal.arguments import check_kind
 from .._internal.async_only import AsyncOnly
 from ..backends.base import Backend
 from ..backends.request import contradiction
@@ -225,6 +226,7 @@ class AsyncCompletions:
         given = {name: value for name, value in options.items() if not is_not_given(value)}
         timeout = given.pop("timeout", None)
         more: Mapping[str, Any] = given.pop("extra_body", None) or {}
+        check_kind("extra_body", more, Mapping, "a dict", write="use {'top_k': 20}")
         body: dict[str, Any] = {**given, **more}
         if (private := _private(given, more)) is not None:
             body["private"] = private
@@ -292,6 +294,7 @@ class AsyncModels:
 
     async def retrieve(self, model: str) -> Model:
         """Return a model by its id or name. Raises `ModelNotFound`, which suggests similar ones."""
+        check_kind("model", model, str, "the name of a model", write="use an id that models.list() returns")
         infos = await (await self._source.backend()).list_models()
         for info in infos:
             if model in (info.id, info.name):

@@ -199,7 +199,6 @@ def _tool_result(fields: dict[str, Any], said: list[ContentPart], where: str) ->
 
 def _sound(fields: dict[str, Any], where: str) -> AudioPart:
     import base64
-    import binascii
 
     media_type = SOUND_FORMATS.get(str(fields.get("format")))
     if media_type is None:
@@ -207,7 +206,7 @@ def _sound(fields: dict[str, Any], where: str) -> AudioPart:
         raise wrong(where, f"format={fields.get('format')!r} is not valid; use {formats}")
     try:
         return AudioPart(data=base64.b64decode(text_of(fields, "data", where), validate=True), media_type=media_type)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one; text that is not ASCII raises another
         raise wrong(where, f"data is not valid base64: {error}") from error
 
 

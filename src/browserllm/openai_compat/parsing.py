@@ -8,7 +8,7 @@ from typing import Any, cast
 from .._internal.nesting import decode_json
 from ..backends.base import Backend
 from ..errors import InvalidOutput
-from ..json_schema.types import Misfit, OutputType, output_type
+from ..json_schema.types import InvalidValue, OutputType, output_type
 from .messages import fields_of, list_of
 from .requests import ReadRequest
 from .responses import completion_of
@@ -60,9 +60,11 @@ def parse_message(completion: ChatCompletion, output: OutputType[Any]) -> None:
         return
     try:
         message.parsed = output.read(message.content or "")
-    except Misfit as misfit:
+    except InvalidValue as invalid:
         cut = "; it was cut off, raise max_tokens" if choice.finish_reason == "length" else ""
-        raise _invalid(f"the answer is not of the type {output.name!r}", misfit, message.content or "", cut) from misfit
+        raise _invalid(
+            f"the answer is not of the type {output.name!r}", invalid, message.content or "", cut
+        ) from invalid
 
 
 def parse_calls(completion: ChatCompletion, tools: Sequence[Any]) -> None:
@@ -78,7 +80,7 @@ def parse_calls(completion: ChatCompletion, tools: Sequence[Any]) -> None:
                 call.function.parsed_arguments = output_type(model).read(call.function.arguments)
             elif function.get("strict"):
                 call.function.parsed_arguments = decode_json(call.function.arguments, object)
-        except (Misfit, ValueError, RecursionError) as error:
+        except (InvalidValue, ValueError, RecursionError) as error:
             said = f"the arguments of the call of {call.function.name!r} do not match its parameters"
             raise _invalid(said, error, call.function.arguments) from error
 
@@ -90,5 +92,5 @@ def _function(tool: Any) -> dict[str, Any] | None:
 
 def _invalid(what: str, error: Exception, text: str, hint: str = "") -> InvalidOutput:
     problems = [{"path": each.path, "message": each.message} for each in getattr(error, "own", ())]
-    said = "; ".join(map(str, getattr(error, "own", ()))) or "; ".join(str(error).splitlines())
+    said = "; ".join(map(str, getattr(error, "own", ()))) or str(error)
     return InvalidOutput(f"{what}: {said[:500]}{hint}", data={"problems": problems, "text": text[:2000]})

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from .._internal.content import content_of, with_joined_texts
 from ..errors import InvalidRequest, Unsupported
-from ..json_schema.problem import Misfit
+from ..json_schema.problem import InvalidValue
 from ..json_schema.types import OutputType
 from ..types import (
     Capabilities,
@@ -93,9 +93,9 @@ class OutputForm:
         spec = {"name": name, "schema": schema}
         return replace(request, response_format={"type": "json_schema", "json_schema": spec})
 
-    def repair_request(self, request: ChatRequest, response: ChatResponse, misfit: Misfit) -> ChatRequest:
+    def repair_request(self, request: ChatRequest, response: ChatResponse, invalid: InvalidValue) -> ChatRequest:
         """Return the request after an invalid answer: with the answer, and what is wrong with it."""
-        said = REPAIRS[self.mode].replace("{name}", self.output.name).replace("{problems}", str(misfit))
+        said = REPAIRS[self.mode].replace("{name}", self.output.name).replace("{problems}", str(invalid))
         calls = response.message.tool_calls
         if calls:
             # Vendors require a result for each call, and nothing else.

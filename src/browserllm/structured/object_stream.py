@@ -15,7 +15,7 @@ from ..backends.response_stream import Producer, ResponseStream
 from ..backends.stream import ChatStream
 from ..errors import BrowserLLMError, Cancelled, ContentFiltered, InvalidOutput, InvalidRequest, Timeout
 from ..json_schema.partial import MISSING
-from ..json_schema.problem import Misfit, Problem
+from ..json_schema.problem import InvalidValue, Problem
 from ..reasoning import ThoughtSplitter
 from ..types import ChatChunk, ChatRequest, ChatResponse, ChatRestart, StructuredMode, TextDelta, ToolCallDelta, Usage
 from .modes import OutputForm
@@ -140,7 +140,6 @@ class _Generation(Producer[Any, Generated[Any]]):
         self.shown: Any = MISSING
         self.stream: ChatStream | None = None
         self.response: ChatResponse | None = None
-        self.failure: Exception | None = None
         self._found: Generated[Any] | None = None
         self._problems: list[list[Problem]] = []
         self._usage = Usage()
@@ -166,12 +165,12 @@ class _Generation(Producer[Any, Generated[Any]]):
                     self._note(stream.response)
                 if stream.response.finish_reason == "length":
                     self._window = await self._context_window(request)
-                misfit = self._settle(stream.response)
+                invalid = self._settle(stream.response)
                 if self._found is not None and self._show():
                     yield self.shown
-                if misfit is None:
+                if invalid is None:
                     return
-                request = self._next_request(request, stream.response, misfit, started_at)
+                request = self._next_request(request, stream.response, invalid, started_at)
         except Exception as error:
             self.failure = error
             # The caller stopped it, and has the partial value.
@@ -220,7 +219,7 @@ class _Generation(Producer[Any, Generated[Any]]):
         fields = Usage.__struct_fields__
         self._usage = Usage(**{name: getattr(self._usage, name) + getattr(response.usage, name) for name in fields})
 
-    def _settle(self, response: ChatResponse) -> Misfit | None:
+    def _settle(self, response: ChatResponse) -> InvalidValue | None:
         """Store the object, or return what is wrong with it; raise if another answer would not help."""
         reading = self._reading
         reading.end(response)
@@ -228,11 +227,11 @@ class _Generation(Producer[Any, Generated[Any]]):
             raise self._ended_early(response)
         try:
             output = reading.reader.finish()
-        except Misfit as misfit:
+        except InvalidValue as invalid:
             calls = response.message.tool_calls
             if self.form.mode == "tool" and calls and not reading.called:
-                return Misfit([Problem("$", f"there is no tool `{calls[0].name}`")])
-            return misfit
+                return InvalidValue([Problem("$", f"there is no tool `{calls[0].name}`")])
+            return invalid
         self._found = Generated(
             output=output,
             mode=self.form.mode_used(response, called=reading.called),
@@ -245,21 +244,21 @@ class _Generation(Producer[Any, Generated[Any]]):
         return None
 
     def _next_request(
-        self, request: ChatRequest, response: ChatResponse, misfit: Misfit, started_at: float
+        self, request: ChatRequest, response: ChatResponse, invalid: InvalidValue, started_at: float
     ) -> ChatRequest:
         """Return the next request; raise if no repairs or time are left."""
-        self._problems.append(misfit.own)
+        self._problems.append(invalid.own)
         attempts = len(self._problems)
         if attempts > self.repairs:
             times = f"{attempts} answers in a row are" if attempts > 1 else "the answer is"
-            said = "; ".join(map(str, misfit.own))
+            said = "; ".join(map(str, invalid.own))
             raise self._invalid(
                 f"{times} not of the type {self.form.output.name!r} (mode {self.form.mode!r}): {said[:500]}. "
                 "Allow more repairs, simplify the type, explain it in the prompt, or use a larger model",
                 response,
                 attempts=attempts,
             )
-        request = self.form.repair_request(request, response, misfit)
+        request = self.form.repair_request(request, response, invalid)
         if self.request.deadline_s is None:
             return request
         left_s = self.request.deadline_s - (time.perf_counter() - started_at)

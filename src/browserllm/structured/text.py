@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 from .._internal.nesting import decode_json
 from ..json_schema.object_root import WRAPPER
 from ..json_schema.partial import MISSING, PartialJson
-from ..json_schema.problem import Misfit, Problem, is_list, is_object
+from ..json_schema.problem import InvalidValue, Problem, is_list, is_object
 from ..json_schema.types import OutputType, read_json
 from ..reasoning import CLOSING_MARKERS
 
@@ -46,8 +46,8 @@ class AnswerReader(Generic[T]):
         self._stale = False
         self._results: list[T] = []
         self._thoughts: list[T] = []
-        self._misfit: Misfit | None = None
-        self._misfit_is_meant = False
+        self._invalid: InvalidValue | None = None
+        self._invalid_is_meant = False
         self._tried: list[str] = []  # objects that are not of the type
 
     @property
@@ -75,13 +75,13 @@ class AnswerReader(Generic[T]):
             self._tail = (self._tail + piece[-_LONGEST_END:])[-_LONGEST_END:].lower()
             if self._tail.endswith(CLOSING_MARKERS) and (self.whole or self._partial.value is MISSING):
                 # The template may have opened the thinking, so that all text so far was a thought.
-                self._thoughts, self._results, self._misfit = self._results or self._thoughts, [], None
-                self._misfit_is_meant = False
+                self._thoughts, self._results, self._invalid = self._results or self._thoughts, [], None
+                self._invalid_is_meant = False
                 self._begin()
         return changed
 
     def finish(self) -> T:
-        """Return the object, at the end of the answer. Raises `Misfit` if it has no value of the type."""
+        """Return the object, at the end of the answer. Raises `InvalidValue` if it has no value of the type."""
         if not self.whole and self._partial.finish():
             self._try(self._partial.text or "")
         if not self.whole and self.output.wrapped:
@@ -91,7 +91,7 @@ class AnswerReader(Generic[T]):
             self._try_within("".join(self._texts).strip())
         if self._results:
             return self._results[0]
-        raise self._misfit or Misfit(self._partial.problems)
+        raise self._invalid or InvalidValue(self._partial.problems)
 
     def _begin(self) -> None:
         self._partial = PartialJson()
@@ -116,15 +116,15 @@ class AnswerReader(Generic[T]):
         return True
 
     def _try(self, text: str) -> bool:
-        """Check a JSON text against the type and store the result or the misfit; return whether it is of the type."""
+        """Check a JSON text against the type and store the result or the error; return whether it is of the type."""
         try:
             self._results = [self.output.read(text)]
             self.value = self.output.unwrap(decode_json(text, Any), MISSING)
-        except Misfit as misfit:
-            # Report the misfit of an object with some of the type's fields, rather than of an unrelated one.
+        except InvalidValue as invalid:
+            # Report the error of an object with some of the type's fields, rather than of an unrelated one.
             meant = self._is_meant(text)
-            if meant or not self._misfit_is_meant:
-                self._misfit, self._misfit_is_meant = misfit, meant
+            if meant or not self._invalid_is_meant:
+                self._invalid, self._invalid_is_meant = invalid, meant
             if len(self._tried) < _MOST_TRIED:
                 self._tried.append(text)
         return self.whole
@@ -139,14 +139,14 @@ class AnswerReader(Generic[T]):
                     self._results = [self.output.check(value)]
                     self.value = self.output.unwrap(value, MISSING)
                     return
-            except Misfit:
+            except InvalidValue:
                 continue
             found: list[tuple[T, Any]] = []
             for inner in self._within(value):
                 own = self.output.wrapped and not (is_object(inner) and WRAPPER in inner)
                 try:
                     found.append((self.output.check({WRAPPER: inner} if own else inner), inner))
-                except Misfit:
+                except InvalidValue:
                     continue
             if len(found) == 1:  # two would be ambiguous
                 self._results, self.value = [found[0][0]], found[0][1]
@@ -181,15 +181,18 @@ class AnswerReader(Generic[T]):
                 continue
             try:
                 value = read_json(bare)
-            except Misfit:
+            except InvalidValue:
                 continue
             try:
                 self._results = [self.output.check({WRAPPER: value})]
                 self.value = value
-            except Misfit as misfit:
-                if not self._misfit_is_meant:  # with paths in the text as the model wrote it
+            except InvalidValue as invalid:
+                if not self._invalid_is_meant:  # with paths in the text as the model wrote it
                     around = Problem("$", f"expected an object with the key `{WRAPPER}`")
-                    self._misfit, self._misfit_is_meant = Misfit([around, *misfit.own], misfit.own), True
+                    self._invalid, self._invalid_is_meant = (
+                        InvalidValue([around, *invalid.own], invalid.own),
+                        True,
+                    )
 
 
 def grows(before: Any, after: Any) -> bool:

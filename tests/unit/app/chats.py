@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app import threads
-from browserllm.app.answering import Answering
 from browserllm.app.app import App
-from browserllm.app.approvals import ApprovalDesk
-from browserllm.app.conversations import Conversations
+from browserllm.app.chat_rooms import ChatRooms
+from browserllm.app.notices import Notices
 from browserllm.app.state import ChatMessage, Conversation, ConversationSettings, FilePart, Settings, TextPart, Thread
-from browserllm.app.turns import Turns
 from browserllm.backends.base import Backend
 from browserllm.stores.base import KeyValueStore
 from browserllm.stores.memory import MemoryStore
+
+APPS = count(1)
 
 
 class Chats:
@@ -38,11 +38,12 @@ class Chats:
         self.backend: Any = backend or bl.ScriptedBackend(answers)
         self.store = store or MemoryStore()
         numbers = count(1)
-        self.conversations = Conversations(self.app, self.store, new_id=lambda: f"i{next(numbers)}-{id(self) % 9973}")
+        apps = next(APPS)
         self.asked: list[ConversationSettings] = []
-        self.desk = ApprovalDesk(self.app)
-        self.answering = Answering(self.app, self.conversations, self._backend_for, self.desk)
-        self.turns = Turns(self.app, self.conversations, self.answering)
+        self.rooms = ChatRooms(
+            self.app, self.store, self._backend_for, Notices(self.app), new_id=lambda: f"i{apps}-{next(numbers)}"
+        )
+        self.conversations, self.turns = self.rooms.conversations, self.rooms.turns
 
     def _backend_for(self, settings: ConversationSettings) -> Backend:
         self.asked.append(settings)
@@ -80,8 +81,9 @@ class Chats:
         ]
 
     async def until(self, holds: Callable[[], Any]) -> None:
-        while not holds():
-            await asyncio.sleep(0)
+        async with asyncio.timeout(20):  # so that a test that fails ends
+            while not holds():
+                await asyncio.sleep(0)
 
     async def idle(self, conversation: str) -> None:
         """Wait until nothing is being answered in a conversation, and everything is written."""
@@ -91,14 +93,36 @@ class Chats:
     async def streaming(self, conversation: str, text: str = "") -> None:
         """Wait until the answer has begun, and has this text."""
         await self.until(
-            lambda: self.texts(conversation)[-1][2] == "streaming" and text in self.texts(conversation)[-1][1]
+            lambda: any(status == "streaming" and text in said for _, said, status in self.texts(conversation))
         )
+
+    async def start(self) -> Chats:
+        await self.rooms.start()
+        return self
 
     def again(self, answers: Any = "Hello again.") -> Chats:
         """The app after the page was opened again, over the same store."""
         return Chats(answers, store=self.store)
 
 
-def steps(*texts: Any) -> list[Sequence[Any]]:
-    """A script with one answer of these steps."""
-    return [list(texts)]
+class SlowStore(MemoryStore):
+    """A store whose calls let other tasks go on, as those of a page do."""
+
+    async def get(self, key: str) -> bytes | None:
+        await asyncio.sleep(0)
+        found = await super().get(key)
+        await asyncio.sleep(0)
+        return found
+
+    async def put(self, key: str, value: bytes) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await super().put(key, value)
+
+    async def swap(self, key: str, expected: bytes | None, value: bytes | None) -> bool:
+        await asyncio.sleep(0)
+        if await MemoryStore.get(self, key) != expected:
+            return False
+        if value is not None:
+            await MemoryStore.put(self, key, value)
+        return True

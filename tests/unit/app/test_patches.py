@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from browserllm.app.patches import Patch, diff
-from browserllm.app.state import AppState, ChatMessage, Download, FilePart, Notice, TextPart, Thread, ToolPart
+from browserllm.app.state import AppState, ChatMessage, Download, FilePart, Loading, Notice, TextPart, Thread, ToolPart
 
 
 def apply(copy: Any, patches: list[Patch]) -> Any:
@@ -80,6 +80,12 @@ def test_a_part_of_another_kind_is_sent_whole() -> None:
     patches = diff((TextPart(text="a"),), (FilePart(media_type="image/png"),))
     assert [patch.op for patch in patches] == ["set"]
     assert patches[0].value["type"] == "file"
+
+
+def test_null_is_a_value() -> None:
+    """It is written out: a page that gets no value would set none."""
+    old = AppState(loading=Loading(model="m", phase="loading"))
+    assert msgspec.json.encode(diff(old, AppState())) == b'[{"op":"set","path":["loading"],"value":null}]'
 
 
 def test_keys_and_items_that_went_are_removed() -> None:

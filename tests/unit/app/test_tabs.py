@@ -8,7 +8,8 @@ from collections.abc import Callable
 from browserllm.app.actions import CreateConversation, DeleteConversation, UpdateConversation
 from browserllm.app.app import App
 from browserllm.app.conversations import Conversations
-from browserllm.app.tabs import Tabs
+from browserllm.app.notices import Notices
+from browserllm.app.tabs import Shared, Tabs
 from browserllm.stores import KeyValueStore, MemoryStore
 
 
@@ -17,19 +18,15 @@ class Tab:
 
     def __init__(self, store: KeyValueStore, others: list[Tab]) -> None:
         self.app = App()
-        self.conversations = Conversations(self.app, store)
+        self.conversations = Conversations(self.app, store, Notices(self.app))
         self.reloads: list[str] = []
         self._others = others
 
-        async def reload_settings() -> None:
+        async def reload() -> None:
             self.reloads.append("settings")
 
-        async def refresh_models() -> None:
-            self.reloads.append("models")
-
-        self.tabs = Tabs(
-            self.app, self.conversations, self._post, reload_settings=reload_settings, refresh_models=refresh_models
-        )
+        shared = {"settings": Shared(lambda state: state.settings, reload)}
+        self.tabs = Tabs(self.app, self.conversations, shared, self._post)
         others.append(self)
 
     def _post(self, text: str) -> None:
@@ -65,13 +62,24 @@ async def test_a_conversation_of_one_tab_appears_changes_and_goes_in_the_other()
     await two.conversations.close()
 
 
-async def test_settings_and_models_are_read_again() -> None:
-    """A text of another version of the site does nothing."""
+async def test_a_part_that_all_tabs_share_is_read_again() -> None:
+    """By the others, when it changes; a text of another version of the site does nothing."""
     one, two = two_tabs()
-    one.tabs.settings_written()
-    one.tabs.models_changed()
+    one.app.state.change("settings", theme="dark")
+    one.app.state.flush()
     two.tabs.on_text('{"what": "weather"}')
     two.tabs.on_text("{")
-    while two.reloads != ["settings", "models"]:
+    while not two.reloads:
         await asyncio.sleep(0)
-    assert one.reloads == []
+    assert (one.reloads, two.reloads) == ([], ["settings"])
+
+
+async def test_a_closed_tab_tells_nothing_more() -> None:
+    """Its app may still change while it closes."""
+    one, two = two_tabs()
+    one.tabs.close()
+    one.app.state.change("settings", theme="dark")
+    one.app.state.flush()
+    await one.app.call(CreateConversation(title="Rome"))
+    await one.conversations.close()
+    assert (two.reloads, two.app.state.value.conversations) == ([], {})

@@ -10,9 +10,10 @@ import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app.state import ConversationSettings, Loading, ReasoningPart, TextPart
 from browserllm.errors import DeviceLost
+from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
 from browserllm.types import ReasoningDelta
-from unit.app.chats import Chats
+from unit.app.chats import Chats, SlowStore
 
 
 async def test_a_message_is_answered_and_the_answer_says_who_gave_it() -> None:
@@ -196,6 +197,46 @@ async def test_continue_goes_on_with_the_text_that_is_there() -> None:
     assert [message.text for message in chats.backend.requests[-1].messages] == ["a", "The cat sat on the mat.", "b"]
 
 
+async def test_an_answer_that_ended_in_a_thought_is_answered_again() -> None:
+    """No model can go on with it; what it thought stays on its branch."""
+    chats = Chats([[ReasoningDelta(reasoning="Hm."), HANG], "One.", [HANG], "Two."])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.until(lambda: chats.shown(conversation)[-1].parts == (ReasoningPart(text="Hm.", state="streaming"),))
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    thought = chats.shown(conversation)[-1]
+    assert thought.parts == (ReasoningPart(text="Hm."),)
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation)[-1] == ("assistant", "One.", "done")
+    assert chats.thread(conversation).messages[thought.id] == thought
+    # An answer that had not begun is given in its place.
+    await chats.send(conversation, "b")
+    await chats.until(lambda: len(chats.backend.requests) == 3)
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    empty = chats.shown(conversation)[-1]
+    assert (empty.parts, empty.status) == ((), "stopped")
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.shown(conversation)[-1].id == empty.id
+    assert chats.texts(conversation)[-1] == ("assistant", "Two.", "done")
+
+
+async def test_a_continuation_that_fails_keeps_the_text() -> None:
+    chats = Chats([["One two", HANG], [DeviceLost("the GPU went away")], ["three", "."]])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.streaming(conversation, "One two")
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation)[-1] == ("assistant", "One two", "error")
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation)[-1] == ("assistant", "One two three.", "done")
+    assert chats.shown(conversation)[-1].error is None
+
+
 async def test_deleting_a_message_takes_what_follows() -> None:
     chats = Chats(["One.", "Two."])
     conversation = await chats.create()
@@ -265,8 +306,7 @@ async def test_a_partial_answer_outlives_the_page() -> None:
     clock.advance(1)
     await chats.streaming(conversation, "two")
     await chats.conversations.records.flush()
-    again = chats.again()
-    await again.conversations.start()
+    again = await chats.again().start()
     await again.app.call(act.OpenConversation(id=conversation))
     assert again.texts(conversation) == [("user", "a", "done"), ("assistant", "One two ", "stopped")]
     assert again.thread(conversation).answering is None
@@ -274,15 +314,59 @@ async def test_a_partial_answer_outlives_the_page() -> None:
 
 
 async def test_closing_the_app_in_the_middle_of_a_turn_writes_what_has_arrived() -> None:
-    chats = Chats([["One two", HANG]])
+    chats = Chats([["One two", HANG]], store=SlowStore())
     conversation = await chats.create()
     await chats.send(conversation, "a")
     await chats.streaming(conversation, "One two")
     await chats.app.close()
-    again = chats.again()
-    await again.conversations.start()
+    assert b"One two" in b"".join(value for _, value in sorted(chats.store._values.items()))
+    again = await chats.again().start()
     await again.app.call(act.OpenConversation(id=conversation))
     assert again.texts(conversation)[-1] == ("assistant", "One two", "stopped")
+
+
+class DeadStore(MemoryStore):
+    """A store that stops answering."""
+
+    dead = False
+
+    async def put(self, key: str, value: bytes) -> None:
+        if self.dead:
+            await asyncio.get_running_loop().create_future()
+        await super().put(key, value)
+
+
+async def test_a_store_that_does_not_answer_does_not_keep_the_app_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("browserllm.app.conversations.CLOSE_GRACE_S", 0.01)
+    store = DeadStore()
+    chats = Chats([["One two", HANG]], store=store)
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.streaming(conversation, "One two")
+    await chats.conversations.records.flush()
+    store.dead = True
+    await chats.rooms.close()
+    await chats.app.close()
+    assert chats.texts(conversation)[-1] == ("assistant", "One two", "stopped")
+
+
+async def test_queued_messages_outlive_the_page_in_their_place() -> None:
+    chats = Chats([["One", HANG]])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.send(conversation, "b")
+    await chats.send(conversation, "c")
+    await chats.streaming(conversation, "One")
+    await chats.app.close()
+    again = await chats.again().start()
+    await again.app.call(act.OpenConversation(id=conversation))
+    assert [text for _, text, _ in again.texts(conversation)] == ["a", "One", "b", "c"]
+    assert [status for _, _, status in again.texts(conversation)] == ["done", "stopped", "stopped", "stopped"]
+    # The last one can be answered.
+    await again.app.call(act.Regenerate(conversation=conversation))
+    await again.idle(conversation)
+    assert again.texts(conversation)[-1] == ("assistant", "Hello again.", "done")
+    assert [message.text for message in again.backend.requests[0].messages] == ["a", "One", "b\n\nc"]
 
 
 async def test_what_is_not_valid_is_refused_and_adds_nothing() -> None:

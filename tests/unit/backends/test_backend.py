@@ -18,7 +18,7 @@ class Plain(bl.Backend):
         yield "plain"
 
 
-async def test_a_backend_that_says_nothing_leaves_the_device() -> None:
+async def test_a_backend_that_declares_nothing_counts_as_leaving_the_device() -> None:
     """Privacy must not depend on the backend's author."""
     backend = Plain()
     facts = await backend.facts(bl.ChatRequest(messages=[], model="m"))
@@ -54,8 +54,8 @@ async def test_a_middleware_passes_everything_on() -> None:
     assert inner.closed
 
 
-async def test_the_system_clock_goes_on_and_sleeps() -> None:
-    """The clock that is used where a test does not move one."""
+async def test_the_system_clock_advances_and_sleeps() -> None:
+    """It is used when no test clock is."""
     clock = SystemClock()
     before = clock.now_s
     await clock.sleep(0)

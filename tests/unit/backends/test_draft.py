@@ -38,7 +38,7 @@ def test_the_example_has_every_field() -> None:
     assert all(getattr(SAID, name) != getattr(nothing, name) for name in AnswerRecord.__struct_fields__)
 
 
-def test_a_draft_begins_with_what_the_request_says() -> None:
+def test_a_draft_begins_with_the_request() -> None:
     """The model and the privacy; nothing else is known."""
     assert draft_of().snapshot() == AnswerRecord(backend="first", model="small")
     assert not draft_of().private
@@ -58,8 +58,8 @@ def test_a_snapshot_is_brought_back_by_restore() -> None:
     assert draft.warnings is warnings
 
 
-def test_a_draft_that_begins_anew_keeps_what_is_about_the_request() -> None:
-    """Warnings, route, stop and privacy; the way to interrupt the last backend goes with what that one said."""
+def test_a_restarted_draft_keeps_what_belongs_to_the_request() -> None:
+    """Warnings, route, stop and privacy; the last backend's interrupt and content are dropped."""
     draft = draft_of(SAID)
     draft.interrupt = lambda: None
     draft.stopped = True

@@ -37,7 +37,7 @@ DECISIONS: dict[str, tuple[bool, bool, bool, int]] = {
     "budget_exceeded": (False, False, False, 429),
     "content_filtered": (False, False, False, 400),
     "invalid_output": (False, True, True, 500),
-    "all_backends_failed": (False, False, True, 503),
+    "all_backends_failed": (False, True, True, 503),
     "protocol": (False, True, True, 502),
     "internal": (False, True, True, 500),
 }
@@ -70,7 +70,7 @@ def test_the_table_has_every_class() -> None:
 
 
 @pytest.mark.parametrize(("kind", "again"), [(case[0], case[1]) for case in CASES], ids=KINDS)
-async def test_the_same_backend_is_asked_again_after_what_is_retryable(kind: Any, again: bool) -> None:
+async def test_only_retryable_errors_are_retried(kind: Any, again: bool) -> None:
     """And after nothing else."""
     backend = bl.ScriptedBackend([[kind("x")], "fine"])
     retry = bl.Retry(backend, retries=1, first_wait_s=0)
@@ -83,8 +83,8 @@ async def test_the_same_backend_is_asked_again_after_what_is_retryable(kind: Any
 
 
 @pytest.mark.parametrize(("kind", "opens"), [(case[0], case[2]) for case in CASES], ids=KINDS)
-def test_a_circuit_breaker_counts_what_a_backend_or_a_device_did(kind: Any, opens: bool) -> None:
-    """Not what the caller asked for, nor what a policy refused."""
+def test_a_circuit_breaker_counts_faults_of_backends_and_devices(kind: Any, opens: bool) -> None:
+    """Not the caller's mistakes, nor a policy's refusals."""
     breaker = CircuitBreaker(bl.backends.router.Breaker(failures=1), bl.testing.Clock(), random.Random(1))  # noqa: S311
     assert breaker.allow() is False
     breaker.failure(kind("x"), probe=False)
@@ -108,8 +108,8 @@ async def test_the_next_backend_answers_unless_the_error_is_final(kind: Any, nex
 
 
 @pytest.mark.parametrize(("kind", "status"), [(case[0], case[4]) for case in CASES], ids=KINDS)
-def test_a_reply_over_http_has_the_status_of_what_the_error_means(kind: Any, status: int) -> None:
-    """Also of a class that no table knows."""
+def test_the_http_status_follows_from_the_meaning_of_an_error(kind: Any, status: int) -> None:
+    """Also for a class in no table."""
     reply = error_reply(kind("x"))
     assert (reply.status, reply.headers) == (status, {})
     assert error_reply(kind("x", data={"retry_after_s": 2})).headers == (

@@ -161,7 +161,7 @@ UNSUPPORTED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("options", "parameter"), UNSUPPORTED)
-async def test_what_cannot_be_honoured_is_a_warning(options: dict[str, Any], parameter: str) -> None:
+async def test_an_unsupported_option_is_a_warning(options: dict[str, Any], parameter: str) -> None:
     """By default the answer comes, with a warning that names what was left out."""
     response = await bl.LocalBackend(ScriptedHost()).complete("hi", **options)
     assert [warning.parameter for warning in response.warnings] == [parameter]
@@ -169,7 +169,7 @@ async def test_what_cannot_be_honoured_is_a_warning(options: dict[str, Any], par
 
 
 @pytest.mark.parametrize(("options", "parameter"), UNSUPPORTED)
-async def test_what_cannot_be_honoured_is_an_error_if_asked(options: dict[str, Any], parameter: str) -> None:
+async def test_an_unsupported_option_can_be_an_error(options: dict[str, Any], parameter: str) -> None:
     """With ``unsupported="error"`` nothing is generated."""
     host = ScriptedHost()
     with pytest.raises(bl.errors.Unsupported) as caught:
@@ -315,8 +315,8 @@ async def test_images_go_to_a_model_that_takes_them() -> None:
     assert await backend.count_tokens("one two") == 2
 
 
-async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> None:
-    """Not its card; the place that is named counts every system message."""
+async def test_the_loaded_model_decides_whether_images_are_supported() -> None:
+    """Not its card; the position in the warning counts system messages, too."""
     boast = msgspec.structs.replace(MINE, vision=True)
     backend = bl.LocalBackend(ScriptedHost(), "mine", catalog=bl.models.Catalog([boast]))
     assert backend.capabilities.images
@@ -330,8 +330,8 @@ async def test_whether_a_model_takes_images_is_what_the_loaded_one_says() -> Non
         await backend.complete(messages, unsupported="error")
 
 
-async def test_an_image_that_middleware_gives_to_the_assistant_is_left_out_with_a_warning() -> None:
-    """Only a user shows images, whatever the model takes."""
+async def test_an_image_of_the_assistant_from_middleware_is_left_out() -> None:
+    """With a warning: only users send images, whatever the model supports."""
     backend = bl.LocalBackend(ScriptedHost(), "seeing", catalog=bl.models.Catalog([SEEING]))
     said = bl.Message("assistant", [bl.TextPart("a"), bl.ImagePart(url="https://x.test/a.png")])
     request = bl.ChatRequest(messages=[said, bl.Message("user", "b")])
@@ -354,7 +354,7 @@ async def test_a_wrong_image_is_refused_before_anything_is_loaded() -> None:
     assert "load" not in [op for op, _ in host.requests]
 
 
-async def test_no_tools_wanted_is_no_warning() -> None:
+async def test_tool_choice_none_without_tools_is_not_a_warning() -> None:
     """``tool_choice="none"`` without tools asks for nothing."""
     assert (await bl.LocalBackend(ScriptedHost()).complete("hi", tool_choice="none")).warnings == []
 
@@ -489,8 +489,8 @@ async def test_the_model_is_the_requests_then_the_backends_then_the_loaded_one()
         await backend.complete("hi", model="nope")
 
 
-async def test_what_the_backend_says_about_itself() -> None:
-    """Models with what is loaded, health, an honest zero, and progress of loads that a chat starts."""
+async def test_the_backend_lists_models_health_cost_and_progress() -> None:
+    """Models with what is loaded, health, a cost of zero, and the progress of loads that a chat starts."""
     progress: list[bl.page.Progress] = []
     async with bl.LocalBackend(ScriptedHost(), on_progress=progress.append) as backend:
         before = {model.id: (model.downloaded, model.loaded) for model in await backend.list_models()}
@@ -505,8 +505,8 @@ async def test_what_the_backend_says_about_itself() -> None:
     assert progress
 
 
-async def test_a_result_that_is_no_result_is_a_protocol_error() -> None:
-    """What the page says at the end is checked."""
+async def test_an_invalid_result_is_a_protocol_error() -> None:
+    """The page's last message is validated."""
     host = ScriptedHost()
     host.engine.finish_reason = "surprise"
     with pytest.raises(bl.errors.ProtocolError, match="'chat'"):

@@ -55,8 +55,8 @@ async def test_rules_that_the_engine_cannot_constrain_give_a_warning() -> None:
 @pytest.mark.parametrize(
     "given", [{"type": "json_object"}, {"type": "text"}, {"type": "grammar", "grammar": 'root ::= "a"'}]
 )
-async def test_what_has_no_schema_goes_to_the_page_as_it_is(given: dict[str, Any]) -> None:
-    """Grammars of the caller's own, any JSON, and plain text."""
+async def test_a_format_without_a_schema_is_sent_unchanged(given: dict[str, Any]) -> None:
+    """The caller's own grammars, any JSON, and plain text."""
     host = ScriptedHost("a")
     await bl.LocalBackend(host).complete("hi", response_format=given)
     assert asked(host)["response_format"] == given
@@ -131,7 +131,7 @@ async def test_rules_that_cannot_constrain_calls_give_a_warning_for_each_tool() 
     assert "contains" in warning.message
 
 
-async def test_a_tool_whose_parameters_are_no_schema_is_refused_by_name() -> None:
+async def test_a_tool_with_an_invalid_schema_is_refused_by_name() -> None:
     """Before anything is loaded."""
     host = ScriptedHost("hello")
     with pytest.raises(InvalidRequest, match=r"the parameters of tool 'bad': .*'text'") as caught:
@@ -143,8 +143,8 @@ async def test_a_tool_whose_parameters_are_no_schema_is_refused_by_name() -> Non
 @pytest.mark.parametrize(
     "parameters", [{}, {"type": "object"}, {"type": "object", "properties": {}}, {"title": "none", "required": []}]
 )
-async def test_a_tool_without_parameters_takes_none(parameters: dict[str, Any]) -> None:
-    """However its schema says so, a call has an empty object."""
+async def test_a_tool_without_parameters_gets_an_empty_object(parameters: dict[str, Any]) -> None:
+    """However its schema declares that."""
     host = ScriptedHost("hello")
     await bl.LocalBackend(host).complete("hi", tools=[bl.Tool("now", "", parameters)])
     (tag,) = asked(host)["response_format"]["structural_tag"]["format"]["tags"]

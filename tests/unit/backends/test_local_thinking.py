@@ -80,8 +80,8 @@ async def test_the_page_gets_the_thinking_option_of_the_models_card(
             await backend.complete("hi", thinking=thinking, unsupported="error")
 
 
-async def test_the_words_stand_at_the_end_of_the_system_message_that_there_is() -> None:
-    """One system message, as ever, and the caller's own messages stay as they were."""
+async def test_the_switch_is_added_to_the_end_of_the_system_message() -> None:
+    """There is one system message, as always, and the caller's own messages stay unchanged."""
     host = ScriptedHost()
     messages = [bl.Message("system", "Be brief."), bl.Message("system", "Be kind."), bl.Message("user", "hi")]
     await local(host, "words").complete(messages, thinking=False)
@@ -89,8 +89,8 @@ async def test_the_words_stand_at_the_end_of_the_system_message_that_there_is() 
     assert messages[1].text == "Be kind."
 
 
-async def test_the_words_come_once_where_the_page_lost_the_model() -> None:
-    """The chat is asked again after another load, with the same messages."""
+async def test_the_switch_is_added_once_if_the_page_lost_the_model() -> None:
+    """The chat is requested again after another load, with the same messages."""
     host = ScriptedHost()
     backend = local(host, "words")
     await backend.complete("hi", thinking=False)
@@ -113,8 +113,8 @@ async def test_the_words_come_once_where_the_page_lost_the_model() -> None:
     ids=["schema", "json", "required", "named"],
 )
 @pytest.mark.parametrize("thinking", [True, "high"])
-async def test_an_answer_that_must_have_a_form_has_no_thoughts_before_it(options: Any, thinking: Any) -> None:
-    """A grammar leaves no place for them: the model is told not to think, and the answer says so."""
+async def test_a_constrained_answer_has_no_thoughts_before_it(options: Any, thinking: Any) -> None:
+    """A grammar leaves no room for them: thinking is switched off, with a warning."""
     host = ScriptedHost("{}")
     response = await local(host, "template").complete("hi", thinking=thinking, **options)
     assert last(host)["thinking"] is False
@@ -122,7 +122,7 @@ async def test_an_answer_that_must_have_a_form_has_no_thoughts_before_it(options
 
 
 async def test_a_model_may_think_before_it_chooses_a_tool() -> None:
-    """Where it may also say what it likes, nothing forbids thoughts; and without thoughts a form is no trouble."""
+    """A free choice does not forbid thoughts, and without thoughts a constraint is possible."""
     host = ScriptedHost("ok")
     response = await local(host, "template").complete("hi", thinking=True, tools=[WEATHER])
     assert last(host)["thinking"] is True
@@ -132,7 +132,7 @@ async def test_a_model_may_think_before_it_chooses_a_tool() -> None:
     assert response.warnings == []
 
 
-async def test_a_session_and_generate_take_it_as_any_option() -> None:
+async def test_a_session_and_generate_accept_the_option() -> None:
     """For the whole conversation, for one turn, and for an answer of a type."""
     host = ScriptedHost(["a", "b", '{"value": 7}'])
     backend = local(host, "template")
@@ -173,7 +173,7 @@ def test_a_family_is_known_to_think_or_not(name: str, expected: str | None) -> N
     assert thinking_for(name) == expected
 
 
-def test_every_model_of_the_catalog_says_whether_it_thinks() -> None:
+def test_every_model_of_the_catalog_declares_whether_it_thinks() -> None:
     """None is left to guess."""
     assert [card.id for card in built_in().values() if card.thinking is None] == []
     assert {card.thinking for card in built_in().values()} == {"never", "always", "template"}

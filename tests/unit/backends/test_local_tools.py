@@ -111,8 +111,8 @@ async def test_named_is_one_call_of_that_tool() -> None:
         assert (form["type"], form["begin"]) == ("tag", '<tool_call>\n{"name": "weather", "arguments": ')
 
 
-async def test_none_means_that_nothing_is_called() -> None:
-    """Tools are neither told nor read; what looks like a call is text."""
+async def test_tool_choice_none_calls_nothing() -> None:
+    """Tools are not in the prompt; text that looks like a call is text."""
     host = ScriptedHost(CALL)
     response = await bl.LocalBackend(host).complete("hi", tools=[WEATHER], tool_choice="none")
     assert response.text == CALL
@@ -170,8 +170,8 @@ async def test_calls_are_constrained_on_the_cpu_too() -> None:
     assert format_of(other) == format_of(host)
 
 
-async def test_a_schema_that_the_engine_refuses_is_asked_for_without() -> None:
-    """The answer comes all the same, with a warning that the schema did not constrain its arguments."""
+async def test_a_schema_that_the_engine_refuses_is_left_out() -> None:
+    """The answer still comes, with a warning that its arguments were not constrained."""
     refusal = bl.InvalidRequest("no grammar", parameter="response_format")
     host = ScriptedHost([[refusal], [CALL]])
     response = await bl.LocalBackend(host).complete("hi", tools=[WEATHER])

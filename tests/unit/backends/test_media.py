@@ -45,7 +45,7 @@ def part_of(media_type: str, **fields: Any) -> bl.ImagePart | bl.AudioPart:
 
 
 @pytest.mark.parametrize(("media_type", "data"), EVERY_FILE)
-def test_a_file_without_a_media_type_is_known_by_how_it_begins(media_type: str, data: bytes) -> None:
+def test_a_file_without_a_media_type_is_recognised_by_its_first_bytes(media_type: str, data: bytes) -> None:
     """As bytes, and as a data URL without a media type or with an unknown one."""
     body = b64encode(data).decode()
     assert sniffed_type(data) == media_type
@@ -105,8 +105,8 @@ def test_a_sound_is_of_the_type_that_its_bytes_say(data: bytes, said: str, true:
         (b"?", "audio/l16"),
     ],
 )
-def test_a_sound_keeps_the_type_that_it_is_given_where_its_bytes_do_not_say_otherwise(data: bytes, said: str) -> None:
-    """One kind of file holds several kinds of sound."""
+def test_a_sound_keeps_its_declared_type_unless_its_bytes_differ(data: bytes, said: str) -> None:
+    """One kind of file can hold several kinds of sound."""
     assert media_of(bl.AudioPart(data=data, media_type=said), "here") == Media(said, b64encode(data).decode())
 
 
@@ -131,7 +131,13 @@ def test_a_media_type_is_called_by_the_name_that_backends_know(said: str | None,
     assert true_type(said, b"?") == name
 
 
-def test_openai_has_a_name_for_the_sounds_it_takes() -> None:
+def test_bytes_that_begin_like_another_kind_of_file_keep_their_declared_type() -> None:
+    """Two bytes at the start of a raw image are not yet an MP3."""
+    assert true_type("image/x-raw", b"\xff\xfb\0\0") == "image/x-raw"
+    assert true_type(None, b"\xff\xfb\0\0") == "audio/mp3"
+
+
+def test_the_sounds_that_openai_accepts_have_names() -> None:
     """One table, read in both directions."""
     assert {name: sound_format(media_type) for name, media_type in SOUND_FORMATS.items()} == {
         "wav": "wav",
@@ -142,7 +148,7 @@ def test_openai_has_a_name_for_the_sounds_it_takes() -> None:
 
 @pytest.mark.parametrize("part", [bl.ImagePart, bl.AudioPart])
 @pytest.mark.parametrize("url", ["https://x.test/a.png?b=c#d", "http://127.0.0.1:8000/a"])
-def test_an_address_stays_what_it_is(url: str, part: Any) -> None:
+def test_an_address_stays_unchanged(url: str, part: Any) -> None:
     """Nothing is fetched here."""
     assert media_of(part(url=url, media_type="image/png"), "here") == url
 
@@ -170,7 +176,7 @@ def test_an_address_stays_what_it_is(url: str, part: Any) -> None:
         ({"url": f"ftp://{'x' * 100}"}, "url='ftp://x{53}…', which is not valid"),
     ],
 )
-def test_what_is_no_image_is_refused_by_name(fields: dict[str, Any], words: str) -> None:
+def test_a_file_that_is_not_an_image_is_refused_by_name(fields: dict[str, Any], words: str) -> None:
     """The error names the place and the value."""
     with pytest.raises(bl.InvalidRequest, match=f"^messages.0..content.1.: the image .*{words}") as caught:
         media_of(bl.ImagePart(**fields), "messages[0].content[1]", IMAGE_TYPES)
@@ -180,7 +186,7 @@ def test_what_is_no_image_is_refused_by_name(fields: dict[str, Any], words: str)
 @pytest.mark.parametrize(
     "fields", [{"data": IMAGES["image/png"]}, {"data": b"x", "media_type": "video/mp4"}, {"data": b"x"}, {"data": b""}]
 )
-def test_what_is_no_sound_is_refused_by_name(fields: dict[str, Any]) -> None:
-    """An image, too."""
+def test_a_file_that_is_not_a_sound_is_refused_by_name(fields: dict[str, Any]) -> None:
+    """For example an image."""
     with pytest.raises(bl.InvalidRequest, match=r"^here: the sound has"):
         media_of(bl.AudioPart(**fields), "here")

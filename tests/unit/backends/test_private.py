@@ -146,8 +146,8 @@ async def test_a_private_request_gets_as_far_as_no_method_of_a_backend_that_leav
     assert spy.seen == []
 
 
-async def test_what_stays_gets_private_requests_and_may_be_asked_everything() -> None:
-    """A backend that keeps to the rule answers as before."""
+async def test_a_backend_on_the_device_gets_private_requests() -> None:
+    """It answers every method as before."""
     spy = ByItsFacts()
     request = private(model="small")
     assert (await bl.Retry(Inherits()).complete(request)).text == "ok"
@@ -159,7 +159,7 @@ async def test_what_stays_gets_private_requests_and_may_be_asked_everything() ->
     assert (await InItsClass().complete(replace(request, private=False))).text == "ok"
 
 
-async def test_a_word_changed_later_counts() -> None:
+async def test_a_declaration_changed_later_counts() -> None:
     """On an instance, and between two attempts."""
     spy = Spy(leaves_device=False)
     await spy.complete(private())
@@ -178,6 +178,22 @@ async def test_a_word_changed_later_counts() -> None:
     with pytest.raises(bl.Unavailable, match="the request is private"):
         await bl.Retry(turns, first_wait_s=0).complete(private(model="small"))
     assert turns.seen == ["generate"]
+
+
+async def test_a_word_changed_while_the_facts_are_read_counts() -> None:
+    """Reading them takes a while, and another task may send the backend elsewhere meanwhile."""
+
+    class Moves(Spy):
+        leaves_device = False
+
+        async def facts(self, request: bl.ChatRequest) -> bl.backends.BackendFacts:
+            self.leaves_device = True
+            return bl.backends.BackendFacts(leaves_device=False, needs_network=False)
+
+    backend = Moves()
+    with pytest.raises(bl.Unavailable, match="private"):
+        await backend.complete(SECRET, private=True)
+    assert backend.seen == []
 
 
 async def test_no_middleware_makes_a_private_request_public() -> None:
@@ -249,8 +265,8 @@ ADDRESSES = [
 
 @pytest.mark.parametrize("part", [bl.ImagePart, bl.AudioPart])
 @pytest.mark.parametrize("url", ADDRESSES)
-async def test_what_would_be_fetched_is_refused_by_name(url: str, part: Any) -> None:
-    """Fetching it tells its server of the request, from a page or a local server, too."""
+async def test_a_url_that_would_be_fetched_is_refused_by_name(url: str, part: Any) -> None:
+    """Its server would learn of the request, also from a page or a local server."""
     spy = Spy(leaves_device=False)
     said = bl.Message("user", [bl.TextPart("What is this?"), part(url=url)])
     request = bl.ChatRequest(messages=[bl.Message("system", "Be brief."), said], private=True)
@@ -316,6 +332,20 @@ async def test_a_hook_cannot_open_a_private_conversation() -> None:
     assert cloud.seen == []
 
 
+async def test_a_hook_cannot_open_a_request_that_another_one_closed() -> None:
+    """Neither by saying so, nor by making a new request, which is public unless it says otherwise."""
+
+    class Copies(bl.Hooks):
+        async def before_request(self, request: bl.ChatRequest) -> bl.ChatRequest:
+            return bl.ChatRequest(messages=request.messages)
+
+    for opens in (Hook(private=False), Copies()):
+        cloud = SaysNothing()
+        with pytest.raises(bl.Unavailable, match="private"):
+            await bl.Session(cloud, hooks=[Hook(private=True), opens]).send(SECRET)
+        assert cloud.seen == []
+
+
 async def test_one_private_turn_makes_the_conversation_private() -> None:
     """For every later request carries it: also after a fork, in what is saved, and with another backend."""
     local, cloud = Spy(leaves_device=False), SaysNothing()
@@ -360,8 +390,8 @@ async def test_a_private_turn_that_was_taken_back_leaves_no_trace() -> None:
     assert cloud.seen == ["generate False"]
 
 
-async def test_the_summary_of_a_private_conversation_is_asked_of_no_cloud() -> None:
-    """The turns are dropped without one, and the reply says so."""
+async def test_no_cloud_summarises_a_private_conversation() -> None:
+    """The turns are dropped without a summary, and the reply says so."""
     cloud, local = SaysNothing(), ScriptedBackend("ok")
     chat = bl.Session(local, context=bl.chat.Summarize(backend=cloud, window=60, reserve=10))
     replies = [

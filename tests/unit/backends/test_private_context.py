@@ -109,8 +109,8 @@ WAYS: dict[str, Callable[[Cloud], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_what_a_backend_asks_others_within_a_private_request_is_private(way: str) -> None:
-    """In whatever way, at whichever of its methods; without privacy all of it is allowed."""
+async def test_requests_of_a_backend_within_a_private_request_are_private(way: str) -> None:
+    """By any means, in any of its methods; without privacy all of it is allowed."""
     cloud = Cloud()
     here = Here(lambda: WAYS[way](cloud))
     for ask in (here.complete, here.count_tokens, here.prepare, here.estimate_cost, bl.Router([here]).complete):
@@ -123,7 +123,7 @@ async def test_what_a_backend_asks_others_within_a_private_request_is_private(wa
 
 @pytest.mark.parametrize("name", ["before_request", "after_response", "on_fallback", "on_error", "on_tool_call"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_what_a_hook_asks_others_in_a_private_turn_is_private(name: str, way: str) -> None:
+async def test_requests_of_a_hook_in_a_private_turn_are_private(name: str, way: str) -> None:
     """Also when another hook made the turn private."""
     cloud = Cloud()
     asked: list[str] = []
@@ -155,8 +155,8 @@ async def test_what_a_hook_asks_others_in_a_private_turn_is_private(name: str, w
     assert cloud.seen == []
 
 
-async def test_what_tools_and_watchers_ask_in_a_private_turn_is_private() -> None:
-    """A tool that keeps things here may ask a cloud all the same."""
+async def test_requests_of_tools_and_chunk_hooks_in_a_private_turn_are_private() -> None:
+    """A tool that keeps data here can still not ask a cloud."""
     cloud = Cloud()
     within: list[bool] = []
 
@@ -179,7 +179,7 @@ async def test_what_tools_and_watchers_ask_in_a_private_turn_is_private() -> Non
 
 
 async def test_a_conversation_begun_within_a_private_request_stays_private_after_it() -> None:
-    """It carries what was said."""
+    """It contains private messages."""
     cloud = Cloud()
     chats = [bl.Session(ScriptedBackend("ok", leaves_device=False))]
 
@@ -284,8 +284,8 @@ async def test_an_option_cannot_make_a_private_request_public() -> None:
 
 
 @pytest.mark.parametrize("field", ["model", "provider_request_id", "finish_reason", "engine", "device", "reason"])
-async def test_of_a_private_request_only_words_that_are_known_are_logged(field: str) -> None:
-    """A server's words can be anything, also what it was asked."""
+async def test_only_known_words_of_a_private_request_are_logged(field: str) -> None:
+    """A server's text can be anything, even the prompt."""
     records: list[logging.LogRecord] = []
     logger = logging.Logger("test", logging.DEBUG)
     handler = logging.Handler()

@@ -53,7 +53,7 @@ async def test_tools_come_in_each_form_that_declares_them(tools: Any) -> None:
     assert (await bl.ScriptedBackend(["fine"]).complete("hi", tools=tools)).text == "fine"
 
 
-def test_an_empty_toolbox_is_no_tools() -> None:
+def test_an_empty_toolbox_means_no_tools() -> None:
     """A program may leave all of its tools out."""
     assert build_request("hi", {"tools": bl.chat.Toolbox()}).tools == []
 
@@ -70,8 +70,8 @@ def test_an_empty_toolbox_is_no_tools() -> None:
         (None, "tools=None is not a list of tools"),
     ],
 )
-def test_what_is_no_list_of_tools_is_refused_with_what_to_write(tools: Any, says: str) -> None:
-    """The error names the value and the forms that there are."""
+def test_a_value_that_is_not_a_list_of_tools_is_refused_with_advice(tools: Any, says: str) -> None:
+    """The error names the value and the possible forms."""
     with pytest.raises(bl.InvalidRequest, match=says) as caught:
         build_request("hi", {"tools": tools})
     assert caught.value.data["parameter"] == "tools"
@@ -219,7 +219,7 @@ def test_a_request_over_the_limit_is_refused_with_both_numbers() -> None:
     assert build_request("x" * (MAX_REQUEST_BYTES - overhead), {}).messages
 
 
-def test_what_is_no_json_is_refused() -> None:
+def test_a_value_that_is_not_json_is_refused() -> None:
     """A request travels as JSON, so an object in the metadata cannot."""
     with pytest.raises(bl.InvalidRequest, match="JSON"):
         build_request("hi", {"metadata": {"k": object()}})

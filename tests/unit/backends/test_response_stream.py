@@ -98,7 +98,7 @@ async def test_nothing_runs_before_the_first_chunk_is_asked_for(open_stream: Ope
 
 
 @each
-async def test_it_can_be_awaited_for_its_result_alone(open_stream: Open) -> None:
+async def test_a_stream_can_be_awaited_for_its_result(open_stream: Open) -> None:
     """Which is what `finish` returns, then and later."""
     stream = open_stream(Counter(ends=True))
     result = await stream
@@ -109,7 +109,7 @@ async def test_it_can_be_awaited_for_its_result_alone(open_stream: Open) -> None
 
 @each
 async def test_a_failure_is_raised_where_it_happens(open_stream: Open) -> None:
-    """After the chunks before it; then the stream has ended, and the backend has let go."""
+    """After the chunks before it; then the stream has ended, and the backend has stopped."""
     backend = Counter(failure=bl.errors.DeviceLost("the GPU went away"))
     stream = open_stream(backend)
     chunks: list[Any] = []
@@ -126,8 +126,51 @@ async def test_a_failure_is_raised_where_it_happens(open_stream: Open) -> None:
 
 
 @each
-async def test_leaving_async_with_closes_it(open_stream: Open) -> None:
-    """After the block the backend has let go."""
+@pytest.mark.parametrize("is_read_first", [True, False])
+async def test_every_await_of_a_failed_stream_raises_its_failure(open_stream: Open, is_read_first: bool) -> None:
+    """The first and the later ones, and one after the failure was raised to a loop; the partial answer stays."""
+    failure = bl.errors.DeviceLost("the GPU went away")
+    stream = open_stream(Counter(failure=failure))
+    if is_read_first:
+        with pytest.raises(bl.errors.DeviceLost):
+            await read(stream)
+    for _ in range(2):
+        with pytest.raises(bl.errors.DeviceLost) as raised:
+            await stream
+        assert raised.value is failure
+    assert finish_reason(stream) == "error"
+
+
+async def test_a_turn_that_may_not_begin_raises_that_however_often_it_is_awaited() -> None:
+    """Another turn runs: no await of the second one returns a reply."""
+    backend = Counter()
+    session = bl.Session(backend)
+    second = session.stream("Count.")
+    async with session.stream("Count.") as first:
+        await anext(first)
+        for _ in range(2):
+            with pytest.raises(bl.InvalidRequest, match="another turn"):
+                await second
+
+
+@each
+async def test_a_second_reader_is_refused(open_stream: Open) -> None:
+    """However it reads; the first one goes on."""
+    backend = Counter()
+    stream = open_stream(backend)
+    first = asyncio.create_task(read(stream))
+    await backend.waits.wait()
+    for reads in (anext, type(stream).finish, read):
+        with pytest.raises(bl.InvalidRequest, match="one reader"):
+            await reads(stream)
+    stream.stop()
+    await first
+    assert_is_over(stream)
+
+
+@each
+async def test_leaving_async_with_closes_the_stream(open_stream: Open) -> None:
+    """After the block the backend has stopped."""
     backend = Counter()
     async with open_stream(backend) as stream:
         await anext(stream)
@@ -138,7 +181,7 @@ async def test_leaving_async_with_closes_it(open_stream: Open) -> None:
 
 
 @each
-async def test_a_break_drops_it(open_stream: Open) -> None:
+async def test_a_break_drops_the_stream(open_stream: Open) -> None:
     """Nothing else refers to it, so the event loop closes the generator at once, without the garbage collector."""
     backend = Counter()
     gc.disable()
@@ -152,8 +195,8 @@ async def test_a_break_drops_it(open_stream: Open) -> None:
 
 
 @each
-async def test_an_exception_in_the_loop_drops_it(open_stream: Open) -> None:
-    """As soon as the traceback is gone, which refers to it."""
+async def test_an_exception_in_the_loop_drops_the_stream(open_stream: Open) -> None:
+    """As soon as the traceback, which refers to it, is gone."""
     backend = Counter()
 
     async def fail() -> None:
@@ -210,8 +253,24 @@ async def test_closing_ends_the_wait_of_another_task(open_stream: Open) -> None:
 
 
 @each
-async def test_cancelling_the_task_that_reads_ends_it(open_stream: Open) -> None:
-    """The backend is told, and the cancellation is raised."""
+async def test_a_cancelled_close_does_not_cancel_another_one(open_stream: Open) -> None:
+    """Several tasks may wait for the end, and each gives up for itself alone."""
+    backend = Counter()
+    stream = open_stream(backend)
+    reading = asyncio.create_task(read(stream))
+    await backend.waits.wait()
+    one, other = (asyncio.create_task(stream.aclose()) for _ in range(2))
+    await wait_for(lambda: "cancelled" in backend.log)
+    one.cancel()
+    await other
+    assert one.cancelled()
+    assert backend.log == ["asked", "cancelled", "let go"]
+    await reading
+
+
+@each
+async def test_cancelling_the_reading_task_ends_the_stream(open_stream: Open) -> None:
+    """The backend is stopped, and the cancellation is raised."""
     backend = Counter()
     stream = open_stream(backend)
     task = asyncio.create_task(read(stream))
@@ -224,8 +283,8 @@ async def test_cancelling_the_task_that_reads_ends_it(open_stream: Open) -> None
 
 
 @each
-async def test_a_timeout_around_one_chunk_ends_it(open_stream: Open) -> None:
-    """``wait_for(anext(stream))`` may drive the stream from a task of its own."""
+async def test_a_timeout_around_one_chunk_ends_the_stream(open_stream: Open) -> None:
+    """``wait_for(anext(stream))`` may drive the stream from another task."""
     backend = Counter()
     stream = open_stream(backend)
     with pytest.raises(TimeoutError):

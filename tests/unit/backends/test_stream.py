@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,18 @@ async def test_text_can_be_both() -> None:
     assert pairs == [("", ""), ("a ", "a "), ("b", "a b"), ("", "a b")]
 
 
+@pytest.mark.parametrize("mode", ["accumulated", "both"])
+async def test_the_chunks_of_a_long_text_are_joined(mode: TextMode) -> None:
+    """Beyond 65,536 characters each chunk that repeats the text adds 1/1024 of the rest; nothing is lost."""
+    long, pieces = "x" * (65_536 + 64 * 1024), [str(number % 10) for number in range(200)]
+    chunks = [chunk async for chunk in bl.ScriptedBackend([[long, *pieces]]).stream("hi", text=mode)]
+    texts = [chunk for chunk in chunks if isinstance(chunk, bl.types.TextDelta)]
+    so_far = [chunk.accumulated if mode == "both" else chunk.text for chunk in texts]
+    assert [len(text or "") - len(long) for text in so_far] == [0, 64, 129, 194, 200]
+    assert so_far[-1] == long + "".join(pieces)
+    assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
+
+
 def test_an_unknown_text_mode_is_refused() -> None:
     """The error names the value and the choices."""
     with pytest.raises(bl.InvalidRequest, match=r"text='all'.*'delta', 'accumulated' or 'both'"):
@@ -124,13 +137,13 @@ async def test_a_signature_ends_a_piece_of_thinking() -> None:
 
 
 @pytest.mark.parametrize("mode", ["delta", "accumulated", "both"])
-async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
-    """What the chunks accumulate, and the response, begin anew after a `ChatRestart`."""
+async def test_a_restart_clears_the_earlier_chunks(mode: TextMode) -> None:
+    """Accumulated text and the response begin again after a `ChatRestart`."""
 
     class Restarts(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
             yield bl.types.ReasoningDelta(reasoning="hm")
-            yield "one "
+            yield bl.types.TextDelta(text="one ", logprobs=[{"token": "one "}])
             yield bl.types.ToolCallDelta(id="1", name="f")
             draft.begin(request, "second")
             yield bl.types.ChatRestart(hop=bl.types.Hop(reason="broke off", backend="first"), backend="second")
@@ -143,7 +156,7 @@ async def test_a_restart_clears_what_came_before(mode: TextMode) -> None:
     assert restart.accumulated == ("" if mode == "both" else None)
     assert chunks[-2].text == "two"
     assert stream.response.message == bl.Message("assistant", "two")
-    assert stream.response.backend == "second"
+    assert (stream.response.backend, stream.response.logprobs) == ("second", [])
 
 
 async def test_a_tool_call_in_pieces_is_put_together() -> None:
@@ -158,6 +171,26 @@ async def test_a_tool_call_in_pieces_is_put_together() -> None:
     response = await Pieces().complete("hi")
     assert response.message.tool_calls == [bl.ToolCallPart("1", "f", '{"a": 1}'), bl.ToolCallPart("2", "g", "{}")]
     assert response.text == ""
+
+
+@pytest.mark.parametrize(("finish_reason", "arguments"), [("stop", "{}"), ("tool_calls", "{}"), ("length", "")])
+async def test_a_call_that_may_be_cut_off_gets_no_arguments(finish_reason: Any, arguments: str) -> None:
+    """Only in a whole answer does a call without arguments mean that there are none."""
+    backend = bl.ScriptedBackend([[bl.ToolCallPart("1", "f", "")]], finish_reason=finish_reason)
+    assert (await backend.complete("hi")).message.tool_calls == [bl.ToolCallPart("1", "f", arguments)]
+
+
+async def test_calls_are_in_the_order_of_their_numbers() -> None:
+    """A server may begin the second call first; the text before and between them stays where it is."""
+
+    class Mixed(bl.Backend):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield bl.types.ToolCallDelta(index=1, id="2", name="g")
+            yield "so"
+            yield bl.types.ToolCallDelta(index=0, id="1", name="f")
+
+    parts = (await Mixed().complete("hi")).message.parts
+    assert parts == [bl.ToolCallPart("1", "f"), bl.TextPart("so"), bl.ToolCallPart("2", "g")]
 
 
 async def test_logprobs_ride_on_the_chunk_and_the_response() -> None:
@@ -190,8 +223,8 @@ async def test_an_error_comes_after_the_chunks_before_it() -> None:
 
 
 @pytest.mark.parametrize("listens", [True, False])
-async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None:
-    """After stop() comes no more text, only the done chunk; the backend was told."""
+async def test_stop_between_chunks_yields_a_cancelled_done(listens: bool) -> None:
+    """After stop() no more text comes, only the done chunk; the backend was stopped."""
     backend = Recorder(listens=listens)
     stream = backend.stream("hi")
     chunks: list[bl.types.ChatChunk] = []
@@ -208,7 +241,7 @@ async def test_stop_between_chunks_gives_a_cancelled_done(listens: bool) -> None
 
 
 @pytest.mark.parametrize(("listens", "log"), [(True, "interrupted"), (False, "cancelled")])
-async def test_stop_during_the_wait_gives_a_cancelled_done(listens: bool, log: str) -> None:
+async def test_stop_during_the_wait_yields_a_cancelled_done(listens: bool, log: str) -> None:
     """A task that waits for the next chunk gets the done chunk at once, and is not cancelled."""
     backend = Recorder(listens=listens)
     stream = backend.stream("hi")
@@ -245,8 +278,8 @@ async def test_stop_before_the_first_chunk() -> None:
     assert backend.requests == []
 
 
-async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stop that is asked for and not heeded ends the wait after a grace."""
+async def test_an_engine_that_ignores_a_stop_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a grace period the wait ends."""
     monkeypatch.setattr("browserllm.backends.stream.STOP_GRACE_S", 0.0)
 
     class Deaf(bl.Backend):
@@ -270,8 +303,8 @@ async def test_an_engine_that_does_not_hear_the_stop_is_cut_off(monkeypatch: pyt
     assert (await reading).finish_reason == "cancelled"
 
 
-async def test_what_comes_after_the_stop_is_not_delivered() -> None:
-    """An engine may send another piece before it heeds a stop: the answer ends where the stop was."""
+async def test_text_after_the_stop_is_not_delivered() -> None:
+    """An engine may send another piece before it stops: the answer ends where the stop was."""
 
     class Late(bl.Backend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -319,6 +352,34 @@ async def test_a_failure_while_stopping_counts_as_stopped() -> None:
     assert stream.response.finish_reason == "cancelled"
 
 
+async def test_a_backend_that_swallows_the_stop_leaves_no_cancellation_behind() -> None:
+    """Whatever the backend does instead, a timeout around the caller's code still works afterwards."""
+
+    class Swallows(bl.Backend):
+        leaves_device = False
+
+        def __init__(self, failure: Exception | None) -> None:
+            self.failure = failure
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            yield "a"
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                if self.failure is not None:
+                    raise self.failure from None
+
+    for failure in (None, bl.Timeout("late")):
+        stream = Swallows(failure).stream("hi")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                async for chunk in stream:
+                    if chunk.text:
+                        asyncio.get_running_loop().call_soon(stream.stop)
+                assert stream.response.finish_reason == "cancelled"
+                await asyncio.get_running_loop().create_future()
+
+
 async def test_a_deadline_ends_the_answer() -> None:
     """At the deadline the answer ends as cancelled, with a warning that says so."""
     backend = bl.ScriptedBackend([["one ", HANG]])
@@ -353,6 +414,27 @@ async def test_cancelling_and_stopping_at_once_still_cancels() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert stream.response.finish_reason == "cancelled"
+
+
+async def test_a_stop_in_a_task_that_was_cancelled_before_is_not_a_new_cancellation() -> None:
+    """A task that caught a cancellation may still read an answer to its end."""
+    stream = bl.ScriptedBackend([["a", HANG]]).stream("hi")
+    begun = asyncio.Event()
+
+    async def clean_up() -> str:
+        try:
+            begun.set()
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(0.01, stream.stop)
+            return (await stream).finish_reason
+        return "not cancelled"
+
+    task = asyncio.create_task(clean_up())
+    await begun.wait()
+    task.cancel()
+    assert await task == "cancelled"
+    assert task.cancelling() == 1
 
 
 async def test_closing_before_the_last_chunk_is_read() -> None:

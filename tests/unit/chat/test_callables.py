@@ -451,7 +451,7 @@ async def test_a_local_class_is_found_by_its_name() -> None:
     [
         (dict[str, list[int]], {"a": [1], "b": [2, "x"]}, "$.one.b[1]"),
         (dict[str, dict[str, Item]], {"a": {}, "b": {"c": {"name": "q"}, "d": {"name": 1}}}, "$.one.b.d.name"),
-        (dict[int, int], {"1": 1, "x": 2}, "the key `x` cannot be used"),
+        (dict[int, int], {"1": 1, "x": 2}, "the key `x` is not valid"),
         (list[Item], [{"name": "a"}, {"name": None}], "$.one[1].name"),
         (dict[str, Path], {"a": "b", "c": 5}, "$.one.c"),
         (deque[int], [1, "x"], "$.one[1]"),

@@ -227,3 +227,20 @@ def test_a_value_that_is_not_a_hook_is_refused_at_once(given: Any, message: str)
     """Before anything runs: a class in place of its instance would never be called."""
     with pytest.raises(bl.InvalidRequest, match=message):
         HookChain([given])
+
+
+async def test_a_backend_that_fails_in_each_round_is_reported_in_each() -> None:
+    """The same failure again is another one, also if the first one was reported at once, by its restart."""
+    down = bl.Unavailable("down", reason="server_error")
+    first = bl.ScriptedBackend([["half ", down], [down]], name="first")
+    second = bl.ScriptedBackend([[bl.ToolCallPart("1", "now", "{}")], "late"], name="second")
+    router = bl.Router([first, second], bl.Explicit(), on_interrupted="restart", breaker=None)
+    notes: list[Any] = []
+
+    def now() -> str:
+        """Return the time."""
+        return "12:00"
+
+    chat = bl.Session(router, tools=[now], hooks=[Noting("a", notes)])
+    assert (await chat.send("How late is it?")).text == "late"
+    assert [note for note in notes if note[1] == "down"] == [("a", "down"), ("a", "down")]

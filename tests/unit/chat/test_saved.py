@@ -90,6 +90,20 @@ async def test_a_file_sets_nothing_without_permission(own: dict[str, Any]) -> No
     assert not named & {warning.parameter for warning in (await chat.send("4?")).warnings}, "said once"
 
 
+async def test_what_was_left_out_is_said_until_a_reply_has_said_it() -> None:
+    """Not by a turn that never begins or that fails; a fork leaves the same parts out, and says so, too."""
+    chat, _ = load(HOSTILE)
+    chat.backend = bl.ScriptedBackend([[bl.RateLimited("too many")], "ok"])
+    chat.stream("never begun")
+    with pytest.raises(bl.RateLimited):
+        await chat.send("4?")
+    fork = chat.fork()
+    assert fork.left_out == chat.left_out != []
+    for each in (chat, fork):
+        assert (await each.send("4?")).warnings == chat.left_out
+        assert (await each.send("5?")).warnings == []
+
+
 @pytest.mark.parametrize("take", [each for size in range(6) for each in combinations(TAKEABLE, size)])
 def test_only_the_parts_that_the_program_takes_are_used(take: tuple[str, ...]) -> None:
     """For every combination of parts; the program's own values always win."""

@@ -64,7 +64,7 @@ async def test_a_turn_with_a_router_plans_once(window: int | None) -> None:
 
 
 async def test_a_long_first_prompt_plans_once_and_asks_each_backend_once() -> None:
-    """Its facts are asked for by name, through a middleware and another router, too."""
+    """The answer also finds the plan through a middleware and another router."""
     policy, backend = Counting(), Asked()
     inner = bl.Router([backend], policy=policy, name="inner")
     chat = bl.Session(bl.Router([bl.Retry(inner)]))

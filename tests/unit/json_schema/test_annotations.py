@@ -16,7 +16,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.chat.tools import FunctionTool, as_tool
-from browserllm.json_schema.types import Misfit, output_type
+from browserllm.json_schema.types import InvalidValue, output_type
 
 pydantic: Any = pytest.importorskip("pydantic")
 at: Any = pytest.importorskip("annotated_types")
@@ -250,7 +250,7 @@ async def test_two_classes_with_the_same_name_stay_separate() -> None:
     good = {"one": {"city": {"people": 1}}, "two": {"name": "a"}, "three": []}
     assert (await answered(take, good)).content == "Land City []"
     assert output_type(schema).check(good) == good
-    with pytest.raises(Misfit, match="people"):
+    with pytest.raises(InvalidValue, match="people"):
         output_type(schema).check({**good, "one": {"city": {"name": "a"}}})
 
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from browserllm.errors import InvalidRequest
-from browserllm.json_schema.types import Misfit, OutputType, Problem, output_type
+from browserllm.json_schema.types import InvalidValue, OutputType, Problem, output_type
 from browserllm.json_schema.validate import Validator
 
 
@@ -66,8 +66,8 @@ class Checked(msgspec.Struct):
 
 
 def problems(made: OutputType[Any], value: Any) -> list[str]:
-    """Return the message of a misfit, one line per problem."""
-    with pytest.raises(Misfit) as caught:
+    """Return the message of an invalid value, one line per problem."""
+    with pytest.raises(InvalidValue) as caught:
         made.check(value)
     return str(caught.value).split("\n")
 
@@ -115,9 +115,9 @@ def test_other_types_are_wrapped_in_an_object(kind: Any, inner: str, value: Any)
     assert made.read(f'{{"value": {inner}}}') == value
     assert made.unwrap({"value": 1}) == 1
     assert made.unwrap({}, "none yet") == made.unwrap(None, "none yet") == "none yet"
-    with pytest.raises(Misfit, match="expected an object with the key `value`"):
+    with pytest.raises(InvalidValue, match="expected an object with the key `value`"):
         made.read("[1]")
-    with pytest.raises(Misfit, match="object missing required field `value`\nobject contains unknown field `x`"):
+    with pytest.raises(InvalidValue, match="object missing required field `value`\nobject contains unknown field `x`"):
         made.read('{"x": 1}')
 
 
@@ -155,7 +155,7 @@ def test_all_problems_are_reported_at_once() -> None:
         "expected `str` matching regex '\\\\Aa' - at `$.value`"
     ]
     many = [Problem("$", str(number)) for number in range(50)]
-    assert len(Misfit(many).problems) == 20
+    assert len(InvalidValue(many).problems) == 20
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ def test_all_problems_are_reported_at_once() -> None:
         ('{"children": [{"label": "b", "label": "b"}], "children": []}', "the key `label` is repeated"),
     ],
 )
-def test_unreadable_texts_are_misfits(text: str, said: str) -> None:
+def test_unreadable_texts_are_invalid(text: str, said: str) -> None:
     """Invalid JSON, JSON that is too deep, and repeated keys."""
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(InvalidValue) as caught:
         output_type(Tree).read(text)
     assert said in str(caught.value)
 
 
-def test_values_that_json_cannot_represent_are_misfits() -> None:
+def test_values_that_json_cannot_represent_are_invalid() -> None:
     """A lone surrogate is one of them."""
     assert "cannot be read" in problems(output_type(dict[str, int]), "\ud800")[0]
 
@@ -190,7 +190,7 @@ def test_deep_values_are_read() -> None:
     """They may be as deep as any JSON that is read."""
     made = output_type(Any)
     made.read('{"value": ' + "[" * 190 + "]" * 190 + "}")
-    with pytest.raises(Misfit, match="nested"):
+    with pytest.raises(InvalidValue, match="nested"):
         made.read('{"value": ' + "[" * 200 + "]" * 200 + "}")
 
 
@@ -210,7 +210,7 @@ def test_json_schemas_are_output_types() -> None:
     )
     assert (made.name, made.wrapped, made.schema["type"]) == ("City", False, "object")
     assert made.read('{"name": "Oslo"}') == {"name": "Oslo"}
-    with pytest.raises(Misfit, match="expected `object`, got `integer`"):
+    with pytest.raises(InvalidValue, match="expected `object`, got `integer`"):
         made.read("5")
     assert problems(made, {"name": "O"}) == ["expected at least 2 characters, got 1 - at `$.name`"]
 
@@ -273,11 +273,11 @@ def test_a_value_that_is_not_a_type_is_rejected(given: Any) -> None:
         output_type(given)
 
 
-def test_a_misfit_can_be_pickled() -> None:
+def test_an_invalid_value_can_be_pickled() -> None:
     """It keeps its problems."""
-    misfit = pickle.loads(pickle.dumps(Misfit([Problem("$.a", "no")])))  # noqa: S301
-    assert misfit.problems == [Problem("$.a", "no")]
-    assert str(misfit) == "no - at `$.a`"
+    invalid = pickle.loads(pickle.dumps(InvalidValue([Problem("$.a", "no")])))  # noqa: S301
+    assert invalid.problems == [Problem("$.a", "no")]
+    assert str(invalid) == "no - at `$.a`"
 
 
 # pydantic
@@ -335,6 +335,11 @@ def test_unusual_pydantic_models_work() -> None:
     assert made.read('{"inner": {"inner": null}}').inner.inner is None
     with pytest.raises(InvalidRequest, match="has no JSON Schema"):
         output_type(pydantic.create_model("Odd", call=(Callable[[], int], ...)))
+    with pytest.raises(InvalidRequest, match="'BaseModel' has no JSON Schema"):
+        output_type(pydantic.BaseModel)
+    fails = pydantic.ConfigDict(json_schema_extra=lambda schema: schema["missing"])
+    with pytest.raises(InvalidRequest, match="'Fails' has no JSON Schema"):
+        output_type(pydantic.create_model("Fails", __config__=fails, number=(int, ...)))
     with pytest.raises(InvalidRequest, match="has no JSON Schema"):
         output_type(list[Annotated[Unknown, pydantic.Field(title="x")]])
 
@@ -374,3 +379,9 @@ def test_an_ambiguous_union_is_rejected_with_advice() -> None:
         output_type(Named | list[int])
     with pytest.raises(InvalidRequest, match=r"Literal\['red'\]"):
         output_type(Literal[Colour.RED])
+    for kind in (Colour | str, list[Colour | str]):
+        with pytest.raises(InvalidRequest) as caught:
+            output_type(kind)
+        assert "tag" not in str(caught.value), "a tag would not help"
+    with pytest.raises(InvalidRequest, match=r"JSON cannot represent .*Unknown.*; use a str, a number or a data class"):
+        output_type(list[Unknown])

@@ -201,8 +201,8 @@ async def test_a_wrong_file_is_named_and_nothing_is_kept(tmp_path: Path) -> None
     assert url.files.entries == picked.files.entries == folder.files.entries == {}
 
 
-async def test_what_was_stored_before_stays_after_a_failure() -> None:
-    """It may be of a download of the same model."""
+async def test_stored_files_stay_after_a_failure() -> None:
+    """They may belong to a download of the same model."""
     host = ScriptedHost(files=at(URL, webllm(shard=12)))
     host.files.store("webllm/model", URL + "tokenizer.json", "{}")
     with pytest.raises(bl.errors.IntegrityError):
@@ -231,8 +231,8 @@ async def test_a_refused_or_unanswered_file_says_so() -> None:
         await add_custom(ScriptedHost(files=web), URL, library="tiny.wasm")
 
 
-async def test_a_folder_without_networks_says_what_was_looked_for() -> None:
-    """All names that would have done."""
+async def test_the_error_for_a_folder_without_networks_lists_the_names() -> None:
+    """All names that would have worked."""
     with pytest.raises(bl.errors.LoadFailed, match=r"looked for .*onnx/model\.onnx, .*onnx/model_quantized\.onnx"):
         await add_custom(ScriptedHost(files=at(URL, network())), URL)
 
@@ -244,10 +244,8 @@ async def test_a_folder_without_networks_says_what_was_looked_for() -> None:
         (["b.wasm", "a.wasm"], r"'x' has several: a\.wasm, b\.wasm; pass library="),
     ],
 )
-async def test_a_library_that_cannot_be_told_has_to_be_given(
-    tmp_path: Path, libraries: list[str], message: str
-) -> None:
-    """None or several in a folder."""
+async def test_an_ambiguous_library_must_be_passed(tmp_path: Path, libraries: list[str], message: str) -> None:
+    """If a folder has none or several."""
     files = {name: content for name, content in webllm().items() if name != "tiny.wasm"}
     folder = written(tmp_path / "x", {**files, **dict.fromkeys(libraries, 10)})
     with pytest.raises(bl.errors.LoadFailed, match=message):
@@ -257,7 +255,7 @@ async def test_a_library_that_cannot_be_told_has_to_be_given(
         assert card.artifacts[0].library == SHARED + "b.wasm"
 
 
-async def test_a_server_lists_nothing_so_the_library_has_to_be_given() -> None:
+async def test_the_library_must_be_passed_for_a_server_without_listing() -> None:
     """The error says why."""
     with pytest.raises(bl.errors.LoadFailed, match=rf"the files of {URL} cannot be listed; pass library="):
         await add_custom(ScriptedHost(files=at(URL, webllm())), URL)
@@ -272,8 +270,8 @@ async def test_webllm_wants_a_revision_in_the_address() -> None:
         await add_custom(ScriptedHost(files=at(plain, webllm())), plain, library="tiny.wasm")
 
 
-async def test_a_folder_without_a_model_names_what_was_looked_for(tmp_path: Path) -> None:
-    """Both files, or that of the engine that was asked for."""
+async def test_the_error_for_a_folder_without_a_model_lists_the_files(tmp_path: Path) -> None:
+    """Both files, or that of the requested engine."""
     with pytest.raises(
         bl.errors.ModelNotFound, match=r"mlc-chat-config\.json \(for webllm\) and .*config\.json \(for transf"
     ):
@@ -325,6 +323,6 @@ def _closing(host: ScriptedHost) -> Any:
 
 
 async def test_a_configuration_without_a_context_window_leaves_it_unknown() -> None:
-    """It is asked of the engine once the model is loaded."""
+    """The engine reports it once the model is loaded."""
     files = {**network("q8"), "config.json": '{"max_position_embeddings": "many"}'}
     assert (await add_custom(ScriptedHost(files=at(URL, files)), URL)).context_window is None

@@ -68,8 +68,8 @@ async def test_a_second_download_fetches_nothing() -> None:
     assert host.files.journal["tiny-q8"]["last_used_ms"] == 5.0
 
 
-async def test_it_can_be_awaited_any_number_of_times() -> None:
-    """The result is the same for everybody and for ever; so is the failure."""
+async def test_a_download_can_be_awaited_any_number_of_times() -> None:
+    """The result is the same each time; so is the failure."""
     download = start(ScriptedHost(files=web()))
     first, second = await asyncio.gather(_result(download), _result(download))
     assert first is second is await download
@@ -112,7 +112,7 @@ async def test_progress_is_complete_and_ends_with_ready() -> None:
     assert download.progress is seen[-1]
 
 
-async def test_iterating_gives_the_latest_and_ends() -> None:
+async def test_iterating_yields_the_latest_update_and_ends() -> None:
     """A slow reader misses some updates, never the last; a second iteration begins with the latest."""
     host = ScriptedHost(files=web(500, Wait(1), 500))
     download = start(host)
@@ -125,8 +125,8 @@ async def test_iterating_gives_the_latest_and_ends() -> None:
     assert [p.phase async for p in download] == ["ready"]
 
 
-async def test_what_came_before_a_silence_is_told() -> None:
-    """Also what came right after another update, when nothing more comes."""
+async def test_the_last_update_before_a_silence_is_reported() -> None:
+    """Also one right after another update, if no more come."""
     host = ScriptedHost(files=web(100, 100, 150, HANG))
     download = start_download(host, ARTIFACT, model="tiny")
     async for progress in download:
@@ -136,7 +136,7 @@ async def test_what_came_before_a_silence_is_told() -> None:
     await download.cancel()
 
 
-async def test_iterating_raises_what_the_download_failed_with() -> None:
+async def test_iterating_raises_the_error_of_the_download() -> None:
     """After an update of phase ``error``, the exception itself."""
     download = start(ScriptedHost(files=web(400, bl.errors.IntegrityError("the bytes are wrong"))))
     phases = []
@@ -147,7 +147,7 @@ async def test_iterating_raises_what_the_download_failed_with() -> None:
     assert download.progress.text == "the bytes are wrong"
 
 
-async def test_pause_keeps_what_came_and_resume_goes_on() -> None:
+async def test_pause_keeps_the_received_bytes_and_resume_continues() -> None:
     """While it is paused nothing is fetched; then only the rest is."""
     host = ScriptedHost(files=web(400, HANG))
     download = start(host)
@@ -169,8 +169,8 @@ async def test_pause_keeps_what_came_and_resume_goes_on() -> None:
     assert download.state == "done"
 
 
-async def test_what_was_fetched_counts_every_order_of_the_handle_and_no_other() -> None:
-    """Two pauses, on top of 300 bytes that an earlier download had left: the rest was fetched by this one."""
+async def test_fetched_bytes_count_all_requests_of_the_download() -> None:
+    """Two pauses, on top of 300 bytes that an earlier download had left: this one fetched the rest."""
     storage = ScriptedFiles(web(300, bl.errors.DownloadInterrupted("broke off"), 200, HANG, 100, HANG))
     with pytest.raises(bl.errors.DownloadInterrupted):
         await start(ScriptedHost(files=storage))
@@ -209,7 +209,7 @@ async def test_a_pause_before_the_first_byte_holds() -> None:
     await download
 
 
-async def test_cancel_keeps_what_came_for_the_next_one() -> None:
+async def test_cancel_keeps_the_received_bytes() -> None:
     """The page stops; a later download resumes from the last byte."""
     host = ScriptedHost(files=web(400, HANG))
     download = start(host)
@@ -227,8 +227,8 @@ async def test_cancel_keeps_what_came_for_the_next_one() -> None:
     assert host.files.journal["tiny-q8"]["size_bytes"] == SIZE + SMALL
 
 
-async def test_cancel_can_delete_what_came_and_nothing_else() -> None:
-    """Files that were there before stay: another model may need them."""
+async def test_cancel_can_delete_only_the_received_files() -> None:
+    """Older files stay, since another model may need them."""
     host = ScriptedHost(files=web(400, HANG))
     host.files.store(CACHE, FOLDER + "tokenizer.json", "{}")
     download = start(host)
@@ -314,8 +314,8 @@ async def test_after_a_cancelled_wait_cancel_returns_when_the_page_has_stopped()
     assert await download.kept_bytes() == 400 + whole
 
 
-async def test_after_a_cancelled_wait_what_came_can_still_be_deleted() -> None:
-    """`cancel(delete=True)` does as it says whatever ended the wait."""
+async def test_received_files_can_be_deleted_after_a_cancelled_wait() -> None:
+    """`cancel(delete=True)` works whatever ended the wait."""
     host = ScriptedHost(files=web(400, HANG))
     download = start(host)
     waiting = asyncio.ensure_future(_result(download))
@@ -327,7 +327,7 @@ async def test_after_a_cancelled_wait_what_came_can_still_be_deleted() -> None:
     assert await download.kept_bytes() == 0
 
 
-async def test_one_who_does_not_wait_keeps_it_going() -> None:
+async def test_a_handle_that_is_not_awaited_keeps_the_download_going() -> None:
     """A download goes on even if no task awaits it yet."""
     host = ScriptedHost(files=web(400, Wait(1), 600))
     background, other = start(host), start(host)
@@ -339,8 +339,8 @@ async def test_one_who_does_not_wait_keeps_it_going() -> None:
     assert (await background).size_bytes == SIZE + SMALL
 
 
-async def test_a_page_that_goes_away_is_unavailable_and_a_later_one_goes_on() -> None:
-    """The browser is killed at byte 400; the next one fetches the rest."""
+async def test_a_download_continues_in_another_page() -> None:
+    """The browser is killed at byte 400, which is `Unavailable`; the next page fetches the rest."""
     storage = ScriptedFiles(web(400, CLOSE))
     download = start(ScriptedHost(files=storage))
     with pytest.raises(bl.Unavailable, match="killed"):
@@ -383,8 +383,8 @@ async def test_a_missing_file_is_named_before_anything_is_fetched() -> None:
         await start(host)
 
 
-async def test_a_stop_of_the_page_itself_is_no_pause() -> None:
-    """The page may end a download that no caller cancelled: it has ended."""
+async def test_a_stop_by_the_page_ends_the_download() -> None:
+    """The page may end a download that no caller cancelled."""
     download = start(ScriptedHost(files=web(400, bl.Cancelled("another program cancelled it"))))
     with pytest.raises(bl.Cancelled, match="another program cancelled it"):
         await download
@@ -410,7 +410,7 @@ async def test_parallel_has_bounds(parallel: int) -> None:
         start(ScriptedHost(), parallel=parallel)
 
 
-async def test_the_speed_does_not_count_what_was_there() -> None:
+async def test_the_speed_does_not_count_stored_bytes() -> None:
     """400 of 1000 bytes are from before: the bar begins there, the speed does not."""
     clock = Clock()
     storage = ScriptedFiles(web(400, bl.errors.DownloadInterrupted("broke off"), Wait(1), 100, HANG))

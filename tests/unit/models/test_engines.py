@@ -110,16 +110,16 @@ async def test_its_files_are_sorted_to_its_model_without_a_journal() -> None:
     assert [orphan.cache for orphan in storage.orphans] == ["transformers-cache"]
 
 
-async def test_what_it_asks_of_a_device_is_said() -> None:
-    """Its own words are the reason."""
+async def test_the_requirements_of_an_engine_are_reported() -> None:
+    """The reason is the engine's own text."""
     host = ScriptedHost(facts=device_facts())
     host.engine.facts = bl.page.DeviceFacts(webgpu=host.engine.facts.webgpu, wasm=host.engine.facts.wasm, cores=1)
     judged = await bl.ModelManager(host, bl.models.Catalog([card()])).fit("folio")
     assert [reason.message for reason in judged.reasons] == ["paper needs two cores"]
 
 
-async def test_a_page_without_it_says_so() -> None:
-    """What a page has is the page's word, whatever is registered."""
+async def test_a_page_without_the_engine_is_named_as_the_reason() -> None:
+    """The page decides which engines it has, whatever is registered."""
     manager = bl.ModelManager(ScriptedHost(engines=["webllm"]), bl.models.Catalog([card()]))
     with pytest.raises(bl.Unavailable, match="this page does not have the engine 'paper'; it has: 'webllm'"):
         await manager.load("folio")

@@ -110,7 +110,7 @@ async def test_addresses_are_those_of_the_page() -> None:
     assert all(file.url.startswith(BASE + "own/y/") for file in files.files)
 
 
-async def test_a_bundled_artifact_has_no_files_of_its_own() -> None:
+async def test_a_bundled_artifact_lists_no_files() -> None:
     """The site's files come with the site."""
     host = ScriptedHost()
     assert (await list_files(host, webllm(bundled=True))).files == []
@@ -165,8 +165,8 @@ def test_a_list_of_shards_that_cannot_be_is_refused(records: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<html>not found</html>", "[]", "null", "{}", '{"records":'])
-def test_what_is_no_list_is_refused(text: str) -> None:
-    """An HTML page instead of JSON is what many servers answer for a missing file."""
+def test_an_invalid_manifest_is_refused(text: str) -> None:
+    """Many servers answer with an HTML page for a missing file."""
     with pytest.raises(bl.errors.LoadFailed, match=r"u is not a valid manifest"):
         read_shards(text, "u")
 
@@ -195,7 +195,7 @@ async def test_a_missing_file_is_named(gone: str) -> None:
     assert caught.value.data == {"url": url, "status": 404}
 
 
-async def test_a_missing_manifest_is_what_the_page_says() -> None:
+async def test_a_missing_manifest_raises_the_pages_error() -> None:
     """There is nothing to add to it."""
     web = webllm_web()
     del web[FOLDER + "tensor-cache.json"]
@@ -204,7 +204,7 @@ async def test_a_missing_manifest_is_what_the_page_says() -> None:
 
 
 async def test_a_server_that_fails_or_reports_no_size_leaves_it_unknown() -> None:
-    """The download will see; until then the total is not known."""
+    """The total is unknown until the download finds out."""
     web = webllm_web()
     web[FOLDER + "tokenizer.json"] = ScriptedFile(500, status=503)
     web[LIBRARY] = ScriptedFile(3000, reports_size=False)
@@ -213,8 +213,8 @@ async def test_a_server_that_fails_or_reports_no_size_leaves_it_unknown() -> Non
     assert files.total_bytes is None
 
 
-async def test_what_is_stored_is_listed_without_a_network() -> None:
-    """Manifests come from the cache, sizes from what is stored."""
+async def test_a_stored_model_is_listed_without_a_network() -> None:
+    """Manifests come from the cache, sizes from the stored files."""
     for web, artifact in (
         (webllm_web(), webllm()),
         (network_web(**{"model_quantized.onnx": 7}) | {FOLDER + "generation_config.json": 9}, transformersjs()),
@@ -246,8 +246,8 @@ async def test_refresh_asks_the_server_again() -> None:
     assert (await list_files(host, webllm(), refresh=True)).files[-1].url == FOLDER + "new.bin"
 
 
-async def test_what_is_stored_counts_before_what_a_server_says() -> None:
-    """A server may answer for a picked folder with a page of its own; stored files are not looked up."""
+async def test_stored_files_are_not_looked_up_at_the_server() -> None:
+    """A server may answer for a picked folder with a page of its own."""
     storage = ScriptedFiles(webllm_web())
     host = ScriptedHost(files=storage)
     for cache, url in (("webllm/model", FOLDER + "tokenizer.json"), ("webllm/wasm", LIBRARY)):
@@ -306,7 +306,7 @@ async def test_without_a_dtype_the_device_decides() -> None:
         ({"model_q4.onnx": 2}, 0),
     ],
 )
-async def test_data_beside_the_network_is_listed(value: object, count: int) -> None:
+async def test_external_data_of_a_network_is_listed(value: object, count: int) -> None:
     """``use_external_data_format`` is a count, or one for each file by its name."""
     names = ["model_quantized.onnx_data", "model_quantized.onnx_data_1", "model_quantized.onnx_data_2"]
     config = {"transformers.js_config": {"use_external_data_format": value}}
@@ -367,8 +367,8 @@ async def test_a_file_that_the_hub_does_not_list_is_asked_for() -> None:
     "answer",
     [ScriptedFile("", status=429), ScriptedFile("", status=404), 10**6, "<html>", '[{"path": 5}]', '{"error": "x"}'],
 )
-async def test_without_the_hubs_answer_the_servers_tell_the_sizes(answer: str | int | ScriptedFile) -> None:
-    """Hashes are then not known; nothing fails for it."""
+async def test_without_the_hubs_listing_the_servers_report_sizes(answer: str | int | ScriptedFile) -> None:
+    """The hashes are then unknown; nothing fails."""
     web = network_web(folder=HUB_FOLDER, **{"model_quantized.onnx": 7}) | {LISTING: answer}
     files = await TransformersJs(HUB).list_files(ScriptedHost(files=web), transformersjs(HUB_FOLDER))
     assert files.files[-1] == ModelFile(HUB_FOLDER + "onnx/model_quantized.onnx", "transformers-cache", 7)
@@ -386,8 +386,8 @@ async def test_sizes_and_hashes_of_the_hub_that_cannot_be_are_left_out() -> None
     assert (found["tokenizer.json"].size_bytes, found["onnx/model_quantized.onnx"].hash) == (500, None)
 
 
-async def test_a_page_that_goes_away_is_no_missing_listing() -> None:
-    """It is reported as what it is."""
+async def test_a_page_that_goes_away_is_not_a_missing_listing() -> None:
+    """The error is that of the page."""
     host = ScriptedHost(files=network_web(folder=HUB_FOLDER))
     host.break_connection()
     with pytest.raises(bl.Unavailable):

@@ -341,8 +341,8 @@ def test_builds_with_whole_weights_are_for_those_who_name_them() -> None:
     assert (found.model, found.artifact) == ("Qwen3-0.6B-q0f32-MLC", pinned)
 
 
-def test_a_short_context_takes_what_memory_there_is() -> None:
-    """The same weights with fewer tokens need less: a device of 4 GB takes the 1k build of Phi-3.5."""
+def test_a_build_with_a_short_context_fits_less_memory() -> None:
+    """The same weights with fewer tokens need less: a device of 4 GB can run the 1k build of Phi-3.5."""
     found = fit(CATALOG.get("Phi-3.5-mini-instruct"), device(gpu("apple", "common-3"), memory_gb=4))
     assert found.artifact is not None
     assert (found.artifact.id, found.artifact.context_window) == ("Phi-3.5-mini-instruct-q4f16_1-MLC-1k", 1024)
@@ -385,8 +385,8 @@ def test_errors_carry_their_numbers_and_their_subject() -> None:
     assert small.obstacle.data["limit"] == "maxStorageBufferBindingSize"
 
 
-def test_what_is_stored_needs_no_space_and_no_network() -> None:
-    """A downloaded build fits a full disk, offline, without a word on the connection."""
+def test_a_stored_build_needs_no_space_and_no_network() -> None:
+    """It fits a full disk, offline, without a warning about the connection."""
     card, build = CATALOG.get("Qwen3-0.6B"), "Qwen3-0.6B-q4f16_1-MLC"
     for name in ("full disk", "laptop that is offline", "tablet on a cellular network"):
         found = fit(card, DEVICES[name], stored={build})
@@ -395,8 +395,8 @@ def test_what_is_stored_needs_no_space_and_no_network() -> None:
         assert [reason.code for reason in found.warnings if reason.code == "metered"] == []
 
 
-def test_space_can_be_told_and_keeps_a_margin() -> None:
-    """``free_bytes`` overrides the browser's estimate; a tenth stays free; unknown space refuses nothing."""
+def test_free_bytes_can_be_passed_and_keeps_a_margin() -> None:
+    """It overrides the browser's estimate; a tenth stays free; unknown space refuses nothing."""
     card, facts = CATALOG.get("Qwen3-8B"), DEVICES["gaming PC"]
     size = card.artifacts[0].download_bytes
     assert size is not None
@@ -448,7 +448,7 @@ def test_a_custom_model_is_judged_by_its_card() -> None:
     )
 
 
-def test_a_phone_is_told_by_its_user_agent() -> None:
+def test_a_phone_is_recognised_by_its_user_agent() -> None:
     """The same adapter in a laptop gets no warning."""
     card = CATALOG.get("Qwen3-8B")
     for agent, codes in ((ANDROID, ["slow", "not_for_phones"]), ("Mozilla/5.0 (X11; CrOS aarch64)", ["slow"])):

@@ -154,8 +154,8 @@ async def test_an_engine_can_be_forced() -> None:
         await manager.load(engine="webllm", device="wasm")
 
 
-async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
-    """The model is freed first, then loaded as asked."""
+async def test_forcing_another_engine_replaces_the_loaded_model() -> None:
+    """The model is freed first, then loaded as requested."""
     host = ScriptedHost()
     manager = bl.ModelManager(host)
     await manager.load()
@@ -188,7 +188,7 @@ async def test_forcing_another_engine_replaces_what_is_loaded() -> None:
         (bl.models.Artifact(engine="webllm", device="wasm", url="u"), device_facts(wasm=False), ["webllm"], "SIMD"),
     ],
 )
-async def test_what_the_device_lacks_is_named(
+async def test_missing_requirements_of_the_device_are_named(
     artifact: bl.models.Artifact, facts: bl.page.DeviceFacts, engines: list[str], said: str
 ) -> None:
     """A missing feature, engine or instruction set is a reason, found before anything is loaded."""
@@ -231,8 +231,8 @@ async def test_different_models_wait_their_turn() -> None:
     assert await manager.current() == "mine"
 
 
-async def test_a_second_wish_for_a_model_takes_what_the_first_brought() -> None:
-    """Asked for in two ways at once, it is loaded once, if both are content with that."""
+async def test_a_second_load_of_a_model_uses_the_first_one() -> None:
+    """Two different requests at once load the model once, if it satisfies both."""
     host = ScriptedHost()
     manager = bl.ModelManager(host)
     one, two = await asyncio.gather(manager.load(), manager.load(engine="webllm"))
@@ -293,8 +293,8 @@ async def test_a_load_that_is_cancelled_as_its_page_closes_leaves_no_failure_beh
     assert reported == []
 
 
-async def test_a_failed_validation_is_told_also_where_the_page_cannot_unload() -> None:
-    """What went wrong first is what the caller reads, not the failed clean-up."""
+async def test_a_failed_validation_is_reported_even_if_unloading_fails() -> None:
+    """The caller gets the first error, not that of the failed clean-up."""
     host = ScriptedHost()
     host.engine.validation = [HANG]
     loading = asyncio.create_task(bl.ModelManager(host).load(engine="webllm"))
@@ -306,8 +306,8 @@ async def test_a_failed_validation_is_told_also_where_the_page_cannot_unload() -
     assert caught.value.__context__ is None
 
 
-async def test_what_is_loaded_is_what_the_page_says() -> None:
-    """A model that the page has already is taken as it is; status asks the page."""
+async def test_the_page_decides_what_is_loaded() -> None:
+    """A model that the page already has is used; status asks the page."""
     host = ScriptedHost()
     await bl.ModelManager(host).load()
     other = ScriptedHost()
@@ -418,8 +418,8 @@ async def until(reached: Callable[[], object]) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_load_downloads_what_is_missing() -> None:
-    """The build that this device can run; its phases come in order, and nothing is downloaded twice."""
+async def test_a_load_downloads_missing_files() -> None:
+    """Those of the build that this device can run; the phases come in order, and nothing is downloaded twice."""
     host, manager = with_models()
     phases: list[str] = []
     loaded = await manager.load("alpha", on_progress=lambda progress: phases.append(progress.phase))
@@ -498,8 +498,8 @@ async def test_without_download_the_error_says_how_much_is_missing() -> None:
     assert (loaded.device, loaded.route[-1].code) == ("wasm", "model_not_downloaded")
 
 
-async def test_offline_is_said_with_what_is_missing() -> None:
-    """Not here and no network are both in the error; what is here loads."""
+async def test_the_offline_error_names_the_missing_model() -> None:
+    """Stored models still load."""
     host, manager = with_models()
     await manager.download("beta")
     host.files.online = False
@@ -599,8 +599,8 @@ async def test_a_subscribers_bug_ends_nothing() -> None:
     assert {type(context["exception"]) for context in reported} == {ZeroDivisionError}
 
 
-async def test_the_list_says_what_each_model_is_on_this_device() -> None:
-    """Whether it fits, is here and runs, how large it is; filtered by each."""
+async def test_the_list_has_each_models_state_on_this_device() -> None:
+    """Whether it fits, is stored and loaded, and its size; it can be filtered by each."""
     _, manager = with_models(facts=device_facts(webgpu=False))
     await manager.download("alpha")
     await manager.load("pocket")
@@ -687,3 +687,22 @@ async def test_a_journal_that_fails_is_reported_not_raised() -> None:
         assert (await manager.load("alpha")).engine == "webllm"
         await until(lambda: reported)
     assert isinstance(reported[0]["exception"], bl.errors.InternalError)
+
+
+async def test_a_download_that_replaces_a_cancelled_one_has_its_own_events() -> None:
+    """A download that starts while a cancelled one of the same build is ending is busy, and says when it is done."""
+    host, manager = with_models(400, HANG)
+    kinds: list[str] = []
+    first = await manager.start_download("alpha")
+    weights = host.files.web[f"{HUB}/alpha-MLC/resolve/main/shard_0.bin"]
+    while weights.steps:
+        await asyncio.sleep(0)
+    cancelling = asyncio.ensure_future(first.cancel())
+    while first.state != "cancelled":
+        await asyncio.sleep(0)
+    manager.subscribe(lambda event: kinds.append(event.kind))
+    await (await manager.start_download("alpha"))
+    await cancelling
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [kind for kind in kinds if kind != "progress"] == ["downloading", "error", "downloaded"]

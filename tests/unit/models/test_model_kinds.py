@@ -60,8 +60,8 @@ async def test_each_network_has_its_own_data_files() -> None:
         assert [name for name in found if name.endswith("_data")] == data
 
 
-async def test_an_embedding_model_has_the_files_that_say_how_it_pools() -> None:
-    """Where they are, and where the artifact does not say it itself."""
+async def test_an_embedding_model_has_its_pooling_files() -> None:
+    """If they exist, and if the artifact does not declare the pooling itself."""
     names = ["onnx/model_quantized.onnx", "1_Pooling/config.json", "modules.json"]
     assert (await listed(folder(EMBEDS, *names), artifact()))[3:] == names
     assert (await listed(folder(EMBEDS, *names), artifact(pooling="mean")))[3:] == names[:1]
@@ -80,8 +80,10 @@ async def test_an_embedding_model_has_the_files_that_say_how_it_pools() -> None:
         ("Gemma3ForConditionalGeneration", "gemma3", None),
     ],
 )
-def test_what_a_model_is_for_is_in_its_configuration(architecture: str, model_type: str, kind: str | None) -> None:
-    """A network without a head for text makes vectors; of the vision models, those that the page can run."""
+def test_the_kind_of_a_model_is_read_from_its_configuration(
+    architecture: str, model_type: str, kind: str | None
+) -> None:
+    """A network without a text head makes vectors; only vision models that the page can run count."""
     assert NetworkConfig(architectures=[architecture], model_type=model_type).kind == kind
     assert NetworkConfig().kind is None
     assert NetworkConfig(architectures=[]).kind is None

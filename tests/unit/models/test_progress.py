@@ -64,7 +64,7 @@ def test_messages_in_one_tick_of_the_clock_count_together() -> None:
     assert meter.progress.bytes_per_s == pytest.approx(20)
 
 
-def test_what_was_there_counts_in_the_bar_and_not_in_the_speed() -> None:
+def test_stored_bytes_count_in_the_bar_but_not_in_the_speed() -> None:
     """A resumed download begins where it was, at no speed."""
     clock = Clock()
     meter = Meter(lambda: clock.now_s, [FileProgress("f0", "done", 60, 60), FileProgress("f1", "waiting", 20, 40)])
@@ -147,7 +147,7 @@ def test_the_phase_is_that_of_the_whole_download() -> None:
     assert [PHASES.index(phase) for phase in phases] == sorted(PHASES.index(phase) for phase in phases)
 
 
-def test_a_pause_has_no_speed_and_the_speed_after_it_knows_nothing_of_it() -> None:
+def test_a_pause_does_not_count_in_the_speed() -> None:
     """An hour of pause does not make the next minutes slow."""
     clock = Clock()
     meter = meter_of(clock, 1000)
@@ -162,8 +162,8 @@ def test_a_pause_has_no_speed_and_the_speed_after_it_knows_nothing_of_it() -> No
     assert meter.progress.bytes_per_s == pytest.approx(100)
 
 
-def test_an_end_that_is_an_error_says_so_and_keeps_the_counts() -> None:
-    """Phase ``error`` with its text; the bar stays where it was."""
+def test_a_failed_download_keeps_its_counts() -> None:
+    """The phase is ``error`` with its text; the bar stays where it was."""
     meter = meter_of(Clock(), 100)
     meter.update(raw(coming(0, 30)))
     end = meter.finish("error", "it broke off")

@@ -19,7 +19,7 @@ def host_with(availability: str | None, *, webgpu: bool = True, engines: list[st
     return ScriptedHost(["Hello from the browser."], facts=facts, engines=engines)
 
 
-async def test_it_answers_with_nothing_downloaded_or_stored_by_us() -> None:
+async def test_the_browsers_model_answers_without_our_files() -> None:
     """No file, no journal, no space: the storage list does not count it."""
     host = host_with("available", webgpu=False)
     llm = bl.LocalBackend(host, "browser")
@@ -32,8 +32,8 @@ async def test_it_answers_with_nothing_downloaded_or_stored_by_us() -> None:
 
 
 @pytest.mark.parametrize("availability", ["downloadable", "downloading"])
-async def test_what_the_browser_still_has_to_download_is_said(availability: str) -> None:
-    """As a warning, since the browser reports no size; a load that may not download is refused, and so is a pull."""
+async def test_a_download_by_the_browser_is_a_warning(availability: str) -> None:
+    """The browser reports no size; a load that may not download is refused, and so is a pull."""
     manager = bl.ModelManager(host_with(availability))
     judged = await manager.fit("browser")
     assert (judged.fits, [warning.code for warning in judged.warnings]) == (True, ["browser_downloads"])
@@ -45,8 +45,8 @@ async def test_what_the_browser_still_has_to_download_is_said(availability: str)
         await manager.download("browser")
 
 
-async def test_after_a_load_the_browser_has_it() -> None:
-    """What it says of its model is asked again then."""
+async def test_after_a_load_the_model_is_available() -> None:
+    """The browser is asked again then."""
     host = host_with("downloadable")
     manager = bl.ModelManager(host)
     await manager.fit("browser")
@@ -63,8 +63,8 @@ async def test_a_device_that_the_browser_refuses_is_named() -> None:
     assert caught.value.reason == "missing_feature"
 
 
-async def test_a_browser_without_the_api_is_told_so() -> None:
-    """Most browsers have none: the true reason, and what to do."""
+async def test_a_browser_without_the_api_is_named_as_the_reason() -> None:
+    """Most browsers lack it: the error has the true reason, and what to do."""
     manager = bl.ModelManager(host_with(None, engines=ENGINES[:2]))
     with pytest.raises(
         bl.Unavailable, match="this browser offers no model of its own: its window has no LanguageModel"
@@ -73,20 +73,20 @@ async def test_a_browser_without_the_api_is_told_so() -> None:
     assert "browser" not in [entry.card.id for entry in await manager.list(fits=True)]
 
 
-async def test_it_is_never_recommended() -> None:
-    """Nothing says how large or how good it is."""
+async def test_the_browsers_model_is_never_recommended() -> None:
+    """Its size and quality are unknown."""
     manager = bl.ModelManager(host_with("available"))
     assert "browser" not in [pick.model for pick in await manager.recommend("chat", 100)]
 
 
-async def test_no_folder_is_for_it() -> None:
+async def test_no_folder_is_recognised_as_the_browsers_model() -> None:
     """Its files are the browser's."""
     with pytest.raises(bl.InvalidRequest, match="Choose one of: webllm, transformersjs"):
         await add_custom(ScriptedHost(), "https://models.test/x/", engine="prompt-api")
 
 
-async def test_tools_are_asked_for_by_prompt_with_a_warning() -> None:
-    """Pages have no field for tools: the library's own way, and the arguments are not constrained."""
+async def test_tools_are_described_in_the_prompt_with_a_warning() -> None:
+    """The API has no field for tools, and the arguments are not constrained."""
     weather = bl.Tool("weather", "Tell the weather.", {"type": "object"})
     host = host_with("available")
     response = await bl.LocalBackend(host, "browser").complete("Hi", tools=[weather])
@@ -97,8 +97,8 @@ async def test_tools_are_asked_for_by_prompt_with_a_warning() -> None:
     assert "weather" in chat["messages"][0]["content"] and "response_format" not in chat
 
 
-async def test_a_schema_goes_to_the_browser_as_it_is() -> None:
-    """It takes JSON schemas, and no grammar of ours."""
+async def test_a_schema_is_sent_to_the_browser_unchanged() -> None:
+    """It accepts JSON schemas, and none of our grammars."""
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
     host = host_with("available")

@@ -102,8 +102,8 @@ async def test_the_built_in_model_is_here_before_anything_is_fetched() -> None:
     assert found.loaded is False
 
 
-async def test_what_is_missing_is_said_in_bytes() -> None:
-    """Nothing of it, a part of it, all of it: what is still to be fetched goes down to none."""
+async def test_missing_files_are_reported_in_bytes() -> None:
+    """For no files, some and all of them, down to zero."""
     host = ScriptedHost(files=web(200, HANG))
     llm = backend(host)
     before = await facts(llm)
@@ -123,8 +123,8 @@ async def test_what_is_missing_is_said_in_bytes() -> None:
     assert (after.downloaded, after.fetch_bytes, after.loaded) == (True, 0, False)
 
 
-async def test_the_page_is_asked_again_when_something_happened() -> None:
-    """A load, an unload, a deletion and a lost device are seen at once; in between the page is not asked."""
+async def test_the_page_is_asked_again_after_an_event() -> None:
+    """A load, an unload, a deletion and a lost device count at once; in between the page is not asked."""
     host = ScriptedHost(files=web())
     llm = backend(host)
     assert (await facts(llm)).downloaded is False
@@ -145,8 +145,8 @@ async def test_the_page_is_asked_again_when_something_happened() -> None:
     assert (await facts(llm)).loaded is False
 
 
-async def test_what_is_not_loaded_is_asked_again_after_a_while() -> None:
-    """Another tab may have fetched it since."""
+async def test_storage_is_read_again_after_a_while() -> None:
+    """Another tab may have downloaded a model since."""
     host = ScriptedHost(files=web())
     now = [0.0]
     manager = bl.ModelManager(host, bl.models.Catalog([ALPHA]), clock=lambda: now[0])
@@ -169,7 +169,7 @@ async def test_many_who_ask_at_once_ask_once() -> None:
     assert ops(host).count("stored") == 1
 
 
-async def test_what_changes_while_the_page_is_asked_is_not_missed() -> None:
+async def test_a_change_during_a_question_is_not_missed() -> None:
     """An answer from before an event is not kept beyond it."""
     host = ScriptedHost(files=web())
     llm = backend(host)
@@ -182,8 +182,8 @@ async def test_what_changes_while_the_page_is_asked_is_not_missed() -> None:
     assert len(host.requests) > asked
 
 
-async def test_offline_only_what_is_here_can_answer() -> None:
-    """What must be fetched is unavailable, with a reason, until the network is back; no call is needed for that."""
+async def test_offline_only_stored_models_can_answer() -> None:
+    """A model that must be downloaded is unavailable, with a reason, until the network is back, without a request."""
     host = ScriptedHost(files=web(), facts=msgspec.structs.replace(device_facts(), online=True))
     llm = backend(host)
     assert (await facts(llm)).available is True
@@ -197,8 +197,8 @@ async def test_offline_only_what_is_here_can_answer() -> None:
     assert (await facts(llm)).available is True
 
 
-async def test_offline_the_next_best_build_answers_if_it_is_here() -> None:
-    """As a load would do it: the better one cannot be fetched, so the other one is taken."""
+async def test_offline_the_next_best_build_answers_if_it_is_stored() -> None:
+    """As in a load: the better build cannot be downloaded, so the other one is used."""
     host = ScriptedHost(files=web(), facts=msgspec.structs.replace(device_facts(), online=True))
     llm = backend(host)
     await llm.models.download("alpha", device="wasm")
@@ -210,7 +210,7 @@ async def test_offline_the_next_best_build_answers_if_it_is_here() -> None:
     assert (await llm.complete("hi")).device == "wasm"
 
 
-async def test_without_leave_to_download_only_what_is_here_can_answer() -> None:
+async def test_without_download_only_stored_models_can_answer() -> None:
     """`download=False` applies to the facts and to `prepare`."""
     host = ScriptedHost(files=web())
     llm = backend(host, download=False)

@@ -56,8 +56,8 @@ def test_every_device_has_its_tiers() -> None:
     assert {row[0] for row in TIERS} == set(DEVICES)
 
 
-def test_a_tier_says_why() -> None:
-    """What it is to the others, what it suits, and the honest numbers."""
+def test_a_tier_gives_its_reasons() -> None:
+    """Its place among the tiers, what it suits, and the real numbers."""
     found = tiers(CATALOG, DEVICES["laptop with an integrated GPU"])
     assert found.quick.reason == ("the fastest answers: 0.8 billion parameters, needs 1,629 MB, downloads about 465 MB")
     assert found.smart.reason == (
@@ -102,8 +102,8 @@ def test_a_device_with_hardly_any_memory_has_the_built_in_model() -> None:
     assert barely.quick.reason == "the built-in model, since no other suits an Apple GPU and half of its 0.5 GB"
 
 
-def test_what_is_downloaded_comes_first() -> None:
-    """Of two models of one size the one that is there already, and its reason says so; it needs no network."""
+def test_a_downloaded_model_comes_first() -> None:
+    """Of two models of one size; its reason says so, and it needs no network."""
     stored = {"Qwen3-4B-q4f16_1-MLC"}
     found = tiers(CATALOG, DEVICES["laptop with an integrated GPU"], stored=stored)
     assert found.genius.model == "Qwen3-4B"
@@ -133,8 +133,8 @@ def test_a_model_for_a_purpose(purpose: str, models: list[str]) -> None:
     assert purpose in PURPOSES
 
 
-def test_a_recommendation_says_why() -> None:
-    """The first names the device, those after it that they are another choice."""
+def test_a_recommendation_gives_its_reasons() -> None:
+    """The first names the device, later ones that they are alternatives."""
     first, second = recommend(CATALOG, DEVICES["phone with f16"], "chat", 2)
     assert first.reason == (
         "the strongest for chat that suits a phone: 1.7 billion parameters, needs 2,037 MB, downloads about 971 MB"
@@ -185,8 +185,8 @@ def test_a_custom_model_is_recommended_too() -> None:
     assert len({pick.card.family for pick in picks}) == len(picks)
 
 
-async def test_a_manager_knows_what_is_there() -> None:
-    """It weighs the page's engines, the space that is left and what is downloaded, not the device alone."""
+async def test_a_manager_considers_engines_space_and_downloads() -> None:
+    """Not only the device."""
     facts = DEVICES["laptop with an integrated GPU"]
     files = ScriptedFiles()
     manager = bl.ModelManager(ScriptedHost(facts=facts, files=files))

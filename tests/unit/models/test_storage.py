@@ -115,8 +115,8 @@ def test_a_part_of_one_precision_is_not_the_others() -> None:
     assert (q4.key, q4.files, q4.partials) == ("own/transformersjs/wasm/q4", [], [part])
 
 
-def test_the_space_is_what_the_browser_says() -> None:
-    """Used, quota and what is left, which is never less than nothing; unknown stays unknown."""
+def test_the_space_is_what_the_browser_reports() -> None:
+    """Used, quota and the rest, which is never below zero; unknown stays unknown."""
     full = storage(Stored(usage_bytes=700, quota_bytes=1000, persisted=True))
     assert (full.used_bytes, full.quota_bytes, full.available_bytes, full.persisted) == (700, 1000, 300, True)
     assert storage(Stored(usage_bytes=1200, quota_bytes=1000)).available_bytes == 0
@@ -152,7 +152,7 @@ def test_a_download_that_has_not_ended_is_found_by_its_folder() -> None:
     assert (found.orphans, found.abandoned) == ([], [])
 
 
-def test_what_belongs_to_no_model_is_an_orphan() -> None:
+def test_a_file_that_belongs_to_no_model_is_an_orphan() -> None:
     """A library alone, another folder's file, an old version of a site's own model, a record that cannot be read."""
     pocket = bl.models.ModelCard(
         id="own",
@@ -347,8 +347,8 @@ async def test_models_are_evicted_down_to_a_budget() -> None:
     assert ("deleted", "c") not in device.events
 
 
-async def test_a_download_over_the_budget_names_what_could_go() -> None:
-    """And fetches nothing; with "evict" it goes, and the download comes."""
+async def test_a_download_over_the_budget_names_what_could_be_deleted() -> None:
+    """It fetches nothing; with "evict" the models are deleted, and it continues."""
     device = Device("a", "b", storage_budget_bytes=SIZE + 500)
     await device.manager.download("a")
     with pytest.raises(bl.errors.QuotaExceeded, match=r"not enough space for model 'b'.*budget.*delete a") as caught:
@@ -393,7 +393,7 @@ async def test_the_quota_is_looked_at_before_the_first_byte() -> None:
     await device.manager.download("b")
 
 
-async def test_the_disk_counts_where_it_has_less_than_the_browser_would_allow() -> None:
+async def test_the_free_disk_space_counts_if_it_is_below_the_quota() -> None:
     """Browsers promise gigabytes that the disk may not have; a host that can ask the system knows better."""
     device = Device("a")
     for free in (0, 1, SIZE, 2 * SIZE, 10**9, 10**15):
@@ -469,8 +469,8 @@ async def test_a_clock_that_jumps_by_a_day_breaks_nothing(jump_s: float) -> None
     assert await device.stored() == ["b"]
 
 
-async def test_a_part_beside_a_whole_build_does_not_hide_it() -> None:
-    """What is complete stays downloaded, whatever else began to come into its folder."""
+async def test_a_partial_file_does_not_hide_a_complete_build() -> None:
+    """A complete build stays downloaded, whatever other download began in its folder."""
     device = Device("a")
     await device.manager.download("a")
     url = f"{HUB}/a/onnx/model_quantized.onnx_data"

@@ -307,6 +307,11 @@ async def test_models_can_be_awaited_iterated_and_retrieved() -> None:
         await models.retrieve("pocked")
     with pytest.raises(bl.errors.ModelNotFound, match=r"models.list\(\) returns"):
         await models.retrieve("gpt-4o")
+    number: Any = 5
+    with pytest.raises(bl.InvalidRequest, match="model=5 is not the name of a model"):
+        await models.retrieve(number)
+    with pytest.raises(bl.InvalidRequest, match="extra_body=5 is not a dict"):
+        await bl.AsyncClient(Offers()).chat.completions.create(messages=ASK, extra_body=number)
 
 
 async def test_embeddings_are_numbers_or_packed() -> None:

@@ -259,6 +259,17 @@ def test_unsupported_parts_are_named() -> None:
             },
             "content[0].input_audio: data is not valid base64",
         ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "input_audio", "input_audio": {"format": "mp3", "data": "é"}}],
+                    }
+                ]
+            },
+            "content[0].input_audio: data is not valid base64",
+        ),
         ({"messages": [{"role": "user", "content": "x", "tool_calls": [{}]}]}, "only 'assistant' calls tools"),
         ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "tool_calls[0].function: None is not valid"),
         (

@@ -321,7 +321,7 @@ async def test_a_thought_before_an_object_is_not_part_of_it(mode: Any, local: bo
         assert await bl.generate(backend, "x", output=dict[str, int], mode="fenced", repairs=0) == {"n": 3}
 
 
-async def test_an_object_that_stands_only_in_a_thought_does_not_count() -> None:
+async def test_an_object_inside_a_thought_does_not_count() -> None:
     """The answer itself never began, so the output is invalid."""
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(bl.ScriptedBackend(['<think>{"n": 1}']), "x", output=dict[str, int], mode="fenced", repairs=0)

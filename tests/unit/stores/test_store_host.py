@@ -29,8 +29,8 @@ async def test_stores_of_other_names_and_of_later_programs() -> None:
     assert await HostStore(ScriptedHost(files=host.files), "mine").items() == [("a", b"1")]
 
 
-async def test_what_is_too_large_does_not_reach_the_page() -> None:
-    """The error names the key, the size and the limit; a long key is cut."""
+async def test_a_value_that_is_too_large_does_not_reach_the_page() -> None:
+    """The error names the key, the size and the limit; a long key is shortened."""
     host = ScriptedHost()
     store = HostStore(host)
     with pytest.raises(bl.InvalidRequest, match=f"'a' has {MAX_VALUE_BYTES + 1} bytes"):
@@ -44,14 +44,14 @@ async def test_what_is_too_large_does_not_reach_the_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a\0", "\ud800", "n" * 129, "\U0001f44b" * 65, 7, None])
-def test_a_name_that_is_none_is_refused(name: object) -> None:
-    """As the page would refuse it, and before anything is asked."""
+def test_an_invalid_name_is_refused(name: object) -> None:
+    """As the page would refuse it, and before any request."""
     with pytest.raises(bl.InvalidRequest, match="the store's name") as caught:
         HostStore(ScriptedHost(), name)  # type: ignore[arg-type]
     assert caught.value.data["parameter"] == "name"
 
 
-async def test_an_answer_that_is_no_value_is_a_protocol_error() -> None:
+async def test_an_invalid_value_from_the_page_is_a_protocol_error() -> None:
     """Values are bytes as base64; anything else was not written by us."""
     host = ScriptedHost()
     host.files.values["default", "a"] = "!"

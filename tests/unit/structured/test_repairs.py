@@ -1,4 +1,4 @@
-"""What a repair says is true: the misfit, at its place in what the model wrote. The caller sees it in the type."""
+"""A repair states the real problem with its path in the model's JSON; the caller gets the path in the type."""
 
 from __future__ import annotations
 
@@ -121,10 +121,10 @@ WRAPPED: list[tuple[Any, Any, str, str]] = [
 
 @pytest.mark.parametrize(("output", "wrong", "place", "said"), WRAPPED)
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_wrapped_type_is_told_of_at_both_places(
+async def test_a_problem_in_a_wrapped_type_has_two_paths(
     output: Any, wrong: Any, place: str, said: str, mode: StructuredMode
 ) -> None:
-    """To the model below ``$.value``, where it wrote it; to the caller where it is in a value of the type."""
+    """For the model below ``$.value``, where it wrote it; for the caller, the path in the value of the type."""
     lines, problems = await told(output, {"value": wrong}, mode)
     assert lines == [f"{said} - at `$.value{place}`"]
     assert problems == [(f"${place}", said)]
@@ -141,8 +141,8 @@ PLAIN: list[tuple[Any, Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("output", "wrong", "place", "said"), PLAIN)
-async def test_an_object_is_told_of_where_it_is(output: Any, wrong: Any, place: str, said: str) -> None:
-    """The model and the caller see the same place."""
+async def test_a_problem_in_an_object_has_one_path(output: Any, wrong: Any, place: str, said: str) -> None:
+    """The model and the caller see the same path."""
     lines, problems = await told(output, wrong)
     assert lines == [said if place == "$" else f"{said} - at `{place}`"]
     assert problems == [(place, said)]
@@ -151,8 +151,8 @@ async def test_an_object_is_told_of_where_it_is(output: Any, wrong: Any, place: 
 @pytest.mark.parametrize(
     "around", ["{}", "Here it is: {}", "```json\n{}\n```", "<think>{{}}</think>\n{}", "{{}} or rather {}."]
 )
-async def test_a_value_without_its_object_is_told_of_where_it_stands(around: str) -> None:
-    """The model wrote no ``value``, so no place begins with one; that there should be one, it is told."""
+async def test_a_problem_in_an_unwrapped_value_has_the_path_that_was_written(around: str) -> None:
+    """Without ``value``; the model is also asked to add that key."""
     lines, problems = await told(list[Literal["a", "b"]], around.format('["a", "c"]'))
     said = '"c" is not one of "a", "b"'
     assert lines == ["expected an object with the key `value`", f"{said} - at `$[1]`"]
@@ -168,14 +168,14 @@ async def test_a_value_without_its_object_is_told_of_where_it_stands(around: str
         "<think>{{}}</think>{answer}",
     ],
 )
-async def test_what_is_told_is_of_the_object_that_was_meant(text: str) -> None:
-    """Not of another one before or behind it, that has nothing of what was asked for."""
+async def test_problems_are_those_of_the_intended_object(text: str) -> None:
+    """Not of another one before or after it, without any of the expected fields."""
     for output, answer, place in ((Item, '{"name": 5}', "$.name"), (list[int], '{"value": [1, "x"]}', "$.value[1]")):
         lines, _ = await told(output, text.format(answer=answer))
         assert [place in line for line in lines] == [True], lines
 
 
-async def test_no_json_is_no_json() -> None:
+async def test_a_text_without_json_has_no_path() -> None:
     """Nothing is said of a place in a text that has none."""
     for output in (int, list[Item], Item):
         lines, problems = await told(output, "I do not know, sorry: 5 or 6.")
@@ -183,8 +183,8 @@ async def test_no_json_is_no_json() -> None:
         assert "value" not in lines[0]
 
 
-async def test_unions_say_the_place_in_their_words_too() -> None:
-    """Also where several alternatives are told of, and the caller's have the caller's places."""
+async def test_problems_of_unions_have_paths_in_their_messages() -> None:
+    """Also for several alternatives, and with the caller's paths for the caller."""
     schema = {
         "type": "array",
         "items": {
@@ -219,16 +219,16 @@ async def test_pydantics_places_are_the_models() -> None:
     assert lines[0].endswith("at `$.howOld`")
 
 
-async def test_what_did_not_fit_is_kept_with_the_callers_places() -> None:
-    """In `Generated.problems`, beside the object that came in the end."""
+async def test_problems_are_kept_with_the_callers_paths() -> None:
+    """In `Generated.problems`, with the final object."""
     llm = bl.ScriptedBackend(['{"value": [1, "x"]}', '{"value": [1, 2]}'])
     made = await bl.stream_generate(llm, "x", output=list[int]).finish()
     assert made.output == [1, 2]
     assert [[one.path for one in problems] for problems in made.problems] == [["$[1]"]]
 
 
-async def test_a_call_of_another_tool_is_told_of_as_one() -> None:
-    """It is no text without JSON."""
+async def test_a_call_of_another_tool_is_reported_as_such() -> None:
+    """It is not reported as a text without JSON."""
     llm = play({"value": [1]}, "tool", "other")
     with pytest.raises(bl.InvalidOutput):
         await bl.generate(llm, "x", output=list[int], mode="tool")

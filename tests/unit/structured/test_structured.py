@@ -56,8 +56,8 @@ async def shown(stream: bl.structured.ObjectStream[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_each_mode_asks_in_its_way(mode: StructuredMode) -> None:
-    """With the type's schema in its place, the words of the mode, and the caller's options as they are."""
+async def test_each_mode_makes_its_own_request(mode: StructuredMode) -> None:
+    """With the type's schema in its place, the mode's text, and the caller's options unchanged."""
     llm = play(call(TEXT) if mode == "tool" else TEXT)
     assert await bl.generate(llm, "A quick pasta", output=Recipe, mode=mode, temperature=0.5, model="m") == PASTA
     (request,) = llm.requests
@@ -86,8 +86,8 @@ async def test_the_callers_system_message_stays_first_and_whole() -> None:
         assert second.text.startswith("Be brief.\n\nAnswer with JSON")
 
 
-async def test_the_strongest_mode_is_taken_and_words_are_always_left() -> None:
-    """What the backend lists first; without a list, words alone."""
+async def test_the_strongest_supported_mode_is_used() -> None:
+    """The first one that the backend lists; without a list, plain instructions."""
     for modes, taken in ((MODES[:-1], "constrained"), (("json", "tool"), "json"), ((), "fenced")):
         llm = bl.ScriptedBackend(TEXT, capabilities=bl.types.Capabilities(structured_output=modes))
         made = await bl.stream_generate(llm, "Pasta", output=Recipe).finish()
@@ -126,8 +126,8 @@ def test_a_mode_that_the_backend_lacks_is_refused_at_once() -> None:
         ({"prompt": bl.ChatRequest(messages=[bl.Message("user", "x")], tools=[bl.Tool("x")])}, "tools"),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_once(options: dict[str, Any], parameter: str) -> None:
-    """Options that the mode needs for itself, too."""
+def test_values_that_make_no_sense_are_refused_at_once(options: dict[str, Any], parameter: str) -> None:
+    """Also options that the mode sets itself."""
     llm = play(TEXT)
     with pytest.raises(bl.InvalidRequest) as caught:
         bl.stream_generate(llm, **{"prompt": "Pasta", "output": Recipe, **options})
@@ -138,7 +138,7 @@ def test_what_makes_no_sense_is_refused_at_once(options: dict[str, Any], paramet
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_what_has_come_is_shown_as_it_grows(mode: StructuredMode) -> None:
+async def test_partial_values_grow(mode: StructuredMode) -> None:
     """Plain values, each only when it has changed; the last is the whole one."""
     pieces = ['{"title": "Pa', 'sta", "minutes": 1', "0", ', "steps": ["boil"', ', "eat"]}']
     if mode == "tool":
@@ -199,16 +199,16 @@ async def test_any_type_will_do(output: Any, text: str, value: Any) -> None:
     assert values[-1:] == [value]
 
 
-async def test_what_stands_beside_a_wrapped_value_is_not_shown() -> None:
-    """Nor does it show the value once more; it is a reason to ask again."""
+async def test_fields_beside_a_wrapped_value_are_not_shown() -> None:
+    """Nor is the value repeated; they are a reason for a repair."""
     llm = play(['{"value": [1], "no', 'te": "a', 'b"}'], '{"value": [1, 2]}')
     stream = bl.stream_generate(llm, "Numbers", output=list[int])
     assert await shown(stream) == [[1], [1, 2]]
     assert (await stream.finish()).repairs == 1
 
 
-async def test_thoughts_fences_and_sentences_are_no_part_of_it() -> None:
-    """JSON in thoughts is neither shown nor taken, however the thinking was begun; what comes after is left alone."""
+async def test_thoughts_fences_and_sentences_are_not_part_of_the_object() -> None:
+    """JSON in thoughts is neither shown nor used, however the thought began; text after the object is ignored."""
     other = '{"title": "No", "minutes": 1, "steps": []}'
     for text in (
         f"<think>\nMaybe {other}?\n```json\n{other}\n```</think>\n{TEXT}",
@@ -229,8 +229,8 @@ async def test_thoughts_fences_and_sentences_are_no_part_of_it() -> None:
     assert (await bl.generate(play(whole), "Pasta", output=Recipe)).title == "</think>"
 
 
-async def test_json_as_models_write_it_is_taken() -> None:
-    """Quotes and commas that are plain in their meaning; what breaks off is not completed."""
+async def test_json_with_the_usual_mistakes_of_models_is_accepted() -> None:
+    """Quotes and commas with a clear meaning; an incomplete object is not completed."""
     for text in (
         "{'title': 'Pasta', 'minutes': 10, 'steps': ['boil', 'eat'],}",
         '{"title": "Pasta", "minutes": 10, "steps": ["boil", "eat",],}',
@@ -245,8 +245,8 @@ async def test_json_as_models_write_it_is_taken() -> None:
             await bl.generate(play(cut), "Numbers", output=list[int], repairs=0)
 
 
-async def test_the_mode_that_is_told_is_the_one_that_held() -> None:
-    """A backend that left the format out, and one that wrote a text instead of a call, were asked in words alone."""
+async def test_the_reported_mode_is_the_one_that_was_applied() -> None:
+    """A backend that left the format out, or wrote a text instead of a call, only had instructions."""
 
     class Forgetful(bl.ScriptedBackend):
         async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -325,8 +325,8 @@ async def test_an_answer_that_does_not_fit_is_repaired(mode: StructuredMode) -> 
     assert mode == "tool" or made.usage.completion_tokens > made.response.usage.completion_tokens
 
 
-async def test_repairs_are_bounded_and_then_told() -> None:
-    """So many answers and no more; the error has what was wrong, the text, and how often it was tried."""
+async def test_repairs_are_limited() -> None:
+    """Then the error has the problems, the text, and the number of attempts."""
     for repairs in (0, 1, 3):
         llm = play(WRONG)
         stream = bl.stream_generate(llm, "Pasta", output=Recipe, repairs=repairs)
@@ -341,8 +341,8 @@ async def test_repairs_are_bounded_and_then_told() -> None:
         assert stream.response.text == WRONG
 
 
-async def test_the_conversation_goes_on_after_each_repair() -> None:
-    """Every answer stays, so that an engine computes only what is new."""
+async def test_a_repair_continues_the_conversation() -> None:
+    """Every answer stays, so that an engine computes only the new tokens."""
     llm = play(WRONG, "no", "No JSON either", TEXT)
     made = await bl.stream_generate(llm, "Pasta", output=Recipe, repairs=3).finish()
     assert (made.repairs, len(made.problems)) == (3, 3)
@@ -364,8 +364,8 @@ async def test_nothing_that_was_shown_goes_away_in_a_repair() -> None:
     assert stream.partial == {"title": "Pasta", "minutes": "ten", "steps": []}
 
 
-async def test_an_answer_that_begins_anew_elsewhere_is_read_anew() -> None:
-    """What a router's first backend said no longer counts, and what was shown of it stays true or is all there is."""
+async def test_a_restarted_answer_is_read_from_the_start() -> None:
+    """The text of a router's first backend no longer counts, and partial values stay true or stay the last ones."""
     for said, values in (
         (['{"title": "Pas', bl.Unavailable("gone")], [{"title": "Pas"}, VALUE]),
         (['{"title": "Soup', bl.Unavailable("gone")], [{"title": "Soup"}]),
@@ -403,8 +403,8 @@ async def test_a_filter_is_a_filter() -> None:
     assert len(llm.requests) == 1
 
 
-async def test_a_stop_leaves_what_has_come() -> None:
-    """Nothing more comes, without an error; `finish` has no object to give, `partial` what there is."""
+async def test_a_stop_keeps_the_partial_value() -> None:
+    """No further value and no error; `finish` has no object to return, `partial` has what came."""
     llm = play(['{"title": "Pasta", ', '"minutes": ', HANG])
     stream = bl.stream_generate(llm, "Pasta", output=Recipe)
     values = []
@@ -447,8 +447,8 @@ async def test_a_stop_between_two_answers_asks_no_second_one() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"max_tokens": 5000}])
-async def test_an_answer_that_fills_the_window_is_told_so(options: dict[str, Any]) -> None:
-    """To raise max_tokens would not help: the window is what is full."""
+async def test_a_full_window_is_named_as_the_reason(options: dict[str, Any]) -> None:
+    """Raising max_tokens would not help."""
     facts = bl.backends.BackendFacts(leaves_device=False, needs_network=False, context_window=30)
     llm = bl.ScriptedBackend([["[1", ", 2"] + [", 3"] * 20], finish_reason="length", facts=facts)
     with pytest.raises(bl.InvalidOutput, match=r"context window of 30 tokens is full, .* larger window") as caught:
@@ -502,7 +502,7 @@ async def test_middleware_and_routers_are_backends_like_any() -> None:
     assert (made.output, made.mode, made.response.backend) == (PASTA, "json", "b")
 
 
-def test_an_output_type_is_taken_as_it_is() -> None:
-    """It need not be made twice."""
+def test_an_output_type_can_be_passed_itself() -> None:
+    """It need not be created twice."""
     made: OutputType[Recipe] = output_type(Recipe)
     assert bl.stream_generate(play(TEXT), "Pasta", output=made)._generation.form.output is made

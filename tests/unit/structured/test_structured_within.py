@@ -109,19 +109,19 @@ async def test_a_call_with_something_around_its_arguments_is_read_as_well() -> N
         (int, '{"code": 5, "error": 6}'),
     ],
 )
-async def test_what_may_be_meant_otherwise_is_no_answer(output: Any, text: str) -> None:
-    """Two that fit, a part of what was asked for, one that does not fit, a single word: the model is told."""
+async def test_an_ambiguous_text_is_not_an_answer(output: Any, text: str) -> None:
+    """Two objects that fit, a part of one, one that does not fit, a single word: they need a repair."""
     assert await given(text, output) is None
 
 
-async def test_an_answer_that_fits_as_it_is_goes_before_all_that_is_within_others() -> None:
-    """Also one that comes later."""
+async def test_an_object_that_fits_wins_over_objects_inside_others() -> None:
+    """Also if it comes later."""
     other = json.dumps({"example": {"title": "x", "minutes": 1}})
     assert await given(f"{other}\n{json.dumps(VALUE)}", Recipe) == Recipe(**VALUE)
 
 
-async def test_what_was_cut_off_is_no_answer_though_something_whole_is_within() -> None:
-    """What would have followed is unknown."""
+async def test_a_cut_object_is_not_an_answer_although_a_part_is_whole() -> None:
+    """The missing rest is unknown."""
     llm = bl.ScriptedBackend(json.dumps({"recipe": VALUE})[:-1], finish_reason="length")
     with pytest.raises(bl.BrowserLLMError):
         await bl.generate(llm, "x", output=Recipe, repairs=0)

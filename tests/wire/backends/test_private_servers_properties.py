@@ -225,8 +225,8 @@ def test_a_key_goes_in_a_header_that_the_formats_themselves_have_and_in_no_gatew
 @pytest.mark.parametrize(
     "name", ["m\u043edel", "litellm_params", "api_address", "gateway", "plugins", "x", "reroutes", "mode1", "lora", ""]
 )
-def test_a_shape_has_only_names_of_schemas_and_grammars_in_it(shape: str, name: str) -> None:
-    """At its first level, and in what is put around a schema; below that names are the program's."""
+def test_a_schema_has_only_known_names_at_its_first_level(shape: str, name: str) -> None:
+    """And in the object around it; names below that are the program's."""
     for inner in ({name: "gpt-6"}, {"type": "json_schema", "json_schema": {name: 1}}, [{"schema": {name: {}}}]):
         assert name in forwarding_risk({shape: inner}, ())
         assert forwarding_risk({"options": {shape: inner}}, ())
@@ -313,10 +313,10 @@ TELLING = st.one_of(
 
 @FEW
 @given(st.sampled_from(KINDS), TELLING, st.integers(0, 4))
-def test_a_server_that_says_that_it_passes_a_model_on_does_not_get_the_prompt(
+def test_a_server_that_forwards_a_model_does_not_get_the_prompt(
     server: VendorServer, kind: Any, said: dict[str, Reply], wrap: int
 ) -> None:
-    """It is asked first, each time, with nothing but the model's name."""
+    """It is asked first, each time, with only the model's name."""
     if kind is bl.Ollama and "show" not in said:
         return
     backend = backend_at(server, kind, fresh(server, kind, **said))
@@ -329,10 +329,10 @@ def test_a_server_that_says_that_it_passes_a_model_on_does_not_get_the_prompt(
 @given(
     st.sampled_from(KINDS), harmless, st.sampled_from([{}, {"X-Api-Key": "abcdefghij"}, {"Authorization": "Bearer 1"}])
 )
-def test_what_only_tunes_an_answer_is_sent_with_a_private_request(
+def test_options_that_only_tune_an_answer_are_sent_with_a_private_request(
     server: VendorServer, kind: Any, more: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    """A server that keeps to its program's word gets the whole of it: the spy does see what is sent."""
+    """A server on this machine gets all of them: the spy sees what is sent."""
     backend = backend_at(server, kind, fresh(server, kind), extra_body=more, headers=headers)
     assert asyncio.run(ask(backend, 0)).text == "ok"
     assert len(seen_of(server, "spy")) == 1
@@ -351,8 +351,8 @@ class Notes(SocketClient):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_word_that_is_not_true_counts_for_nothing(kind: Any) -> None:
-    """An address or an extra body that is changed later, or a class that says so: the final ones are judged."""
+async def test_a_false_declaration_does_not_count(kind: Any) -> None:
+    """Of a changed address or extra body, or of a class: the final request is checked."""
     client = Notes()
 
     class Lies(kind):  # type: ignore[misc]

@@ -114,8 +114,8 @@ def test_run_streams_the_answer_and_says_where_it_ran(page: Callable[..., Connec
     assert "webllm · webgpu/scripted paper · first token 0 ms" in result.stderr
 
 
-def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connect]) -> None:
-    """By the option, or by the model's window; a whole answer is not said to be cut."""
+def test_run_reports_why_the_answer_was_cut(page: Callable[..., Connect]) -> None:
+    """By the option, or by the model's window; a whole answer is not reported as cut."""
 
     def cut() -> ScriptedHost:
         host = ScriptedHost("one two three")
@@ -141,7 +141,7 @@ def test_run_says_that_the_answer_was_cut_and_by_what(page: Callable[..., Connec
         (["doctor", "--nope"], "--nope"),
     ],
 )
-def test_wrong_usage_is_an_object_where_json_is_asked_for(arguments: list[str], said: str) -> None:
+def test_a_usage_error_is_json_with_the_json_option(arguments: list[str], said: str) -> None:
     """On standard output, as any other error, with the exit code of wrong usage; without --json it is text."""
     result = invoke(*arguments, "--json")
     assert result.exit_code == 2
@@ -169,7 +169,7 @@ def test_a_notice_is_printed_once(page: Callable[..., Connect], monkeypatch: pyt
     assert invoke("run", "hi", *["--json"][: int(json)]).stderr.count("a temporary profile") == 1
 
 
-def test_a_port_that_is_taken_is_told_with_the_option(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_for_a_port_in_use_names_the_option(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error of the library names an argument; the command's names its option."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = invoke("chat", "--no-open", "--port", str(taken.getsockname()[1]))
@@ -219,8 +219,8 @@ def test_run_reads_standard_input(page: Callable[..., Connect]) -> None:
 
 
 @pytest.mark.parametrize("given", [b"\xff", b"h\xffi", b"\x89PNG\r\n\x1a\n\x00", "naïve".encode("latin-1")])
-def test_what_is_no_text_is_refused_before_a_browser_starts(given: bytes) -> None:
-    """A file of another kind, or in another encoding: in words, and not in Python's."""
+def test_a_prompt_that_is_not_text_is_refused_before_a_browser_starts(given: bytes) -> None:
+    """A file of another kind or in another encoding: the message is ours, not Python's."""
     command = [sys.executable, "-m", "browserllm", "run", "-"]
     done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
     assert done.returncode == 2
@@ -228,7 +228,7 @@ def test_what_is_no_text_is_refused_before_a_browser_starts(given: bytes) -> Non
     assert b"codec" not in done.stderr
 
 
-def test_run_says_what_was_passed_over(page: Callable[..., Connect]) -> None:
+def test_run_reports_skipped_engines(page: Callable[..., Connect]) -> None:
     """The steps and their reasons, warnings and notices are on standard error."""
 
     def host() -> ScriptedHost:
@@ -254,8 +254,8 @@ def test_run_as_json_is_one_object(page: Callable[..., Connect]) -> None:
     assert answer["route"] == []
 
 
-def test_what_a_model_writes_cannot_drive_the_terminal(page: Callable[..., Connect]) -> None:
-    """Escape sequences are taken out, line ends and tabs stay; rich's own marks are text."""
+def test_a_model_cannot_control_the_terminal(page: Callable[..., Connect]) -> None:
+    """Escape sequences are removed, line ends and tabs stay; rich's own markup is text."""
     page(lambda: ScriptedHost([["a\x1b[31m\x07\n\tb", "[bold]c"]]))
     assert invoke("run", "hi").stdout == "a[31m\n\tb[bold]c\n"
 
@@ -373,8 +373,8 @@ def test_an_output_that_is_full_is_one_line(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["models", "list", "--json"]])
-def test_a_reader_that_has_gone_is_no_error(arguments: list[str]) -> None:
-    """Exit code 1 and not a word, as of every command that click makes."""
+def test_a_closed_pipe_is_not_reported(arguments: list[str]) -> None:
+    """The exit code is 1, and nothing is printed, as in every command of click."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -419,8 +419,8 @@ def test_a_timeout_ends_the_command(page: Callable[..., Connect]) -> None:
     assert connect.opened.closed
 
 
-def test_a_timeout_of_the_library_is_shown_as_it_is(page: Callable[..., Connect]) -> None:
-    """The browser's own start limit, for one."""
+def test_a_timeout_of_the_library_is_shown_unchanged(page: Callable[..., Connect]) -> None:
+    """For example the browser's own start limit."""
     page(bl.Timeout("the page did not answer"))
     assert "the page did not answer" in invoke("run", "hi", "--timeout", "9").stderr
 
@@ -455,7 +455,7 @@ def built(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_chat_serves_the_page_until_it_is_interrupted(
     built: Path, monkeypatch: pytest.MonkeyPatch, display: bool
 ) -> None:
-    """It prints the address and opens it, or says what to do where no browser can be opened; Ctrl-C ends it."""
+    """It prints the address and opens it, or says what to do if no browser can be opened; Ctrl-C ends it."""
     opened: list[str] = []
     echo = click.echo
 
@@ -568,10 +568,10 @@ def test_doctor_finds_an_able_machine_able(page: Callable[..., Connect]) -> None
         (facts(StorageFacts()), "storage", "does not report"),
     ],
 )
-def test_doctor_warns_of_what_is_less_than_good(
+def test_doctor_warns_about_what_could_be_better(
     page: Callable[..., Connect], device: DeviceFacts, check: str, said: str
 ) -> None:
-    """What works, but could be better, is a warning with a remedy; the exit code is 0."""
+    """With a remedy; the exit code is 0."""
 
     def host() -> ScriptedHost:
         scripted = ScriptedHost(facts=device)

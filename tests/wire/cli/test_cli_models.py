@@ -112,8 +112,8 @@ def test_a_purpose_narrows_the_list(browser: Callable[..., Browser]) -> None:
     assert "'poetry'" in result.stderr and "multilingual" in result.stderr
 
 
-def test_the_list_of_what_fits(browser: Callable[..., Browser]) -> None:
-    """A browser is asked; without WebGPU only what runs on the CPU is left."""
+def test_the_list_with_fits_has_only_models_that_can_run(browser: Callable[..., Browser]) -> None:
+    """It asks a browser; without WebGPU only models for the CPU are left."""
     made = browser(facts=device_facts(webgpu=False))
     result = invoke("list", "--fits", "--profile", "p")
     assert result.exit_code == 0, result.output
@@ -125,8 +125,8 @@ def test_the_list_of_what_fits(browser: Callable[..., Browser]) -> None:
     assert all(entry["fit"]["fits"] for entry in entries)
 
 
-def test_what_fits_is_counted_as_what_was_asked_for(browser: Callable[..., Browser]) -> None:
-    """Of a narrowed list the last line says of what: it is not the number of all models that fit."""
+def test_the_count_of_fitting_models_names_the_filter(browser: Callable[..., Browser]) -> None:
+    """The last line of a filtered list says what was counted: it is not the number of all models that fit."""
     browser()
     invoke("pull", "tiny")
     fits = json.loads(invoke("list", "--fits", "--purpose", "code", "--json").stdout)["models"]
@@ -139,16 +139,16 @@ def test_what_fits_is_counted_as_what_was_asked_for(browser: Callable[..., Brows
         assert said in invoke("list", "--fits", *arguments).stdout
 
 
-def test_a_purpose_narrows_what_is_downloaded(browser: Callable[..., Browser]) -> None:
-    """A model of another purpose is not listed because its files are here."""
+def test_a_purpose_filters_the_downloaded_models(browser: Callable[..., Browser]) -> None:
+    """A model of another purpose is not listed although its files are here."""
     browser()
     invoke("pull", "tiny")
     assert "tiny-q8" in invoke("list", "--downloaded", "--purpose", "chat").stdout
     assert "tiny" not in invoke("list", "--downloaded", "--purpose", "code").stdout
 
 
-def test_what_is_downloaded_is_asked_of_the_profile_that_keeps_it(browser: Callable[..., Browser]) -> None:
-    """A temporary profile, which a second process gets, would say that nothing is here."""
+def test_downloaded_models_are_read_from_the_default_profile(browser: Callable[..., Browser]) -> None:
+    """A temporary profile, which a second process gets, would have no models."""
     made = browser()
     invoke("list", "--downloaded")
     invoke("list", "--fits")
@@ -173,7 +173,7 @@ def test_a_narrow_terminal_gets_lines_and_no_cut_cells(browser: Callable[..., Br
 def test_a_pull_without_a_terminal_says_what_it_waits_for(
     browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What takes more than a second is named in a log, once; the JSON's standard error stays empty."""
+    """A step of more than a second is logged once; with --json standard error stays empty."""
     monkeypatch.setattr(waiting, "SAY_AFTER_S", 0)
     browser()
     result = invoke("pull", "tiny")
@@ -284,8 +284,8 @@ def test_pull_as_json_is_a_line_for_each_update(browser: Callable[..., Browser])
     assert sum(file["size_bytes"] for file in lines[-1]["result"]["files"]) == 2_000_006
 
 
-def test_ctrl_c_keeps_what_came(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The exit code is 130, the page has stopped, and the next pull goes on."""
+def test_ctrl_c_keeps_the_downloaded_bytes(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 130, the page has stopped, and the next pull continues."""
     made = browser(files=web(steps=[700_000, HANG]))
     show = cli_models.DownloadBars.show
 
@@ -331,8 +331,10 @@ def test_ctrl_c_says_what_the_browser_keeps(
     assert said in result.stderr
 
 
-def test_a_full_disk_is_asked_about(browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a terminal the command names the models to delete and asks; otherwise it is an error."""
+def test_a_full_disk_asks_before_deleting_models(
+    browser: Callable[..., Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal the command names the models and asks; otherwise it is an error."""
     other = "https://hub.test/other/"
     files = web() | web(other)
     made = browser(card(), card("other", other), files=files, quota_bytes=5_000_000)
@@ -392,8 +394,8 @@ def test_wrong_usage_exits_with_2(browser: Callable[..., Browser], arguments: li
     assert invoke(*arguments).exit_code == 2
 
 
-def test_what_is_not_whole_is_called_so(browser: Callable[..., Browser]) -> None:
-    """A download that stopped, and files that the browser has taken."""
+def test_an_incomplete_model_is_listed_as_incomplete(browser: Callable[..., Browser]) -> None:
+    """After a stopped download, and after the browser deleted files."""
     other = "https://hub.test/other/"
     made = browser(
         card(), card("other", other), files=web(steps=[700_000, bl.errors.Stalled("nothing came")]) | web(other)
@@ -434,8 +436,8 @@ def test_progress_is_one_line(progress: Progress, line: str) -> None:
     assert describe_progress(progress) == line
 
 
-def test_a_file_that_is_tried_again_says_so() -> None:
-    """Each file under way has a line; one that waits for its next try says which and when; one that is done goes."""
+def test_a_file_that_is_retried_is_shown_as_such() -> None:
+    """Each active file has a line; a waiting one shows its next attempt; a finished one disappears."""
     console = Console(width=80, file=io.StringIO())
     bars = cli_models.DownloadBars("tiny", as_json=False, console=console)
     retrying = FileProgress("https://hub.test/a.bin", "retrying", 5_000, 10_000, 2, 3000.0)
@@ -453,7 +455,7 @@ def test_a_file_that_is_tried_again_says_so() -> None:
     assert "a.bin" not in left and "20 kB of 20 kB" in left
 
 
-def test_the_last_use_is_told_in_days(browser: Callable[..., Browser]) -> None:
+def test_the_last_use_is_shown_in_days(browser: Callable[..., Browser]) -> None:
     """Or hours, minutes, just now."""
     made = browser()
     invoke("pull", "tiny")

@@ -83,7 +83,7 @@ def test_a_program_without_standard_error_answers_too() -> None:
     assert (done.returncode, done.stdout) == (0, "It is blue.\n")
 
 
-def test_what_standard_error_takes_is_written_at_once() -> None:
-    """Where it is a file, which is not a terminal."""
+def test_text_on_standard_error_is_written_at_once() -> None:
+    """If it is a file, which is not a terminal."""
     done = command("run", "Why?", stderr=subprocess.PIPE)
     assert "webllm · webgpu/scripted paper" in done.stderr and "top_k: is not honoured" in done.stderr

@@ -13,8 +13,8 @@ from browserllm.cli.build import MARKER, copy_site
 
 @pytest.mark.parametrize("name", ["index.html", "assets/engine.mjs", MARKER])
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "hard link"])
-def test_what_lies_in_a_files_place_is_replaced(tmp_path: Path, site: Path, name: str, kind: str) -> None:
-    """A link is not written through, and a pipe is not waited for."""
+def test_a_link_or_pipe_in_a_files_place_is_replaced(tmp_path: Path, site: Path, name: str, kind: str) -> None:
+    """A link is not followed, and a pipe does not block."""
     target = tmp_path / "target"
     place = target / name
     place.parent.mkdir(parents=True)

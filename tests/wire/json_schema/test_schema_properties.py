@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from browserllm.errors import InvalidRequest
 from browserllm.json_schema.lenient import MAX_DEPTH
 from browserllm.json_schema.partial import MISSING, PartialJson
-from browserllm.json_schema.types import Misfit, output_type
+from browserllm.json_schema.types import InvalidValue, output_type
 from browserllm.json_schema.validate import Validator
 
 # Ten thousand cases take minutes longer when each line is counted; the unit tests reach the same lines.
@@ -293,18 +293,18 @@ def test_a_value_round_trips_through_its_type(data: Any, given: tuple[Any, Any])
 
 @settings(max_examples=600, deadline=None, derandomize=True)
 @given(typed(), values | soups)
-def test_a_value_of_another_type_is_a_misfit(given: tuple[Any, Any], other: Any) -> None:
-    """Any value and any text fits the type, or is a `Misfit` with problems; the schema agrees."""
+def test_a_value_of_another_type_is_invalid(given: tuple[Any, Any], other: Any) -> None:
+    """Any value and any text fits the type, or is an `InvalidValue` with problems; the schema agrees."""
     made = output_type(given[0])
     text = other if isinstance(other, str) else json.dumps({"value": other})
-    misfits: list[Misfit] = []
+    invalid_values: list[InvalidValue] = []
     for attempt in (lambda: made.read(text), lambda: made.check(other)):
         try:
             attempt()
-        except Misfit as misfit:
-            misfits.append(misfit)
-    assert all(misfit.problems for misfit in misfits)
-    assert all(one.path.startswith("$") and one.message for misfit in misfits for one in misfit.problems)
+        except InvalidValue as invalid:
+            invalid_values.append(invalid)
+    assert all(invalid.problems for invalid in invalid_values)
+    assert all(one.path.startswith("$") and one.message for invalid in invalid_values for one in invalid.problems)
 
 
 keywords = st.sampled_from(

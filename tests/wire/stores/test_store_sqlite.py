@@ -17,15 +17,15 @@ from browserllm.stores.sqlite import SQLiteStore
 from unit.stores.store_scenario import what_every_store_does
 
 
-async def test_a_store_in_a_file_does_what_every_store_does(tmp_path: Path) -> None:
+async def test_a_store_in_a_file_works_like_every_store(tmp_path: Path) -> None:
     """The same scenario as every other store."""
     store = SQLiteStore(tmp_path / "folder" / "store.db")
     await what_every_store_does(store)
     await store.close()
 
 
-async def test_what_is_kept_is_there_for_the_next_program(tmp_path: Path) -> None:
-    """Closing keeps everything; a closed store says so, also when it was never used."""
+async def test_the_next_program_finds_stored_values(tmp_path: Path) -> None:
+    """Closing keeps everything; a closed store is an error, also if it was never used."""
     store = SQLiteStore(tmp_path / "store.db")
     await store.put("a", b"1")
     await store.close()
@@ -57,8 +57,8 @@ async def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_damaged_file_and_one_that_cannot_be_made_fail_in_our_words(tmp_path: Path) -> None:
-    """The error names the file and what to do."""
+async def test_damaged_and_impossible_files_are_typed_errors(tmp_path: Path) -> None:
+    """They name the file and what to do."""
     (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(bl.errors.IntegrityError, match=r"store.db.*delete the file"):
         await SQLiteStore(tmp_path / "store.db").get("a")
@@ -85,8 +85,8 @@ def test_a_path_that_names_no_file_is_refused(path: object) -> None:
     assert caught.value.data["parameter"] == "path"
 
 
-async def test_what_something_else_wrote_is_not_taken_for_a_value(tmp_path: Path) -> None:
-    """A text or a number where bytes belong is named."""
+async def test_a_foreign_value_is_refused(tmp_path: Path) -> None:
+    """A text or a number in place of bytes is named."""
     store = SQLiteStore(tmp_path / "store.db")
     await store.put("a", b"1")
     with sqlite3.connect(tmp_path / "store.db") as other:
@@ -132,8 +132,8 @@ async def test_processes_that_swap_lose_no_step(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_file_that_another_program_holds_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not that it may not be written."""
+async def test_a_file_locked_by_another_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is not about permissions."""
     monkeypatch.setattr("browserllm.stores.sqlite.BUSY_S", 0.01)
     store = SQLiteStore(tmp_path / "store.db")
     await store.put("a", b"1")

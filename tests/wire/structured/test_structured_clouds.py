@@ -202,8 +202,8 @@ async def test_an_object_streams_and_is_repaired(server: VendorServer, vendor: s
 
 
 @pytest.mark.parametrize(("vendor", "mode"), CLOUDS)
-async def test_an_object_streams_as_it_comes(server: VendorServer, vendor: str, mode: StructuredMode) -> None:
-    """Pieces of it are shown, where the vendor sends pieces."""
+async def test_an_object_is_streamed(server: VendorServer, vendor: str, mode: StructuredMode) -> None:
+    """If the vendor sends pieces, partial values are shown."""
     server.add("x", REPLIES[vendor](PIECES, called=mode == "tool"))
     async with cloud(vendor, f"{server.url}/x") as llm:
         stream = bl.stream_generate(llm, "Pâté", output=Recipe, mode=mode)
@@ -214,8 +214,8 @@ async def test_an_object_streams_as_it_comes(server: VendorServer, vendor: str, 
     assert (made.mode, made.usage.completion_tokens > 0) == (mode, True)
 
 
-async def test_openai_is_sent_what_its_sdk_sends(server: VendorServer) -> None:
-    """A schema that strictness can hold is held strictly, as the SDK writes it; another one is told."""
+async def test_openai_gets_the_same_request_as_from_its_sdk(server: VendorServer) -> None:
+    """With strict mode if the schema allows it; otherwise the schema is only described."""
     schema = await _schema_for(server, "openai", Recipe, strict=True)
     theirs = their_openai.to_strict_json_schema(Recipe)
     assert schema == without(theirs, "minimum") | {"$defs": theirs["$defs"]}
@@ -227,8 +227,8 @@ async def test_openai_is_sent_what_its_sdk_sends(server: VendorServer) -> None:
     assert await _schema_for(server, "openai", Loose, strict=None) == Loose.model_json_schema()
 
 
-async def test_anthropic_is_sent_what_its_sdk_sends(server: VendorServer) -> None:
-    """Closed, with the range in words; a schema that refers to itself is asked for in words alone."""
+async def test_anthropic_gets_the_same_request_as_from_its_sdk(server: VendorServer) -> None:
+    """Closed, with ranges in descriptions; a recursive schema is only described in the prompt."""
     schema = await _schema_for(server, "anthropic", Recipe)
     # The SDK leaves out the type of what has choices.
     del schema["properties"]["kind"]["type"]
@@ -249,8 +249,8 @@ class Node(BaseModel):
     next: Node | None
 
 
-async def test_what_is_no_object_is_asked_for_in_one(server: VendorServer) -> None:
-    """No API takes a list or a choice at the root of a schema."""
+async def test_a_type_that_is_not_an_object_is_wrapped_in_one(server: VendorServer) -> None:
+    """No API accepts a list or a choice at the root of a schema."""
     for vendor, reply in REPLIES.items():
         server.add("list", reply(['{"value":', "[1,2]}"], called=False))
         async with cloud(vendor, f"{server.url}/list") as llm:

@@ -20,7 +20,7 @@ import browserllm as bl
 from browserllm.backends.draft import Draft
 from browserllm.backends.stream import Delta
 from browserllm.json_schema.partial import MISSING
-from browserllm.json_schema.problem import Misfit
+from browserllm.json_schema.problem import InvalidValue
 from browserllm.json_schema.types import output_type
 from browserllm.json_schema.validate import problems_of
 from browserllm.structured.text import AnswerReader
@@ -147,7 +147,7 @@ after_json = st.sampled_from(["", "\n", "\n```", "\n```\nI hope this {helps}.", 
 def test_any_split_gives_the_same_object(
     runner: asyncio.Runner, data: Any, node: Node, layout: dict[str, Any], mode: StructuredMode
 ) -> None:
-    """In every mode, with whatever models put around JSON, it is the text's object, and what is shown grows."""
+    """In every mode, with any text that models put around JSON; partial values grow."""
     text = json.dumps(asdict(node), **layout)
     if mode == "fenced":
         text = data.draw(before_json) + text + data.draw(after_json)
@@ -161,7 +161,7 @@ def test_any_split_gives_the_same_object(
 
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(data=st.data(), node=nodes, other=nodes, mode=st.sampled_from(MODES))
-def test_what_was_shown_stays_true_in_repairs(
+def test_partial_values_stay_true_in_repairs(
     runner: asyncio.Runner, data: Any, node: Node, other: Node, mode: StructuredMode
 ) -> None:
     """A first answer that breaks off or lacks a field, then a whole one, which is the same or another."""
@@ -238,10 +238,10 @@ soups = st.lists(fragments | st.text(max_size=4), max_size=16).map("".join)
     mode=st.sampled_from(MODES),
     output=st.sampled_from([NODE, output_type(list[int]), output_type(str | None), output_type({"type": "object"})]),
 )
-def test_any_soup_gives_an_object_that_fits_or_says_that_there_is_none(
+def test_any_text_gives_a_valid_object_or_an_error(
     runner: asyncio.Runner, data: Any, texts: list[str], mode: StructuredMode, output: Any
 ) -> None:
-    """Never another failure, never more answers than asked for, and what is shown grows all the same."""
+    """Never another exception, never more answers than allowed, and partial values still grow."""
     repairs = data.draw(st.integers(0, 2))
     llm = Pieces(*(data.draw(cut(text)) for text in texts))
     # A text that is no UTF-8 cannot be sent back to the model.
@@ -272,8 +272,8 @@ def test_an_answer_is_read_the_same_whatever_its_pieces(data: Any, text: str) ->
             reader.feed(piece)
         try:
             result, problem = reader.finish(), ""
-        except Misfit as misfit:
-            result, problem = None, str(misfit)
+        except InvalidValue as invalid:
+            result, problem = None, str(invalid)
         return result, reader.value if result is not None else None, problem
 
     whole = read([text])

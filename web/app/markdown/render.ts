@@ -20,7 +20,7 @@ export function renderBlock(source: string, definitions: string, words: Markdown
   const fragment = sanitizeAnswer(htmlOf(source, definitions));
   for (const code of fragment.querySelectorAll("pre")) frameCode(code, words);
   for (const table of fragment.querySelectorAll("table")) frameTable(table, words);
-  for (const element of fragment.querySelectorAll("p, li, h1, h2, h3, h4, h5, h6, td, th, summary, dd, dt")) {
+  for (const element of fragment.querySelectorAll("p, ul, ol, h1, h2, h3, h4, h5, h6, table, td, th, blockquote, summary, dd, dt")) {
     element.setAttribute("dir", "auto");
   }
   return fragment;

@@ -57,7 +57,9 @@ export const LockIcon = icon(<path d="M5 9h10v7.5H5zM7 9V6.5a3 3 0 0 1 6 0V9" />
 export const MenuIcon = icon(<path d="M3.5 6h13M3.5 10h13M3.5 14h13" />);
 export const ModelsIcon = icon(<path d="m10 3 6.5 3.5L10 10 3.5 6.5zM3.5 10l6.5 3.5L16.5 10M3.5 13.5 10 17l6.5-3.5" />);
 export const MoreIcon = icon(<path d="M4.5 10h.01M10 10h.01M15.5 10h.01" strokeWidth="2.2" />);
+export const PauseIcon = icon(<path d="M7 4.5v11M13 4.5v11" strokeWidth="2" />);
 export const PinIcon = icon(<path d="M7 3.5h6l-.8 5 2.3 2.5h-9L7.8 8.5zM10 11v5.5" />);
+export const PlayIcon = icon(<path d="M6 4.5 15 10l-9 5.5z" />);
 export const RefreshIcon = icon(<path d="M15.5 8A6 6 0 1 0 16 11.5M16 4v4h-4" />);
 export const SearchIcon = icon(<path d="M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11M13 13l3.5 3.5" />);
 export const SendIcon = icon(<path d="M10 16V4.5m0 0L5 9.5m5-5 5 5" strokeWidth="1.8" />);

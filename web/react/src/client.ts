@@ -1,6 +1,7 @@
 /** The page's end of the app: a copy of its state, and calls of its actions (docs/app.md has the messages). */
 
 import type { Actions } from "./actions.ts";
+import { deferred } from "./deferred.ts";
 import { BrowserLLMError, cancelled, disconnected } from "./errors.ts";
 import { applyPatches, share, type Patch } from "./patches.ts";
 import { EMPTY_STATE, type AppState, type ErrorInfo } from "./state.ts";
@@ -95,11 +96,10 @@ class PipeClient {
   state = EMPTY_STATE;
   readonly listeners = new Set<() => void>();
   readonly closeListeners = new Set<(error: BrowserLLMError) => void>();
-  readonly ready: Promise<void>;
+  readonly #ready = deferred<undefined>();
   readonly #pipe: AppPipe;
   readonly #pending = new Map<number, Pending>();
   readonly #unsubscribes: (() => void)[];
-  #settle!: { readonly resolve: () => void; readonly reject: (error: BrowserLLMError) => void };
   #lastId = 0;
   #waitsForState = true;
   #ended: BrowserLLMError | null = null;
@@ -107,13 +107,16 @@ class PipeClient {
 
   constructor(pipe: AppPipe) {
     this.#pipe = pipe;
-    this.ready = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
     this.ready.catch(() => undefined); // it is no mistake not to wait for it
     this.#unsubscribes = [
       pipe.onText((text) => { this.#take(text); }),
       pipe.onClose?.((reason) => { this.end(disconnected(reason)); }) ?? ((): void => undefined),
     ];
     pipe.send(JSON.stringify({ type: "hello" }));
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   readonly call = (action: ActionName, args: object = {}, options: CallOptions = {}): Promise<unknown> => {
@@ -156,7 +159,7 @@ class PipeClient {
     const reason = (this.#ended = error ?? disconnected());
     this.#lost = error;
     for (const unsubscribe of this.#unsubscribes) unsubscribe();
-    this.#settle.reject(reason);
+    this.#ready.reject(reason);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const call of pending) call.reject(reason);
@@ -170,7 +173,7 @@ class PipeClient {
       case "state":
         this.#waitsForState = false;
         this.#show(share(this.state, message.state) as AppState);
-        this.#settle.resolve();
+        this.#ready.resolve(undefined);
         break;
       case "patch":
         this.#patch(message.patches);

@@ -1,7 +1,8 @@
 /** A connection that begins, may fail and may be tried again, behind one client that is always the same. */
 
 import { added, type AppClient, type Boot, type Call, type CallOptions } from "./client.ts";
-import { BrowserLLMError, cancelled, connectFailed, disconnected } from "./errors.ts";
+import { deferred, type Deferred } from "./deferred.ts";
+import { type BrowserLLMError, cancelled, connectFailed, disconnected } from "./errors.ts";
 import { EMPTY_STATE, type AppState } from "./state.ts";
 
 export interface ConnectionStatus {
@@ -41,15 +42,15 @@ export class Connection {
       const target = this.#target ?? (await until(this.#connected.promise, options?.signal));
       return (target.call as (...rest: unknown[]) => Promise<unknown>)(action, args, options);
     };
+    const connected = (): Promise<AppClient> => this.#connected.promise;
     this.client = {
       getState: () => this.#target?.getState() ?? this.#state,
       subscribe: (listener) => added(this.#stateListeners, listener),
       call: call as unknown as Call,
-      ready: this.#connected.promise.then(() => undefined),
+      get ready() { return connected().then(() => undefined); },
       onClose: (listener) => added(this.#closeListeners, listener),
       close: () => { this.close(); },
     };
-    this.client.ready.catch(() => undefined);
   }
 
   /** A client that is connected already, so that the first render has its state. */
@@ -172,23 +173,17 @@ function tell(listeners: Set<() => void>): void {
   for (const listener of [...listeners]) listener();
 }
 
-interface Waiting {
-  readonly promise: Promise<AppClient>;
-  readonly resolve: (client: AppClient) => void;
-  readonly reject: (error: BrowserLLMError) => void;
-}
-
-function waiting(): Waiting {
-  const { promise, resolve, reject } = Promise.withResolvers<AppClient>();
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
+function waiting(): Deferred<AppClient> {
+  const made = deferred<AppClient>();
+  made.promise.catch(() => undefined); // a failure is shown by the status, too
+  return made;
 }
 
 /** Wait for the connection, or for the caller to give up. */
 async function until(connected: Promise<AppClient>, signal: AbortSignal | undefined): Promise<AppClient> {
   if (!signal) return connected;
   if (signal.aborted) throw cancelled(signal.reason);
-  const { promise, reject } = Promise.withResolvers<never>();
+  const { promise, reject } = deferred<never>();
   const abort = (): void => { reject(cancelled(signal.reason)); };
   signal.addEventListener("abort", abort, { once: true });
   try {

@@ -194,7 +194,7 @@ export interface Approval {
   readonly at: number;
 }
 
-/** A message that contains what was searched for; `excerpt` shows the place. */
+/** A place that contains what was searched for: a message, or the title if `message` is empty. */
 export interface SearchHit {
   readonly conversation: string;
   readonly message: string;

@@ -9,7 +9,7 @@ from ...types import ToolCallDelta
 from .history import new_call_id
 
 MAX_LEFT_OUT = 10
-"""How many pieces without a call are told of."""
+"""The most pieces without a call that are reported."""
 
 
 class NativeToolCalls:
@@ -33,7 +33,7 @@ class NativeToolCalls:
 
     def begin(self, call_id: str, name: str, *, spare: str = "", signature: str | None = None) -> ToolCallDelta:
         """Begin a call; ``spare`` are arguments that count if none come in pieces."""
-        # The results are told apart by the ids.
+        # Results refer to their call by its id.
         if not call_id or call_id in self._ids:
             call_id = new_call_id()
         self._ids.add(call_id)

@@ -20,7 +20,7 @@ URLs, keys and unsupported fields are from their documentation, read on 2026-11-
 - llama.cpp: the README of tools/server
 - Ollama: docs.ollama.com/api/openai-compatibility (see also `Ollama`, which speaks its own format)
 
-`thinking` has how each is told to think.
+`thinking` lists how each one switches thinking.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     returns_reasoning: Returned = Returned()
     """How the thinking before a tool call is sent back with the history; see also `provider_metadata`."""
     thinking: ThinkingFormat | None = None
-    """How it is told whether to think, or ``None`` if it has no such option."""
+    """How it switches thinking, or ``None`` if it has no such option."""
 
 
 PRESETS: dict[str, Preset] = {

@@ -39,7 +39,7 @@ _CHUNK = "content"
 """Where Mistral has a chunk of thinking, among those of text."""
 
 _PLAIN = "reasoning"
-"""Stands for a thought that came without anything, where what follows it must be told from it."""
+"""Marks the end of a thought without metadata, to separate it from the next one."""
 
 EXTRAS = ("extra_content", "provider_specific_fields")
 """The fields of a call, the first one of a message, too."""

@@ -58,7 +58,7 @@ class Retry(Middleware):
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer, at the first attempt or a later one."""
-        name = draft.backend
+        name, warned = draft.backend, len(draft.warnings)
         for retry in range(self.retries + 1):
             began = False
             try:
@@ -77,6 +77,7 @@ class Retry(Middleware):
                 draft.route.append(Hop(reason=reason, code=error.code, backend=draft.backend, model=draft.model))
             # Drop everything that the failed attempt recorded, above all its way to be interrupted.
             draft.begin(request, name)
+            del draft.warnings[warned:]
             await self._clock.sleep(wait_s)
 
     def _wait_s(self, error: BrowserLLMError, retry: int) -> float | None:

@@ -161,6 +161,10 @@ class TaskRunner(Runner):
         self.pass_on_interrupt()
         return item
 
+    def pass_on_route(self) -> None:
+        """Add what a failed backend has passed over itself, as a router does, to the caller's route."""
+        self._led.route.extend(self.draft.route)
+
     def pass_on_interrupt(self) -> None:
         """Let the caller's draft interrupt the backend, if the backend supports it."""
         self._led.interrupt = None if self.draft.interrupt is None else self._interrupt
@@ -245,6 +249,8 @@ class Race:
                 self._running.remove(runner)
                 self.left.remove(runner.choice)
                 await runner.close()
+                if isinstance(runner, TaskRunner):
+                    runner.pass_on_route()
                 failed(runner.choice, runner.error)
 
     async def _until_ready(self, *, hedge: bool) -> bool:

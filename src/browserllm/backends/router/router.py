@@ -257,11 +257,15 @@ class Router(Backend):
         """Return the facts of the first backend it would ask; ``leaves_device``, ``needs_network`` cover all."""
         choices, excluded, _ = await self._planner.plan_ahead(self.policy, request, self.environment())
         if not choices:
+            failure = AllBackendsFailed("no backend may answer", causes=[one.error() for one in excluded])
+            decisive = next((one for one in excluded if one.error().fault_of == failure.fault_of), None)
             return BackendFacts(
                 leaves_device=self.leaves_device and not request.private,
                 needs_network=self.needs_network,
                 available=False,
                 reason="; ".join(f"{one.name!r}: {one.reason}" for one in excluded),
+                code="unavailable" if decisive is None else decisive.code,
+                data={} if decisive is None else decisive.data,
             )
         return replace(
             choices[0].candidate.facts,

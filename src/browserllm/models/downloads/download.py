@@ -75,6 +75,16 @@ class Download:
         return self._job.model
 
     @property
+    def key(self) -> str:
+        """The journal's key of the build that is downloaded, as in `StoredModel.key`."""
+        return self._job.key
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """The same for all who share this download, and different for every other one that has not ended."""
+        return self._job.key, id(self._job)
+
+    @property
     def progress(self) -> Progress:
         """The latest progress."""
         return self._job.subscribers.progress

@@ -13,7 +13,7 @@ from ..catalog.card import Artifact, ModelCard
 from ..engines import FileList
 from ..loading import OnProgress
 from ..space import OnFull, Space
-from ..storage import Storage, journal_key
+from ..storage import Storage
 from ..stored import Stored
 from .download import Download, start_download
 
@@ -81,7 +81,6 @@ class Fetcher:
 
     def start(self, card: ModelCard, artifact: Artifact, on_progress: OnProgress | None) -> Download:
         """Begin to download an artifact, or join the download that is in progress."""
-        key = journal_key(card.id, artifact)
         activity = self._activity
 
         def report_progress(progress: Progress) -> None:
@@ -100,13 +99,15 @@ class Fetcher:
             make_room=partial(self._make_room, card.id),
             epoch=self._clock,
         )
+        # Not the build alone: a cancelled download of it may still be ending.
+        key = download.identity
         if key not in activity.fetching:
             activity.fetching[key] = card.id
             activity.publish("downloading", card.id)
             activity.spawn(self._publish_end(key, card.id, download))
         return download
 
-    async def _publish_end(self, key: str, model: str, download: Download) -> None:
+    async def _publish_end(self, key: tuple[str, int], model: str, download: Download) -> None:
         try:
             error = await download.outcome()
         finally:

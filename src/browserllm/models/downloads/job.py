@@ -89,6 +89,11 @@ class DownloadJob:
         self._task.add_done_callback(self._on_end)
 
     @property
+    def key(self) -> str:
+        """The journal's key of the build."""
+        return journal_key(self.model, self._artifact)
+
+    @property
     def ended(self) -> bool:
         """Whether it has ended, successfully or not."""
         return self.finished.done()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._internal.arguments import check_kind
 from ...errors import InvalidRequest, Unsupported
 from ...page.device import DeviceFacts
 from ...page.host import Host
@@ -19,8 +20,10 @@ def register(engine: Engine, *, before: str | None = None) -> None:
     """Register an engine, so that models may have builds for it.
 
     If a model has builds for several engines, the one registered first is preferred; ``before`` inserts the new engine
-    before another. Raises `InvalidRequest` when the name is taken, `Unsupported` when ``before`` is unknown.
+    before another. Raises `InvalidRequest` when the name is taken or it is no engine, `Unsupported` when ``before`` is
+    unknown.
     """
+    check_kind("engine", engine, Engine, "an engine", write="pass an instance of your engine's class, as in Mine()")
     if engine.name in _engines:
         raise InvalidRequest(f"engine {engine.name!r} is already registered; use another name", parameter="engine")
     place = len(_engines) if before is None else names().index(get(before).name)

@@ -18,6 +18,7 @@ _BASE = {
     "worker-src": "'self' blob:",
     "style-src": "'self'",
     "img-src": "'self' data: blob:",
+    "font-src": "'self'",
     "manifest-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",

@@ -102,6 +102,12 @@ async def test_too_many_failures_and_too_long_a_wait_are_raised() -> None:
     with pytest.raises(bl.RateLimited):
         await bl.Retry(inner, max_wait_s=6.9, clock=Clock()).complete("hi")
     assert len(inner.requests) == 1
+    clock = Clock()
+    inner = ScriptedBackend([[LATER], "just in time"], clock=clock)
+    answer = asyncio.create_task(bl.Retry(inner, max_wait_s=7, clock=clock).complete("hi"))
+    await settle()
+    clock.advance(7)
+    assert (await answer).text == "just in time"
 
 
 async def test_a_stop_ends_the_wait_at_once() -> None:
@@ -155,3 +161,27 @@ async def test_the_metadata_of_a_failed_attempt_is_dropped() -> None:
 
     response = await bl.Retry(Twice(), first_wait_s=0).complete("hi")
     assert (response.cost_usd, response.usage.prompt_tokens, response.backend) == (None, 0, "twice")
+
+
+async def test_the_warnings_of_a_failed_attempt_are_dropped() -> None:
+    """Each attempt warns of the same option again; the response says it once, after earlier warnings."""
+
+    class Warns(bl.Backend):
+        name = "warns"
+        attempts = 0
+
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            self.attempts += 1
+            draft.warn("seed", f"attempt {self.attempts} left it out")
+            if self.attempts < 3:
+                raise DOWN
+            yield "ok"
+
+    class Warned(bl.backends.Middleware):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            draft.warn("n", "one alone")
+            async for delta in self.backend.generate(request, draft):
+                yield delta
+
+    response = await Warned(bl.Retry(Warns(), first_wait_s=0)).complete("hi")
+    assert [warning.message for warning in response.warnings] == ["one alone", "attempt 3 left it out"]

@@ -99,8 +99,8 @@ def measured(*, first_token_s: float | None = None, asked: int = -1, failures: i
         ),
     ],
 )
-def test_local_first_weighs_what_is_known(facts: dict[str, Any], first: str, reason: str) -> None:
-    """It is on the device whenever that is sensible; the second backend is still asked if the first one fails."""
+def test_local_first_prefers_the_device_when_sensible(facts: dict[str, Any], first: str, reason: str) -> None:
+    """The second backend is still asked if the first one fails."""
     local = candidate(**facts)
     assert sorted(ranked(bl.LocalFirst(), CLOUD, local)) == ["cloud", "local"]
     assert ranked(bl.LocalFirst(), CLOUD, local)[0] == first
@@ -148,7 +148,7 @@ def test_among_several_on_the_device_the_readiest_comes_first() -> None:
         ("nothing", ["cloud", "load", "fetch"], ["load", "fetch"]),
     ],
 )
-def test_what_a_request_waits_for_is_an_option(wait: Any, order: list[str], prepared: list[str]) -> None:
+def test_the_option_wait_limits_what_a_request_waits_for(wait: Any, order: list[str], prepared: list[str]) -> None:
     """A model that it does not wait for comes after the clouds, and is prepared meanwhile."""
     fetch = candidate("fetch", downloaded=False, fetch_bytes=10)
     load = candidate("load", downloaded=True, loaded=False)
@@ -195,7 +195,7 @@ def test_explicit_refuses_anything_but_names(given: Any) -> None:
         bl.Explicit().rank(request, [candidate("a")])
 
 
-def test_round_robin_takes_the_backend_asked_longest_ago() -> None:
+def test_round_robin_ranks_the_longest_unused_backend_first() -> None:
     """A backend that was never asked comes first."""
     asked = [
         candidate("a", measurements=measured(asked=7)),

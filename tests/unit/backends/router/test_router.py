@@ -86,7 +86,7 @@ async def test_the_next_backend_answers_after_an_error_that_is_not_final(error: 
     [bl.InvalidRequest("bad"), bl.errors.ContentFiltered("no"), bl.BudgetExceeded("spent"), bl.Cancelled("stopped")],
 )
 @pytest.mark.parametrize("fallback", ["sequential", "parallel"])
-async def test_final_errors_are_raised_as_they_are(error: Exception, fallback: Any) -> None:
+async def test_final_errors_are_raised_unchanged(error: Exception, fallback: Any) -> None:
     """No other backend is asked."""
     other = cloud([[HANG]] if fallback == "parallel" else "hi")
     router = bl.Router([local([[error]]), other], fallback=fallback)
@@ -125,6 +125,44 @@ async def test_when_all_backends_fail_every_cause_is_kept_in_order() -> None:
     assert caught.value.data == {"backends": ["cloud", "small", "local", "other"]}
     assert [hop.backend for hop in stream.response.route] == ["cloud", "small", "local", "other"]
     assert stream.response.finish_reason == "error"
+
+
+class RanksNone(bl.backends.router.Policy):
+    """Asks no backend."""
+
+    def rank(
+        self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> Sequence[bl.backends.router.Choice]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("backend", "policy", "options", "fault"),
+    [
+        (cloud(), bl.LocalOnly(), {}, "policy"),
+        (cloud(), RanksNone(), {}, "policy"),
+        (local(downloaded=False), RanksNone(), {}, "policy"),
+        (cloud(), None, {"private": True}, "policy"),
+        (bl.Budget(cloud(cost_usd=9.0), per_day=bl.Allowance(usd=1.0)), None, {}, "policy"),
+        (local(fits=False), None, {}, "device"),
+        (local(fits=False, available=False), None, {}, "device"),
+        (local(available=False, code="unavailable", data={"reason": "closed"}), None, {}, "device"),
+        (local(available=False, code="model_not_found"), None, {}, "caller"),
+        (local(available=False, reason="it is broken"), None, {}, "backend"),
+        (bl.OpenAI("gpt-6-luna", api_key=None, base_url="https://example.test/v1"), None, {}, "backend"),
+    ],
+)
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_the_error_says_whose_fault_it_is_that_a_backend_was_not_asked(
+    backend: bl.Backend, policy: Any, options: dict[str, Any], fault: str, depth: int
+) -> None:
+    """Also when the router that did not ask it is a backend of another one."""
+    router = bl.Router([backend], policy)
+    for _ in range(depth):
+        router = bl.Router([router])
+    with pytest.raises(bl.AllBackendsFailed) as caught:
+        await router.complete("hello", **options)
+    assert caught.value.fault_of == fault
 
 
 async def test_the_metadata_of_a_failed_backend_is_not_in_the_response() -> None:
@@ -399,10 +437,10 @@ async def test_backends_that_cannot_take_the_whole_request_come_last_or_are_excl
         (bl.AudioPart(data=b"miaow", media_type="audio/wav"), {"tools": [bl.Tool("f")]}, ("tools", "audio")),
     ],
 )
-async def test_what_a_request_needs_is_read_from_it(
+async def test_the_needs_of_a_request_are_read_from_it(
     part: Any, options: dict[str, Any], missing: tuple[str, ...]
 ) -> None:
-    """A backend that lists no parameters is assumed to take them all."""
+    """A backend that lists no parameters is assumed to support them all."""
     plain = bl.ScriptedBackend(name="plain", capabilities=bl.types.Capabilities(parameters=frozenset({"seed"})))
     mute = bl.ScriptedBackend(name="mute", capabilities=bl.types.Capabilities())
     explanation = await bl.Router([plain, mute]).explain(bl.Message("user", [part]), **options)

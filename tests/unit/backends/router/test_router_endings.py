@@ -365,7 +365,7 @@ async def test_a_dropped_stream_releases_everything() -> None:
     assert queue is not None and queue.running == 0
 
 
-async def test_a_backend_whose_cleanup_fails_gives_its_place_back() -> None:
+async def test_a_failing_cleanup_frees_its_place_in_the_queue() -> None:
     """The failure is raised, and the place is free."""
 
     class Clumsy(bl.ScriptedBackend):

@@ -153,6 +153,17 @@ async def test_only_the_winners_metadata_is_in_the_response() -> None:
     assert (reply.cost_usd, reply.usage.completion_tokens, reply.finish_reason) == (0.5, 2, "length")
 
 
+async def test_what_a_failed_router_in_a_race_passed_over_is_on_the_route() -> None:
+    """The hops within it come before its own, as they do when backends are asked one after another."""
+    inner = bl.Router([scripted("a", [DOWN]), scripted("b", [DOWN])], name="inner")
+    routes = [
+        (await bl.Router([inner, scripted("c", "fine")], bl.Explicit(), fallback=fallback).complete("go")).route
+        for fallback in ("sequential", "parallel")
+    ]
+    assert [hop.backend for hop in routes[1] if hop.code != "cancelled"] == ["a", "b", "inner"]
+    assert routes[0] == routes[1]
+
+
 async def test_a_slow_reader_slows_the_backend_down() -> None:
     """The buffer is bounded: an answer that is not read does not fill the memory."""
     said = 0

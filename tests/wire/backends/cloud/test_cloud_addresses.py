@@ -100,8 +100,10 @@ PATHS: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "path", "expected"), PATHS)
-async def test_requests_arrive_where_they_should(server: VendorServer, kind: str, path: str, expected: str) -> None:
-    """In every spelling of the host, with slashes and blanks."""
+async def test_requests_arrive_at_the_completed_address(
+    server: VendorServer, kind: str, path: str, expected: str
+) -> None:
+    """For every spelling of the host, with slashes and blanks."""
     port = server.url.rpartition(":")[2]
     path, mark, query = path.partition("?")
     log = Log(server)
@@ -146,7 +148,7 @@ THEIRS: list[tuple[str, Callable[..., Awaitable[None]], str, str, tuple[str, ...
 
 
 @pytest.mark.parametrize(("kind", "theirs", "url_variable", "key_variable", "paths"), THEIRS)
-async def test_the_environment_means_what_it_means_to_the_vendors_library(
+async def test_the_environment_works_as_in_the_vendors_library(
     server: VendorServer,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,

@@ -79,7 +79,7 @@ CHAT: list[bl.Message] = [
 
 
 async def test_the_sdk_sends_the_same_request(server: VendorServer) -> None:
-    """For everything a request can say, the official client's body and headers mean what ours do."""
+    """For every option of a request, the official client's body and headers are equivalent to ours."""
     body, headers = await ours(server, "hello", CHAT, **EVERYTHING)
     image = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
     their_body, their_headers = await theirs(
@@ -121,14 +121,14 @@ async def test_the_sdk_sends_the_same_request(server: VendorServer) -> None:
     assert "anthropic-dangerous-direct-browser-access" not in headers
 
 
-async def test_a_bare_request_is_the_sdks(server: VendorServer) -> None:
-    """With nothing but a prompt, nothing is said that was not asked for, besides the number of tokens."""
+async def test_a_plain_request_equals_the_sdks(server: VendorServer) -> None:
+    """With only a prompt, nothing is added but the number of tokens."""
     body, _ = await ours(server, "hello", "Hi")
     their_body, _ = await theirs(server, "hello", max_tokens=16_384, messages=[{"role": "user", "content": text("Hi")}])
     assert body == their_body
 
 
-async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
+async def test_our_request_has_the_sdks_types(server: VendorServer) -> None:
     """Our body validates as the SDK's own request."""
     body, _ = await ours(server, "hello", CHAT, **EVERYTHING)
     request = TypeAdapter(MessageCreateParamsStreaming)
@@ -140,7 +140,7 @@ async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
 
 @pytest.mark.parametrize("name", ITEMS)
 async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) -> None:
-    """The exchanges are of the SDK's types, and it makes the same of them: text, thinking, calls, tokens."""
+    """The exchanges have the SDK's types, and it reads the same: text, thinking, calls, tokens."""
     for item in ITEMS[name]:
         if item["type"] != "ping":
             TypeAdapter[Any](RawMessageStreamEvent).validate_python(item)
@@ -171,8 +171,8 @@ async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) ->
     )
 
 
-async def test_a_tool_loop_sends_what_the_sdks_would(server: VendorServer) -> None:
-    """Thinking goes back with its signatures unchanged, before the calls, and the result follows right after."""
+async def test_a_tool_loop_sends_the_same_as_the_sdk(server: VendorServer) -> None:
+    """Thinking is sent back with its signatures unchanged, before the calls, and the result follows directly."""
     async with bl.Anthropic(MODEL, base_url=f"{server.url}/thinking/v1", api_key=KEY) as llm:
         asked = [bl.Message("user", "Weather in Oslo?")]
         response = await llm.complete(asked, tools=[WEATHER])
@@ -192,8 +192,8 @@ async def test_a_tool_loop_sends_what_the_sdks_would(server: VendorServer) -> No
 
 
 @pytest.mark.parametrize("name", FAILURES)
-async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: str) -> None:
-    """Each error body is one the SDK knows, with the same words as ours quotes."""
+async def test_the_sdk_recognises_the_errors(server: VendorServer, name: str) -> None:
+    """Each error body is one the SDK knows, with the message that ours quotes."""
     async with sdk(server, name) as client:
         with pytest.raises(anthropic.APIStatusError) as caught:
             await client.messages.create(model=MODEL, max_tokens=9, messages=[{"role": "user", "content": "Hi"}])
@@ -206,8 +206,8 @@ async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: 
     assert our.value.data["status"] == caught.value.status_code
 
 
-async def test_a_slow_answer_is_waited_for_and_a_stop_hangs_up(server: VendorServer) -> None:
-    """Nothing comes before the first byte does; a stop in the middle closes the connection at once."""
+async def test_a_slow_answer_is_awaited_and_a_stop_disconnects(server: VendorServer) -> None:
+    """No chunk comes before the first byte; a stop in the middle closes the connection at once."""
     before, within = Hold(), Hold()
     first = sse(*ITEMS["hello"][:5])
     server.add("slow", replace(stream(first, within, sse(*ITEMS["hello"][5:])), before=before))
@@ -225,8 +225,8 @@ async def test_a_slow_answer_is_waited_for_and_a_stop_hangs_up(server: VendorSer
         await server.asked("slow")[0].wait_until_gone()
 
 
-async def test_a_key_shows_nowhere(server: VendorServer) -> None:
-    """Not in the backend, nor in what a vendor quotes of it, nor in the address."""
+async def test_a_key_is_never_shown(server: VendorServer) -> None:
+    """Not by the backend, not in a vendor's quote of it, not in the address."""
     server.add("quotes", answer(error("authentication_error", f"invalid key {KEY}"), 401))
     async with bl.Anthropic(MODEL, base_url=f"{server.url}/quotes", api_key=KEY) as llm:
         with pytest.raises(bl.AuthenticationError) as caught:

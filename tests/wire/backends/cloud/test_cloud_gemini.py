@@ -86,7 +86,7 @@ CHAT: list[bl.Message] = [
 
 
 async def test_the_sdk_sends_the_same_request(server: VendorServer) -> None:
-    """For everything a request can say, the official client's address, body and key mean what ours do."""
+    """For every option of a request, the official client's address, body and key are equivalent to ours."""
     body, asked = await ours(server, "hello", CHAT, **EVERYTHING)
     call = types.Part(
         function_call=types.FunctionCall(id="fc_1", name="weather", args={"city": "Oslo"}),
@@ -149,15 +149,15 @@ def meaning(value: Any) -> Any:
     return spelled
 
 
-async def test_a_bare_request_is_the_sdks(server: VendorServer) -> None:
-    """With nothing but a prompt, nothing is said that was not asked for."""
+async def test_a_plain_request_equals_the_sdks(server: VendorServer) -> None:
+    """With only a prompt, nothing is added."""
     body, _ = await ours(server, "hello", "Hi")
     their_body, _ = await theirs(server, "hello", "Hi")
     assert body == {key: value for key, value in their_body.items() if value}
 
 
-async def test_a_vendors_own_settings_are_added_to_ours(server: VendorServer) -> None:
-    """What extra_body holds is merged into the objects of the body, and wins."""
+async def test_a_vendors_own_settings_are_merged_into_ours(server: VendorServer) -> None:
+    """extra_body is merged into the objects of the body, and wins."""
     extra = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}, "seed": 2}, "labels": {"a": "b"}}
     async with bl.Gemini(MODEL, base_url=f"{server.url}/hello/v1beta", api_key=KEY, extra_body=extra) as llm:
         await llm.complete("Hi", temperature=0.5, seed=1)
@@ -166,8 +166,8 @@ async def test_a_vendors_own_settings_are_added_to_ours(server: VendorServer) ->
     assert body["labels"] == {"a": "b"}
 
 
-async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
-    """Each part of our body validates as the SDK's own, which takes no field that it does not know."""
+async def test_our_request_has_the_sdks_types(server: VendorServer) -> None:
+    """Each part of our body validates as the SDK's own, which refuses unknown fields."""
     body, _ = await ours(server, "hello", CHAT, **EVERYTHING)
     for content in (*body["contents"], body["systemInstruction"]):
         types.Content.model_validate(content)
@@ -181,7 +181,7 @@ async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PIECES if name != "malformed-call"])
 async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) -> None:
-    """The exchanges are of the SDK's types, and it makes the same of them: text, thoughts, calls, tokens."""
+    """The exchanges have the SDK's types, and it reads the same: text, thoughts, calls, tokens."""
     async with sdk(server, name).aio as client:
         pieces = [piece async for piece in await client.models.generate_content_stream(model=MODEL, contents="Hi")]
     parts = [
@@ -212,8 +212,8 @@ async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["tools", "thinking-tools"])
-async def test_a_tool_loop_sends_what_the_sdks_would(server: VendorServer, name: str) -> None:
-    """Calls go back with their ids and signatures unchanged; of calls side by side the first one alone has one."""
+async def test_a_tool_loop_sends_the_same_as_the_sdk(server: VendorServer, name: str) -> None:
+    """Calls are sent back with their ids and signatures unchanged; of parallel calls only the first one has one."""
     async with bl.Gemini(MODEL, base_url=f"{server.url}/{name}/v1beta", api_key=KEY) as llm:
         asked = [bl.Message("user", "Weather?")]
         response = await llm.complete(asked, tools=[WEATHER])
@@ -250,8 +250,8 @@ async def test_a_tool_loop_sends_what_the_sdks_would(server: VendorServer, name:
 
 
 @pytest.mark.parametrize("name", FAILURES)
-async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: str) -> None:
-    """Each error body is one the SDK knows, with the same words as ours quotes."""
+async def test_the_sdk_recognises_the_errors(server: VendorServer, name: str) -> None:
+    """Each error body is one the SDK knows, with the message that ours quotes."""
     status, body = FAILURES[name]
     async with sdk(server, name).aio as client:
         with pytest.raises(errors.APIError) as caught:

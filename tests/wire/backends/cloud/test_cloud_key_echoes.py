@@ -195,7 +195,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_no_answer_of_a_server_shows_a_key(vendor: str, name: str, logged: Callable[[], str]) -> None:
-    """At every place of it, in every encoding: in nothing that is raised, returned, logged or warned of."""
+    """At every place of an answer, in every encoding: nothing raised, returned, logged or warned about has it."""
     written = [" ".join(map(write, HIDDEN)) for how, write in ENCODINGS.items() if how != "colours"]
     # Colours break what they stand in, in another way.
     for said in (" ".join(written), " ".join(map(ENCODINGS["colours"], HIDDEN))):
@@ -216,7 +216,7 @@ async def test_no_answer_of_a_server_shows_a_key(vendor: str, name: str, logged:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_no_method_shows_a_key(vendor: str, method: str) -> None:
-    """Whatever it is that is asked of a server that quotes it."""
+    """Of any request to a server that quotes the key."""
     for name in ("error 401", "status line"):
         async with server(replies(" ".join(HIDDEN))[name]) as url, backend(vendor, url) as llm:
             try:
@@ -227,8 +227,8 @@ async def test_no_method_shows_a_key(vendor: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-async def test_an_answer_that_is_one_shows_no_key_beside_its_text(vendor: str) -> None:
-    """Names of models, ids, warnings and reasons are the server's words as well."""
+async def test_a_valid_answer_shows_no_key_beside_its_text(vendor: str) -> None:
+    """Names of models, ids, warnings and reasons are written by the server, too."""
     said = " ".join(HIDDEN)
     chunk = {
         "id": said,
@@ -268,7 +268,7 @@ async def test_an_answer_that_is_one_shows_no_key_beside_its_text(vendor: str) -
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("method", ["complete", "list_models", "health"])
 async def test_a_cancellation_shows_no_key(vendor: str, method: str, logged: Callable[[], str]) -> None:
-    """It passes through the whole of the HTTP library, whose local variables are shown, too."""
+    """It passes through the whole HTTP library, whose local variables are shown, too."""
     for reply in (b"", b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\ncontent-type: application/json\r\n\r\n{"):
         async with server(reply, holds=True) as url, backend(vendor, url) as llm:
             task = asyncio.ensure_future(METHODS[method](llm))
@@ -283,8 +283,8 @@ async def test_a_cancellation_shows_no_key(vendor: str, method: str, logged: Cal
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "https://127.0.0.1:1"])
 @pytest.mark.parametrize("vendor", VENDORS)
-async def test_a_server_that_is_not_there_shows_no_key(vendor: str, url: str) -> None:
-    """Nor does what the machine says about it."""
+async def test_an_unreachable_server_shows_no_key(vendor: str, url: str) -> None:
+    """Neither does the operating system's message."""
     async with backend(vendor, url) as llm:
         for method in ("complete", "list_models"):
             with pytest.raises(bl.BrowserLLMError) as caught:
@@ -333,7 +333,7 @@ WRONG: list[dict[str, Any]] = [
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: next(iter(wrong)))
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_constructor_that_fails_shows_no_key(vendor: str, wrong: dict[str, Any]) -> None:
-    """Under a traceback with the values of local variables, whichever argument is wrong."""
+    """Not even in a traceback with local variables, whichever argument is wrong."""
     given: dict[str, Any] = {"model": "m", "api_key": KEY, "headers": {"X-Proxy-Key": PROXY_KEY}}
     given["extra_body"] = {"provider": {"api_key": BODY_KEY}}
     named = next(iter(wrong))
@@ -350,7 +350,7 @@ def test_a_constructor_that_fails_shows_no_key(vendor: str, wrong: dict[str, Any
 
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_a_key_of_the_environment_is_masked(vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the one that is given: its server's own words go through the same mask."""
+    """Like one that is passed: the server's text goes through the same mask."""
     made = VENDORS[vendor]
     for variable in made("m").key_variables:  # type: ignore[attr-defined]
         monkeypatch.setenv(variable, f" {KEY}\n")
@@ -375,8 +375,8 @@ async def test_a_key_of_the_environment_is_masked(vendor: str, monkeypatch: pyte
     assert leaked(repr(await llm.health()) + repr(vars(llm))) == set()
 
 
-async def test_a_library_that_fails_in_an_unknown_way_shows_no_key() -> None:
-    """Neither does a mistake of our own: frames and origins stay here."""
+async def test_an_unknown_failure_of_a_library_shows_no_key() -> None:
+    """Neither does a mistake of our own: frames and causes are removed."""
 
     class Client(HttpClient):
         async def send(self, request: HttpRequest) -> HttpResponse:

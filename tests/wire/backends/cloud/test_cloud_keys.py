@@ -54,7 +54,7 @@ def everything_of(error: BaseException) -> str:
 
 
 async def test_an_answer_shows_no_key(server: VendorServer, logged: Callable[[], str]) -> None:
-    """Neither the backend nor the response, nor any log; the server got it."""
+    """Neither the backend nor the response, nor any log; the server received it."""
     async with scenarios.openai(server.url, "hello", headers={"X-Proxy-Key": "proxy-" + SHOWN}) as llm:
         response = await llm.complete("Hi")
         request = llm.stream("Hi")
@@ -97,7 +97,7 @@ def add_echoes(server: VendorServer) -> None:
 
 
 async def test_a_server_that_quotes_the_key_is_masked(server: VendorServer) -> None:
-    """Its words are passed on without the key."""
+    """Its text is passed on without the key."""
     add_echoes(server)
     async with scenarios.openai(server.url, "echo") as llm:
         with pytest.raises(bl.AuthenticationError, match=r"Incorrect API key provided: \[secret\]") as caught:
@@ -116,7 +116,7 @@ async def test_a_server_that_quotes_the_key_is_masked(server: VendorServer) -> N
 
 
 async def test_a_cancelled_request_shows_no_key(server: VendorServer, logged: Callable[[], str]) -> None:
-    """The cancellation passes through the whole of httpx2, whose local variables are shown, too."""
+    """The cancellation passes through the whole httpx2, whose local variables are shown, too."""
     for reply in (Reply(before=(before := Hold())), stream(hold := Hold())):
         server.add("held", reply)
         async with scenarios.openai(server.url, "held") as llm:
@@ -131,7 +131,7 @@ async def test_a_cancelled_request_shows_no_key(server: VendorServer, logged: Ca
 
 
 @pytest.mark.parametrize("key", [scenarios.KEY + "\nX", scenarios.KEY + "é", " \n"])
-def test_a_key_that_cannot_be_sent_is_refused_unseen(key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> None:
     """As an argument, as a header, and from the environment."""
     with pytest.raises(bl.InvalidRequest, match="api_key") as caught:
         bl.OpenAI("m", api_key=key)
@@ -144,7 +144,7 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(key: str) -> None:
     assert SHOWN not in str(caught.value)
 
 
-async def test_a_bad_key_of_the_environment_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bad_key_of_the_environment_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is first needed."""
     monkeypatch.setenv("OPENAI_API_KEY", scenarios.KEY + "\nX")
     with pytest.raises(bl.InvalidRequest, match="OPENAI_API_KEY") as caught:
@@ -152,7 +152,7 @@ async def test_a_bad_key_of_the_environment_is_refused_unseen(monkeypatch: pytes
     assert SHOWN not in everything_of(caught.value)
 
 
-def test_a_secret_is_masked_and_still_itself() -> None:
+def test_a_secret_is_shown_masked_and_used_in_full() -> None:
     """Shown it is a mask; sent, joined and compared it is the text."""
     secret = Secret(scenarios.KEY)
     request = HttpRequest(method="GET", url="https://x.example/", headers={"authorization": Secret("Bearer " + secret)})

@@ -25,8 +25,8 @@ def said(form: Format, *texts: str, **more: Any) -> list[bytes]:
 
 
 @each_format
-async def test_a_break_after_the_reason_takes_nothing_from_an_answer(form: Format, server: VendorServer) -> None:
-    """Everything had been said; before the reason, it is an error with what came on the response."""
+async def test_a_break_after_the_finish_reason_does_not_damage_an_answer(form: Format, server: VendorServer) -> None:
+    """The answer was complete; before the reason, it is an error, and the response has the text so far."""
     async with asked(form, server, Reply((*said(form, "Hi"), CUT))) as llm:
         response = await llm.complete("x")
     assert (response.text, response.finish_reason) == ("Hi", "stop")
@@ -38,8 +38,8 @@ async def test_a_break_after_the_reason_takes_nothing_from_an_answer(form: Forma
 
 
 @each_format
-async def test_a_break_is_one_where_reasons_were_no_ends(form: Format, server: VendorServer) -> None:
-    """A server that went on after a reason may have had more to say; when it ends in order, it had not."""
+async def test_a_break_after_an_early_finish_reason_is_an_error(form: Format, server: VendorServer) -> None:
+    """A server that continued after a reason may have had more to send; if it ends normally, it had not."""
     steps = (*said(form, "One "), *said(form, "two."))
     async with asked(form, server, Reply(steps)) as llm:
         assert (await llm.complete("x")).text == "One two."
@@ -49,8 +49,8 @@ async def test_a_break_is_one_where_reasons_were_no_ends(form: Format, server: V
 
 
 @each_format
-async def test_what_comes_late_after_a_reason_counts(form: Format, server: VendorServer) -> None:
-    """The text is given at once, and the stream read on, however long the rest takes."""
+async def test_late_chunks_after_a_finish_reason_count(form: Format, server: VendorServer) -> None:
+    """The text is yielded at once, and the stream is read on, however long the rest takes."""
     hold = Hold()
     async with asked(form, server, Reply((*said(form, "One "), hold, *said(form, "two.")))) as llm:
         stream = llm.stream("x")
@@ -61,8 +61,8 @@ async def test_what_comes_late_after_a_reason_counts(form: Format, server: Vendo
         assert stream.response.text == "One two."
 
 
-async def test_silence_after_a_reason_ends_an_answer(server: VendorServer) -> None:
-    """A server that keeps the connection open takes nothing from it, either."""
+async def test_silence_after_a_finish_reason_ends_an_answer(server: VendorServer) -> None:
+    """A server that keeps the connection open does not damage it either."""
     form = FORMATS["gemini"]
     reply = Reply((*said(form, "Hi"), SILENCE))
     # Long enough for the first byte on a busy machine.
@@ -71,8 +71,8 @@ async def test_silence_after_a_reason_ends_an_answer(server: VendorServer) -> No
 
 
 @each_format
-async def test_an_empty_body_is_no_answer(form: Format, server: VendorServer) -> None:
-    """With a good status and whatever content type."""
+async def test_an_empty_body_is_an_error(form: Format, server: VendorServer) -> None:
+    """With a good status and any content type."""
     for kind in ("text/event-stream", "application/json", "text/plain"):
         async with asked(form, server, Reply((), 200, {"content-type": kind}, length=0)) as llm:
             with pytest.raises(bl.Unavailable):
@@ -80,8 +80,8 @@ async def test_an_empty_body_is_no_answer(form: Format, server: VendorServer) ->
 
 
 @each_format
-async def test_a_good_status_does_not_hide_what_an_error_means(form: Format, server: VendorServer) -> None:
-    """By its code, where the vendor's own words for it are missing; a page of the web is one."""
+async def test_a_good_status_does_not_hide_the_meaning_of_an_error(form: Format, server: VendorServer) -> None:
+    """By its code, if the vendor's own message is missing; a web page is an error, too."""
     for code, expected in ((429, bl.RateLimited), (401, bl.AuthenticationError), (503, bl.Unavailable)):
         error = {"error": {"code": code, "message": "No."}}
         for reply in (answer(error), Reply((form.stream(error),)), Reply((*said(form, "Hi"), form.stream(error)))):
@@ -94,8 +94,8 @@ async def test_a_good_status_does_not_hide_what_an_error_means(form: Format, ser
                 await llm.complete("x")
 
 
-async def test_calls_of_an_answer_that_broke_off_are_not_made_whole(server: VendorServer) -> None:
-    """Arguments that never came are no empty object."""
+async def test_calls_of_an_answer_that_broke_off_are_not_completed(server: VendorServer) -> None:
+    """Missing arguments do not become an empty object."""
     call = {"type": "tool_use", "id": "a", "name": "add", "input": {}}
     steps = [FORMATS["anthropic"].stream({"type": "content_block_start", "index": 0, "content_block": call})]
     async with asked(FORMATS["anthropic"], server, Reply((*steps, CUT))) as llm:

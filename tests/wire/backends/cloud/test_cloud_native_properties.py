@@ -187,7 +187,7 @@ def written(draw: Callable[..., Any], name: str, events: list[Any]) -> bytes:
 @pytest.mark.parametrize("name", [*EVENTS])
 @few
 @given(data=st.data(), answer=said, cuts=cuts)
-def test_an_answer_is_the_same_however_it_is_cut_and_written(
+def test_an_answer_is_the_same_in_every_form_and_split(
     line: Line, name: str, data: st.DataObject, answer: Said, cuts: list[int]
 ) -> None:
     """Characters, calls, arguments and bytes cut anywhere; false ends, empty errors and nulls; counts that fall."""
@@ -204,10 +204,10 @@ def test_an_answer_is_the_same_however_it_is_cut_and_written(
 @pytest.mark.parametrize("name", [*EVENTS])
 @few
 @given(data=st.data(), answer=said.filter(lambda each: bool(each.text)), cuts=cuts)
-def test_an_answer_that_came_whole_is_the_same(
+def test_an_answer_that_comes_whole_is_the_same(
     line: Line, name: str, data: st.DataObject, answer: Said, cuts: list[int]
 ) -> None:
-    """One JSON text, on one line or several, of whatever content type, with or without a mark and a last line end."""
+    """JSON on one line or several, of any content type, with or without a byte order mark and a last line end."""
     calls = [{"name": name, "input": arguments} for name, arguments in answer.calls]
     whole: dict[str, Any]
     if name == "anthropic":
@@ -248,10 +248,8 @@ soup = st.recursive(
 @pytest.mark.parametrize("name", [*EVENTS])
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=st.lists(soup, max_size=4), streamed=st.booleans())
-def test_whatever_comes_is_an_answer_or_an_error_of_ours(
-    line: Line, name: str, events: list[Any], streamed: bool
-) -> None:
-    """Of an answer, every call has a name and an id, and there is a text, a call or a reason to finish."""
+def test_any_response_is_an_answer_or_a_typed_error(line: Line, name: str, events: list[Any], streamed: bool) -> None:
+    """Every call of an answer has a name and an id, and there is a text, a call or a finish reason."""
     body = FORMATS[name].stream(*events) if streamed else json.dumps(events[0] if events else None).encode()
     try:
         response = line.ask(name, body, [])
@@ -282,7 +280,7 @@ def wrapped(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def test_the_error_quotes_the_text_sent_instead_of_an_answer(
     line: Line, name: str, body: Any, streamed: bool, before: list[Any], cuts: list[int]
 ) -> None:
-    """However it is wrapped, whole or streamed, as JSON or as a text."""
+    """In every wrapping, whole or streamed, as JSON or as text."""
     sent = (
         FORMATS[name].stream(*before, body)
         if streamed

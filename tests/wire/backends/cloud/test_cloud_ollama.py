@@ -117,7 +117,7 @@ async def test_the_sdk_sends_the_same_request(server: VendorServer) -> None:
     assert asked.headers["authorization"] == their.headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
+async def test_our_request_has_the_sdks_types(server: VendorServer) -> None:
     """Our body validates as the SDK's own request."""
     body = (await ours(server, "hello", CHAT, **EVERYTHING)).json
     request = ChatRequest.model_validate(body)
@@ -136,7 +136,7 @@ async def test_what_we_send_is_of_the_sdks_types(server: VendorServer) -> None:
 
 @pytest.mark.parametrize("name", LINES)
 async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) -> None:
-    """The exchanges are of the SDK's types, and it makes the same of them: text, thinking, calls, tokens."""
+    """The exchanges have the SDK's types, and it reads the same: text, thinking, calls, tokens."""
     async with sdk(server, name) as client:
         parts = [part async for part in await client.chat(MODEL, stream=True)]
     async with bl.Ollama(MODEL, base_url=f"{server.url}/{name}") as llm:
@@ -153,8 +153,8 @@ async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) ->
     assert response.logprobs == [entry.model_dump() for part in parts for entry in part.logprobs or []]
 
 
-async def test_a_tool_loop_goes_on(server: VendorServer) -> None:
-    """Thinking and calls go back as the model's, each result after them, named and with the id of its call."""
+async def test_a_tool_loop_sends_thinking_calls_and_results(server: VendorServer) -> None:
+    """Thinking and calls are the model's, each result follows them, with the name and the id of its call."""
     async with bl.Ollama(MODEL, base_url=f"{server.url}/tools") as llm:
         asked = [bl.Message("user", "Weather?")]
         response = await llm.complete(asked, tools=[WEATHER])
@@ -178,8 +178,8 @@ async def test_a_tool_loop_goes_on(server: VendorServer) -> None:
 
 
 @pytest.mark.parametrize("name", FAILURES)
-async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: str) -> None:
-    """Each error body is one the SDK knows, with the same words as ours quotes."""
+async def test_the_sdk_recognises_the_errors(server: VendorServer, name: str) -> None:
+    """Each error body is one the SDK knows, with the message that ours quotes."""
     status, body = FAILURES[name]
     async with sdk(server, name) as client:
         with pytest.raises(ollama.ResponseError) as caught:
@@ -192,14 +192,14 @@ async def test_the_sdk_takes_the_errors_for_its_own(server: VendorServer, name: 
 
 
 async def test_the_sdk_lists_the_same_models(server: VendorServer) -> None:
-    """The listing is of the SDK's type."""
+    """The listing has the SDK's type."""
     listed = ollama.ListResponse.model_validate(TAGS)
     async with bl.Ollama(MODEL, base_url=f"{server.url}/models") as llm:
         assert [model.id for model in await llm.list_models()] == [model.model for model in listed.models]
 
 
-async def test_a_private_request_asks_first_and_sends_nothing_that_leaves(server: VendorServer) -> None:
-    """What goes over the wire: a question where the model runs; the prompt follows only when it runs here."""
+async def test_a_private_request_first_asks_where_the_model_runs(server: VendorServer) -> None:
+    """Only the question is sent; the prompt follows if the model runs here."""
     async with bl.Ollama(MODEL, base_url=f"{server.url}/private") as llm:
         await llm.complete("A secret.", private=True)
     assert [asked.path for asked in server.asked("private")] == ["/private/api/show", "/private/api/chat"]

@@ -84,16 +84,16 @@ async def ask(url: str, name: str) -> bl.ChatResponse:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("odd")])
-async def test_a_good_answer_is_one_whatever_is_beside_it(url: str, name: str) -> None:
-    """Its text, and that it ended."""
+async def test_odd_fields_do_not_damage_a_good_answer(url: str, name: str) -> None:
+    """Its text stays, and it has ended."""
     response = await ask(url, name)
     assert (response.text, response.finish_reason) == ("Fine.", "stop")
 
 
 @pytest.mark.parametrize("how", ["whole", "streamed"])
 @pytest.mark.parametrize("name", NOTHING)
-async def test_nothing_is_never_a_success(url: str, name: str, how: str) -> None:
-    """The error is of the right class and has the server's words."""
+async def test_an_empty_answer_is_never_a_success(url: str, name: str, how: str) -> None:
+    """The error has the right class and the server's text."""
     _, expected, words = NOTHING[name]
     with pytest.raises(expected) as caught:
         await ask(url, f"{how}: {name}")
@@ -102,7 +102,7 @@ async def test_nothing_is_never_a_success(url: str, name: str, how: str) -> None
 
 @pytest.mark.parametrize("name", TEXTS)
 async def test_other_bodies_are_never_a_success(url: str, name: str) -> None:
-    """Text, pages, keep-alives, nothing at all."""
+    """Text, pages, keep-alives, empty bodies."""
     _, _, expected, words = TEXTS[name]
     with pytest.raises(expected) as caught:
         await ask(url, f"text: {name}")
@@ -110,8 +110,8 @@ async def test_other_bodies_are_never_a_success(url: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "words"), [("by a page", "Bad Gateway"), ("by words", "upstream is gone")])
-async def test_what_cuts_an_answer_off_is_quoted(url: str, name: str, words: str) -> None:
-    """Words in the middle of a stream, where an event should be."""
+async def test_a_text_that_cuts_an_answer_off_is_quoted(url: str, name: str, words: str) -> None:
+    """In the middle of a stream, in place of an event."""
     with pytest.raises(bl.Unavailable, match=words):
         await ask(url, f"cut: {name}")
 
@@ -126,7 +126,7 @@ async def test_what_cuts_an_answer_off_is_quoted(url: str, name: str, words: str
     ],
 )
 async def test_half_characters_are_joined(first: bytes, second: bytes) -> None:
-    """In the text, the reasoning and the arguments; what is a half for good is replaced."""
+    """In the text, the reasoning and the arguments; a half without the other one is replaced."""
     pieces = [
         b'data: {"choices":[{"delta":{"%s":"%s"}}]}\n\n' % (field, half)
         for field in (b"reasoning_content", b"content")
@@ -147,7 +147,7 @@ async def test_half_characters_are_joined(first: bytes, second: bytes) -> None:
 
 
 async def test_an_error_with_half_a_character_can_be_shown() -> None:
-    """Its words are quoted without the half."""
+    """Its message is quoted without the half."""
     body = b'data: {"error":{"message":"bad \\ud83d","x":["\\ud83d"]}}\n\n'
     with VendorServer({"e": stream(body)}) as server:
         async with bl.OpenAI("m", base_url=f"{server.url}/e", api_key="k") as llm:
@@ -156,8 +156,8 @@ async def test_an_error_with_half_a_character_can_be_shown() -> None:
     assert str(caught.value).encode()
 
 
-async def test_a_call_whose_arguments_never_came_has_none() -> None:
-    """Nothing is put for them in an answer that was cut off; one that came to its end called without parameters."""
+async def test_missing_arguments_stay_missing_in_a_cut_answer() -> None:
+    """In an answer that ended normally they are an empty object."""
     call = {"choices": [{"delta": {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": ""}}]}}]}
     for finish, arguments in (("length", ""), ("content_filter", ""), ("tool_calls", "{}"), ("stop", "{}")):
         end = {"choices": [{"delta": {}, "finish_reason": finish}]}

@@ -187,8 +187,8 @@ def everything(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_we_send_what_the_sdk_sends(server: VendorServer, name: str) -> None:
-    """The same request, recorded from both, is the same JSON with the same key; and of the SDK's types."""
+async def test_our_request_equals_the_sdks(server: VendorServer, name: str) -> None:
+    """Recorded from both, it is the same JSON with the same key, and has the SDK's types."""
     ours, theirs = REQUESTS[name]
     async with scenarios.openai(server.url, "hello") as llm:
         response = await llm.complete(**ours)
@@ -210,8 +210,8 @@ async def test_we_send_what_the_sdk_sends(server: VendorServer, name: str) -> No
 @pytest.mark.parametrize(
     "name", ["hello", "byte-by-byte", "crlf", "tools", "logprobs", "refusal", "length", "keep-alive", "no-done"]
 )
-async def test_the_sdk_reads_what_we_read(server: VendorServer, name: str) -> None:
-    """The exchanges are of the SDK's types, and give it the same text, calls, usage, model and reason."""
+async def test_the_sdk_reads_the_same_answer(server: VendorServer, name: str) -> None:
+    """The exchanges have the SDK's types, and give it the same text, calls, usage, model and reason."""
     ours = await scenarios.answer_of(server.url, name, tools=[scenarios.WEATHER])
     texts: list[str] = []
     calls: dict[int, list[str]] = {}
@@ -249,7 +249,7 @@ async def test_the_sdk_reads_what_we_read(server: VendorServer, name: str) -> No
     assert ours.finish_reason == ("content_filter" if name == "refusal" else finish)
 
 
-async def test_the_sdk_reads_whole_answers_and_models_alike(server: VendorServer) -> None:
+async def test_the_sdk_reads_the_same_whole_answers_and_models(server: VendorServer) -> None:
     """An answer that was not streamed, and the list of models."""
     ours = await scenarios.answer_of(server.url, "whole", tools=[scenarios.WEATHER])
     async with sdk(server, "whole") as client:
@@ -264,8 +264,8 @@ async def test_the_sdk_reads_whole_answers_and_models_alike(server: VendorServer
 
 
 @pytest.mark.parametrize("name", [name for name in ERRORS if name not in {"moved", "no-credits"}])
-async def test_the_sdk_sees_the_same_failure(server: VendorServer, name: str) -> None:
-    """Its exception and ours agree on the status, and on whose fault it is."""
+async def test_the_sdk_raises_the_same_failure(server: VendorServer, name: str) -> None:
+    """Its exception and ours agree on the status, and on who is at fault."""
     mine = {
         400: (bl.InvalidRequest, bl.ContextExceeded, bl.errors.ContentFiltered, bl.errors.ProtocolError),
         401: (bl.AuthenticationError,),

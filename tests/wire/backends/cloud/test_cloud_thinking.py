@@ -49,7 +49,7 @@ async def sent(servers: dict[str, VendorServer], case: Case, **options: Any) -> 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_the_server_gets_the_vendors_own_field(servers: dict[str, VendorServer], case: Case) -> None:
-    """The body on the wire has it, of the vendor's own type where its SDK has one; the answer has the warnings."""
+    """The sent body has it, with the vendor's own type if its SDK has one; the answer has the warnings."""
     bare, _ = await sent(servers, case)
     body, warned = await sent(servers, case, **case.options)
     assert added(body, bare) == case.added
@@ -74,10 +74,10 @@ async def test_the_server_gets_the_vendors_own_field(servers: dict[str, VendorSe
 
 
 @pytest.mark.parametrize("preset", ["vllm", "llamacpp", "ollama"])
-async def test_a_private_request_to_a_server_of_this_machine_takes_it_along(
+async def test_a_private_request_to_this_machine_may_set_thinking(
     servers: dict[str, VendorServer], preset: Any
 ) -> None:
-    """Whether to think says nothing of another model or place, so a private request may say it."""
+    """The option names no other model or place."""
     server = servers["openai"]
     llm = bl.OpenAI("qwen3", preset=preset, base_url=f"{server.url}/hello", leaves_device=False)
     async with llm:

@@ -152,10 +152,10 @@ def stream_of(data: st.DataObject, style: Style, calls: list[tuple[str, str]], m
 
 @settings(max_examples=300, deadline=None)
 @given(call_lists, styles, st.data())
-def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
+def test_calls_are_the_same_in_every_split_and_numbering(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
 ) -> None:
-    """One call after another: names, arguments, their order and the ids that the server gave."""
+    """One call after another: names, arguments, their order and the server's ids."""
     got, ids, warnings = read(*stream_of(data, style, calls, mixed=False), chunk([], "tool_calls"))
     assert got == calls
     assert [warning.parameter for warning in warnings] == ["usage"]
@@ -170,7 +170,7 @@ def test_calls_cut_anywhere_and_numbered_in_any_way_are_the_same_calls(
 def test_interleaved_calls_are_distinguished_by_their_index_or_id(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject
 ) -> None:
-    """Where each piece has an index of its call, or its id."""
+    """If each piece has its call's index or id."""
     has_ids = style.id == "each" and len({name for name, _ in calls}) == len(calls)
     assume(style.name == "first" and (style.numbers in ("own", "from one", "as a text") or has_ids))
     got, _, _ = read(*stream_of(data, style, calls, mixed=True), chunk([], "tool_calls"))
@@ -179,10 +179,10 @@ def test_interleaved_calls_are_distinguished_by_their_index_or_id(
 
 @settings(max_examples=120, deadline=None)
 @given(call_lists, styles, st.data(), st.sampled_from(["delta", "message"]), st.booleans())
-def test_calls_that_come_once_more_as_a_whole_are_the_same_calls(
+def test_calls_repeated_as_a_whole_are_the_same_calls(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject, place: str, known: bool
 ) -> None:
-    """In the last chunk, as a delta or as a message, with their ids or without."""
+    """In the last chunk, as a delta or as a message, with ids or without."""
     assume(style.id not in ("another", "number") and (style.id, style.numbers) != ("late", "within the chunk"))
     whole = [
         {
@@ -199,10 +199,10 @@ def test_calls_that_come_once_more_as_a_whole_are_the_same_calls(
 
 @settings(max_examples=100, deadline=None)
 @given(call_lists, st.booleans(), st.booleans(), st.booleans(), st.sampled_from(["delta", "message"]))
-def test_whole_calls_are_taken_wherever_they_stand(
+def test_whole_calls_are_read_in_every_place(
     calls: list[tuple[str, str]], at_once: bool, as_object: bool, has_index: bool, place: str
 ) -> None:
-    """In one chunk or in many, as a text or as JSON, with an index or without, in a delta or in a message."""
+    """In one chunk or in many, as a string or as JSON, with an index or without, in a delta or in a message."""
     made = [
         {
             **({"index": at} if has_index else {}),
@@ -218,7 +218,7 @@ def test_whole_calls_are_taken_wherever_they_stand(
 @settings(max_examples=100, deadline=None)
 @given(arguments, st.data(), st.sampled_from(["length", "content_filter", "stop", "tool_calls"]))
 def test_arguments_that_are_cut_stay_cut_and_are_reported(text: str, data: st.DataObject, finish: str) -> None:
-    """Nothing is closed, and nothing is put for what did not come, unless the answer came to its own end."""
+    """They are never completed; missing ones become an empty object only if the answer ended normally."""
     cut = text[: data.draw(st.integers(0, len(text) - 1))]
     parts = entries(Style("own", "first", "first", "empty"), 0, "add", fragments(data, cut))
     got, _, warnings = read_cut([*(chunk([part]) for part in parts), chunk([], finish)])
@@ -240,8 +240,8 @@ def read_cut(events: list[Any]) -> tuple[list[tuple[str, str]], list[str], list[
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.sampled_from(["add", "", None, "note"]), min_size=1, max_size=6), st.data())
-def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.DataObject) -> None:
-    """Pieces at random: every call has a name that was said, and what was left out is reported."""
+def test_every_call_has_a_name_whatever_comes(names: list[str | None], data: st.DataObject) -> None:
+    """Random pieces: every call has a name that was sent, and a problem reports the rest."""
     pieces = [
         {
             "index": data.draw(st.none() | st.integers(0, 2)),
@@ -264,8 +264,8 @@ def test_no_call_is_nameless_whatever_comes(names: list[str | None], data: st.Da
 
 @settings(max_examples=120, deadline=None)
 @given(values, st.data(), st.booleans())
-def test_json_in_pieces_is_whole_at_its_end_and_never_before(value: Any, data: st.DataObject, spaced: bool) -> None:
-    """Whatever the pieces; and after each piece it can go on with the next one."""
+def test_json_in_pieces_is_complete_only_at_its_end(value: Any, data: st.DataObject, spaced: bool) -> None:
+    """In any pieces; and after each piece it can continue with the next one."""
     text = json.dumps(value, separators=None if spaced else (",", ":"), ensure_ascii=False)
     read_so_far = JsonText()
     for part in fragments(data, text):

@@ -231,7 +231,7 @@ def body(server: VendorServer, place: str, index: int = -1) -> Any:
 
 
 @each_vendor
-async def test_in_a_tool_loop_it_goes_back_as_it_came(name: str) -> None:
+async def test_a_tool_loop_sends_metadata_back_unchanged(name: str) -> None:
     """In the very next request, in its order, and again in the next turn's."""
     vendor = VENDORS[name]
     with VendorServer() as server:
@@ -246,8 +246,8 @@ async def test_in_a_tool_loop_it_goes_back_as_it_came(name: str) -> None:
 
 @each_vendor
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 61])
-async def test_however_the_stream_is_cut(name: str, size: int) -> None:
-    """What comes of pieces of so many bytes is the same."""
+async def test_metadata_does_not_depend_on_how_the_stream_is_cut(name: str, size: int) -> None:
+    """In pieces of any number of bytes."""
     vendor = VENDORS[name]
     with VendorServer() as server:
         llm, place = served(server, name, vendor.calls.in_pieces(size), vendor.says)
@@ -257,8 +257,8 @@ async def test_however_the_stream_is_cut(name: str, size: int) -> None:
 
 
 @each_vendor
-async def test_through_saving_and_loading_a_fork_and_an_undo(name: str) -> None:
-    """A session from a file, from a store, a fork of it and a turn taken back: all of them send it."""
+async def test_metadata_survives_saving_forking_and_undo(name: str) -> None:
+    """A session from a file, from a store, a fork and a turn taken back all send it."""
     vendor = VENDORS[name]
     with VendorServer() as server:
         llm, place = served(server, name, vendor.calls, vendor.says)
@@ -281,8 +281,8 @@ async def test_through_saving_and_loading_a_fork_and_an_undo(name: str) -> None:
 
 
 @each_vendor
-async def test_a_hop_to_another_vendor_leaves_it_out_and_a_hop_back_sends_it(name: str) -> None:
-    """In a router whose first backend fails once, and then answers again."""
+async def test_only_its_own_vendor_gets_metadata_through_a_router(name: str) -> None:
+    """The router's first backend fails once, and then answers again."""
     vendor = VENDORS[name]
     busy = answer({"error": {"message": "overloaded", "type": "overloaded_error"}}, 503)
     for other_name, other in VENDORS.items():
@@ -305,8 +305,8 @@ async def test_a_hop_to_another_vendor_leaves_it_out_and_a_hop_back_sends_it(nam
 
 
 @each_vendor
-async def test_a_cached_answer_has_it_too(name: str) -> None:
-    """Asked the same again, the answer comes from the store and goes back the same."""
+async def test_a_cached_answer_has_its_metadata(name: str) -> None:
+    """The same request is answered from the store, and the answer is sent back unchanged."""
     vendor = VENDORS[name]
     with VendorServer() as server:
         llm, place = served(server, name, vendor.calls, vendor.says)
@@ -322,8 +322,8 @@ async def test_a_cached_answer_has_it_too(name: str) -> None:
 
 @each_vendor
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_through_the_client_of_openais_shape(name: str, streamed: bool) -> None:
-    """A message goes back into ``messages`` as it came, also as JSON; of a stream, with what its last chunk has."""
+async def test_metadata_survives_the_openai_client(name: str, streamed: bool) -> None:
+    """A message is sent back unchanged, also as JSON; that of a stream, with the data of its last chunk."""
     vendor = VENDORS[name]
     with VendorServer() as server:
         llm, place = served(server, name, vendor.calls, vendor.says)
@@ -361,8 +361,8 @@ async def test_through_the_client_of_openais_shape(name: str, streamed: bool) ->
 
 
 @each_vendor
-async def test_an_answer_that_broke_off_takes_nothing_along_that_is_not_whole(name: str) -> None:
-    """Cut after every event; what stays of the turn is sent, and the vendor's types take it."""
+async def test_a_cut_answer_sends_back_only_whole_metadata(name: str) -> None:
+    """Cut after every event; the rest of the turn is sent, and the vendor's types accept it."""
     vendor = VENDORS[name]
     parts = vendor.calls.body.split(b"\n\n")
     for end in range(1, len(parts) - 1) if len(parts) > 2 else ():

@@ -99,12 +99,12 @@ def check(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_an_error_of_one_word_again_and_again_costs_what_its_length_says(unit: str) -> None:
+def test_an_error_that_repeats_one_word_is_read_in_linear_time(unit: str) -> None:
     """Each word that a pattern or a parser waits for."""
     check(unit)
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_an_error_of_words_in_any_order_costs_what_its_length_says(seed: int) -> None:
-    """The words together, in an order that the seed says."""
+def test_an_error_of_words_in_any_order_is_read_in_linear_time(seed: int) -> None:
+    """The words together, in random order."""
     check("".join(random.Random(seed).choices(UNITS, k=6)))  # noqa: S311

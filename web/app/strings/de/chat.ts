@@ -112,7 +112,6 @@ export const chat: Strings["chat"] = {
     open_settings: "Einstellungen öffnen",
   },
   failed: "Das hat nicht geklappt",
-  announceAnswer: (text) => text,
   announceDone: "Die Antwort ist vollständig.",
   announceStopped: "Die Antwort wurde angehalten.",
   announceError: (title) => `Die Antwort ist fehlgeschlagen: ${title}`,

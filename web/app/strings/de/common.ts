@@ -11,6 +11,7 @@ export const common: Strings["common"] = {
   done: "Fertig",
   edit: "Bearbeiten",
   more: "Mehr",
+  notCopied: "Der Browser hat das Kopieren nicht erlaubt. Markiere den Text und kopiere ihn von Hand.",
   open: "Öffnen",
   reset: "Zurücksetzen",
   save: "Speichern",

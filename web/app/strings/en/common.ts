@@ -9,6 +9,7 @@ export const common = {
   done: "Done",
   edit: "Edit",
   more: "More",
+  notCopied: "The browser did not allow copying. Select the text and copy it by hand.",
   open: "Open",
   reset: "Reset",
   save: "Save",

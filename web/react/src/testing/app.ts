@@ -3,12 +3,13 @@
 import type { ActionName, AppClient, AppPipe, ArgsOf, EventOf, ResultOf } from "../client.ts";
 import { createClient } from "../client.ts";
 import { BrowserLLMError } from "../errors.ts";
-import type { AppState, ErrorInfo } from "../state.ts";
+import type { AppState, ErrorInfo, Thread } from "../state.ts";
 import { chatHandlers } from "./chat.ts";
 import { ScriptedClock } from "./clock.ts";
 import { conversationHandlers } from "./conversations.ts";
 import { diff } from "./diff.ts";
 import { modelHandlers, ScriptedModels } from "./models.ts";
+import { without } from "./records.ts";
 import { details, errorInfo, type ScriptedAnswer, type ScriptedDetails } from "./script.ts";
 import { settingsHandlers } from "./settings.ts";
 import { sampleState } from "./state.ts";
@@ -64,6 +65,8 @@ export class ScriptedApp {
   readonly #handlers: Record<string, AnyHandler | undefined>;
   readonly #running = new Map<number, AbortController>();
   readonly #page = new Page();
+  // The state has only the threads that a page has open.
+  readonly #closed = new Map<string, Thread>();
 
   constructor({ state, answers = [], pace, on }: ScriptedOptions = {}) {
     this.#state = { ...sampleState(), ...state };
@@ -88,6 +91,27 @@ export class ScriptedApp {
     if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => { this.#flush(); });
+  }
+
+  /** The messages of a conversation, also while no page has it open. */
+  thread(id: string): Thread | undefined {
+    return this.#state.threads[id] ?? this.#closed.get(id);
+  }
+
+  putThread(thread: Thread): void {
+    if (this.#state.threads[thread.id]) this.openThread(thread);
+    else this.#closed.set(thread.id, thread);
+  }
+
+  openThread(thread: Thread): void {
+    this.#closed.delete(thread.id);
+    this.change((state) => ({ ...state, threads: { ...state.threads, [thread.id]: thread } }));
+  }
+
+  closeThread(id: string): void {
+    const thread = this.#state.threads[id];
+    if (thread) this.#closed.set(id, thread);
+    this.change((state) => ({ ...state, threads: without(state.threads, id) }));
   }
 
   /** Add answers to the script. */

@@ -31,7 +31,7 @@ export function chatHandlers(app: ScriptedApp): ScriptedHandlers {
 
 class ScriptedChat {
   readonly #app: ScriptedApp;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, { readonly abort: AbortController; done: Promise<void> }>();
   readonly #decisions = new Map<string, (decision: DecideApproval) => void>();
 
   constructor(app: ScriptedApp) {
@@ -39,14 +39,13 @@ class ScriptedChat {
   }
 
   thread(id: string): Thread {
-    const thread = this.#app.state.threads[id];
+    const thread = this.#app.thread(id);
     if (!thread) throw scriptedError({ code: "invalid_request", title: "That conversation is not open", message: `the conversation '${id}' is not open` });
     return thread;
   }
 
   change(id: string, recipe: (thread: Thread) => Thread): null {
-    const next = recipe(this.thread(id));
-    this.#app.change((state) => ({ ...state, threads: { ...state.threads, [id]: next } }));
+    this.#app.putThread(recipe(this.thread(id)));
     return null;
   }
 
@@ -59,15 +58,17 @@ class ScriptedChat {
     return message.id;
   }
 
-  stop(id: string): null {
-    this.#running.get(id)?.abort();
-    return this.change(id, (thread) => {
-      const drafts = thread.queue.map((each) => ({ ...get(thread, each), status: "stopped" as const }));
-      return { ...drafts.reduce(put, thread), queue: [] };
-    });
+  stop(id: string): ChatMessage[] {
+    this.#running.get(id)?.abort.abort();
+    const thread = this.thread(id);
+    const drafts = thread.queue.map((each) => get(thread, each));
+    const first = thread.queue[0];
+    this.change(id, (now) => ({ ...(first === undefined ? now : remove(now, first)), queue: [] }));
+    return drafts;
   }
 
-  regenerate(id: string, message: string | null): string {
+  async regenerate(id: string, message: string | null): Promise<string> {
+    await this.#idle(id);
     const thread = this.thread(id);
     const last = message ?? thread.path.findLast((each) => get(thread, each).role === "assistant") ?? thread.path.at(-1);
     if (last === undefined) throw scriptedError({ code: "invalid_request", message: "there is nothing to answer" });
@@ -75,14 +76,16 @@ class ScriptedChat {
     return this.#run(id, role === "user" ? last : (parent ?? last));
   }
 
-  continue(id: string): null {
+  async continue(id: string): Promise<null> {
+    await this.#idle(id);
     const thread = this.thread(id);
     const last = thread.path.at(-1);
     if (last !== undefined && get(thread, last).role === "assistant") this.#run(id, get(thread, last).parent ?? "", last);
     return null;
   }
 
-  edit(id: string, message: string, parts: readonly (TextPartInput | FilePartInput)[]): string {
+  async edit(id: string, message: string, parts: readonly (TextPartInput | FilePartInput)[]): Promise<string> {
+    await this.#idle(id);
     const old = get(this.thread(id), message);
     const edited = { ...this.#user(parts, old.parent, "done"), role: old.role };
     this.change(id, (thread) => add(thread, edited));
@@ -120,11 +123,19 @@ class ScriptedChat {
   /** Answer a message, and then what is queued; returns the answer's id, or "" while the model loads. */
   #run(id: string, question: string, continued?: string): string {
     const abort = new AbortController();
-    this.#running.set(id, abort);
+    const running = { abort, done: Promise.resolve() };
+    this.#running.set(id, running);
     const ready = this.#app.state.loaded.length > 0 && this.#app.state.loading === null;
     const first = ready ? this.#begin(id, question, continued) : "";
-    void this.#work(id, question, first, abort.signal).finally(() => { this.#running.delete(id); });
+    running.done = this.#work(id, question, first, abort.signal).finally(() => { this.#running.delete(id); });
     return first;
+  }
+
+  /** Stop the answer in progress: its text stays on its branch. */
+  async #idle(id: string): Promise<void> {
+    const running = this.#running.get(id);
+    running?.abort.abort();
+    await running?.done;
   }
 
   async #work(id: string, question: string, first: string, signal: AbortSignal): Promise<void> {
@@ -158,7 +169,9 @@ class ScriptedChat {
       const queue = thread.queue.filter((each) => each !== question);
       const asked = { ...thread, queue, status: "submitted" as const, error: null, answering: continued ?? answer.id };
       if (continued !== undefined) return put(asked, { ...get(asked, continued), status: "submitted" });
-      return insert(put(asked, { ...get(asked, question), status: "done" }), answer, queue);
+      const isQueued = queue.length < thread.queue.length;
+      const settled = put(asked, { ...get(asked, question), status: "done" });
+      return isQueued ? insert(settled, answer, queue) : add(settled, answer);
     });
     return continued ?? answer.id;
   }
@@ -232,6 +245,7 @@ class ScriptedChat {
   }
 
   #end(id: string, answer: string, change: Partial<ChatMessage>): void {
+    if (!this.#app.thread(id)) return; // it was deleted
     this.change(id, (thread) => {
       const failed = change.status === "error";
       const next: Thread = { ...thread, answering: null, status: failed ? "error" : "ready", error: failed ? (change.error ?? null) : null };

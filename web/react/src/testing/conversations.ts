@@ -7,16 +7,11 @@ import { add, pathTo } from "./threads.ts";
 import { without } from "./records.ts";
 
 export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
-  // Threads that are closed; the state has only the open ones.
-  const closed = new Map<string, Thread>();
-  const setThread = (thread: Thread): void => {
-    app.change((state) => ({ ...state, threads: { ...state.threads, [thread.id]: thread } }));
-  };
   const list = (conversation: Conversation): void => {
     app.change((state) => ({ ...state, conversations: { ...state.conversations, [conversation.id]: conversation } }));
   };
   const threadOf = (id: string): Thread => {
-    const thread = app.state.threads[id] ?? closed.get(id);
+    const thread = app.thread(id);
     if (thread) return thread;
     if (app.state.conversations[id]) return make("Thread", { id });
     throw scriptedError({ code: "invalid_request", title: "There is no such conversation", message: `there is no conversation '${id}'` });
@@ -33,12 +28,11 @@ export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
       parent = copied.id;
     }
     list(make("Conversation", { id, title, createdAt: app.clock.now, updatedAt: app.clock.now, messages: path.length }));
-    setThread(next);
+    app.openThread(next);
     return id;
   };
   const drop = (ids: readonly string[]): null => {
     app.change((state) => ({ ...state, conversations: without(state.conversations, ...ids), threads: without(state.threads, ...ids) }));
-    for (const id of ids) closed.delete(id);
     return null;
   };
   return {
@@ -54,17 +48,15 @@ export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
         settings: make("ConversationSettings", (settings ?? {}) as never),
       });
       if (keep) list(made);
-      setThread(make("Thread", { id: name }));
+      app.openThread(make("Thread", { id: name }));
       return name;
     },
     "conversations.open": ({ id }) => {
-      setThread(threadOf(id));
+      app.openThread(threadOf(id));
       return null;
     },
     "conversations.close": ({ id }) => {
-      const thread = app.state.threads[id];
-      if (thread) closed.set(id, thread);
-      app.change((state) => ({ ...state, threads: without(state.threads, id) }));
+      app.closeThread(id);
       return null;
     },
     "conversations.update": ({ id, title, pinned, folder, settings }) => {

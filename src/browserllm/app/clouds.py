@@ -1,0 +1,198 @@
+"""Clouds: the cloud models that the user has set up, and their keys.
+
+A key is in memory only, unless the user asks to keep it: then it is in the store under ``key/ID``, apart from the
+cloud's own record. The state never has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from .._internal.http.secrets import Secret
+from .._internal.nesting import decode_json
+from ..errors import BrowserLLMError, InvalidRequest, Unavailable
+from ..stores.base import KeyValueStore
+from .actions import DeleteCloud, SaveCloud, TestCloud
+from .app import App
+from .error_info import error_info
+from .notices import Notices
+from .state import Cloud, ErrorInfo
+
+if TYPE_CHECKING:
+    from ..backends.cloud import CloudBackend
+
+RECORD = "cloud/"
+KEY = "key/"
+MAX_LABEL_CHARS = 100
+
+_LABELS = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "gemini": "Gemini",
+    "ollama": "Ollama",
+    "compatible": "OpenAI-compatible",
+}
+_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
+
+
+class Clouds:
+    """Keeps `AppState.clouds`, and makes their backends. ``on_change`` is called after each change."""
+
+    def __init__(self, app: App, store: KeyValueStore, notices: Notices) -> None:
+        """Keep the clouds, and the keys that the user wants to keep, in ``store``."""
+        self.on_change: Callable[[], None] = lambda: None
+        self._app = app
+        self._store = store
+        self._notices = notices
+        self._keys: dict[str, Secret] = {}
+        app.on(SaveCloud, self._save)
+        app.on(DeleteCloud, self._delete)
+        app.on(TestCloud, self._test)
+
+    async def start(self) -> None:
+        """Read the clouds of earlier visits, with the keys that were kept."""
+        keys = {key.removeprefix(KEY): Secret(raw.decode()) for key, raw in await self._store.items(KEY)}
+        clouds: dict[str, Cloud] = {}
+        for key, raw in await self._store.items(RECORD):
+            name = key.removeprefix(RECORD)
+            try:
+                cloud = decode_json(raw, Cloud)
+            except (msgspec.DecodeError, RecursionError) as error:
+                self._notices.add(
+                    f"cloud-{name}",
+                    f"The cloud “{name}” could not be read, so set it up again: {error}",
+                    kind="warning",
+                )
+                continue
+            kept = "device" if name in keys else "memory" if name in self._keys else "none"
+            clouds[name] = replace(cloud, id=name, key=kept)
+        self._keys |= keys
+        self._app.state.put(clouds, "clouds")
+        self.on_change()
+
+    def backend(self, cloud: Cloud) -> CloudBackend:
+        """Return a backend for a cloud, called ``cloud:ID``; raises `InvalidRequest` if an argument is not valid."""
+        return _backend(cloud, self._keys.get(cloud.id))
+
+    # Actions
+
+    async def _save(self, action: SaveCloud) -> str:
+        before = self._app.state.value.clouds.get(action.id or "")
+        name = action.id or self._new_id(action.vendor)
+        if not _ID.fullmatch(name):
+            raise InvalidRequest(f"id={name[:80]!r} is not valid; use 1 to 48 letters, digits, - and _", parameter="id")
+        label = (action.label or "").strip() or f"{_LABELS[action.vendor]} {action.model}"
+        if len(label) > MAX_LABEL_CHARS:
+            raise InvalidRequest(
+                f"the label has {len(label)} characters, over the limit of {MAX_LABEL_CHARS}", parameter="label"
+            )
+        base_url = (action.base_url or "").strip() or None
+        if action.vendor == "compatible" and base_url is None:
+            raise InvalidRequest("a compatible server needs its address: set base_url", parameter="base_url")
+        old_key = self._keys.get(name)
+        key = old_key if action.api_key is None else Secret(action.api_key) if action.api_key else None
+        cloud = Cloud(
+            id=name,
+            vendor=action.vendor,
+            model=action.model,
+            label=label,
+            base_url=base_url,
+            key="none" if key is None else "device" if action.keep_key else "memory",
+            enabled=action.enabled,
+        )
+        if action.api_key is None and before is not None:
+            cloud = replace(cloud, key=before.key)
+        goes_to = _backend(cloud, key).base_url  # validates it all
+        if before is not None and action.api_key is None and old_key is not None:
+            went_to = _backend(before, old_key).base_url
+            if urlsplit(went_to)[:2] != urlsplit(goes_to)[:2]:
+                raise InvalidRequest(
+                    f"the key was given for {went_to}; enter it again to send it to {goes_to}", parameter="api_key"
+                )
+        await self._write(cloud, key, write_key=action.api_key is not None)
+        return name
+
+    async def _write(self, cloud: Cloud, key: Secret | None, *, write_key: bool) -> None:
+        await self._store.put(RECORD + cloud.id, msgspec.json.encode(replace(cloud, key="none")))
+        if write_key:
+            if key is not None and cloud.key == "device":
+                await self._store.put(KEY + cloud.id, key.encode())
+            else:
+                await self._store.delete(KEY + cloud.id)
+            self._keys.pop(cloud.id, None)
+            if key is not None:
+                self._keys[cloud.id] = key
+        self._app.state.put(cloud, "clouds", cloud.id)
+        self.on_change()
+
+    async def _delete(self, action: DeleteCloud) -> None:
+        self._get(action.id)
+        await self._store.delete(KEY + action.id)
+        await self._store.delete(RECORD + action.id)
+        self._keys.pop(action.id, None)
+        self._app.state.remove("clouds", action.id)
+        self.on_change()
+
+    async def _test(self, action: TestCloud) -> ErrorInfo | None:
+        cloud = self._get(action.id)
+        if self._app.state.value.settings.never_leave_device:
+            return error_info(
+                Unavailable(
+                    "the settings keep everything on this device, so nothing was sent to "
+                    f"“{cloud.label}”; turn off “never leave this device” to test it",
+                    reason="private",
+                )
+            )
+        backend = self.backend(cloud)
+        try:
+            # Many servers list no models, and a list does not show that this model answers.
+            await backend.complete("Say OK.", max_tokens=16)
+        except BrowserLLMError as error:
+            return error_info(error)
+        finally:
+            await backend.close()
+        return None
+
+    def _get(self, name: str) -> Cloud:
+        cloud = self._app.state.value.clouds.get(name)
+        if cloud is None:
+            raise InvalidRequest(f"there is no cloud {name!r}; it may have been deleted", parameter="id")
+        return cloud
+
+    def _new_id(self, vendor: str) -> str:
+        taken = self._app.state.value.clouds
+        return next(name for number in range(1, len(taken) + 2) if (name := f"{vendor}-{number}") not in taken)
+
+
+def _backend(cloud: Cloud, key: Secret | None) -> CloudBackend:
+    # Imported late: most visits ask no cloud.
+    from ..backends.cloud import Anthropic, Gemini, Ollama, OpenAI
+
+    options: dict[str, Any] = {"api_key": key, "base_url": cloud.base_url, "name": f"cloud:{cloud.id}"}
+    if cloud.vendor == "anthropic":
+        return Anthropic(cloud.model, **options)
+    if cloud.vendor == "gemini":
+        return Gemini(cloud.model, **options)
+    if cloud.vendor == "ollama":
+        return Ollama(cloud.model, **options)
+    if cloud.vendor == "openai":
+        return OpenAI(cloud.model, **options)
+    return OpenAI(cloud.model, preset=_preset_of(cloud.base_url or ""), **options)
+
+
+def _preset_of(base_url: str) -> Any:
+    """Return the preset of a compatible server by its address; an unknown one is used like llama.cpp's."""
+    from ..backends.cloud.presets import PRESETS
+
+    host = urlsplit(base_url).hostname or ""
+    for name, preset in PRESETS.items():
+        known = urlsplit(preset.base_url)
+        if known.hostname == host and (host != "127.0.0.1" or known.port == urlsplit(base_url).port):
+            return name
+    return "llamacpp"

@@ -1,0 +1,245 @@
+"""Downloads: several at once, each with pause, resume and cancel; interrupted ones can go on at the next visit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from .._internal.nesting import decode_json
+from ..errors import Cancelled, InvalidRequest
+from ..models import ModelEvent, ModelManager
+from ..models.catalog.card import Artifact
+from ..models.downloads.download import Download as Handle
+from ..models.storage import Storage, StoredModel, journal_key
+from ..page.host import Progress
+from ..stores.base import KeyValueStore
+from .actions import CancelDownload, DownloadModel, EstimateDownload, PauseDownload, ResumeDownload
+from .app import App
+from .error_info import error_info
+from .state import Download
+
+PREFIX = "download/"
+
+SPEEDS = {"slow-2g": 6_250.0, "2g": 8_750.0, "3g": 87_500.0}
+"""Bytes per second, at most, of the connections that browsers call slow (the Network Information API's table: 50, 70
+and 700 kilobits per second). ``4g`` only means faster than that."""
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A download that has begun and not ended: its build, and whether the user cancelled it but kept the parts."""
+
+    model: str
+    build: str
+    cancelled: bool = False
+
+
+class Downloads:
+    """The downloads of the app, in `AppState.downloads`. Each is recorded in ``store`` until it ends."""
+
+    def __init__(self, app: App, manager: ModelManager, store: KeyValueStore) -> None:
+        """Download with ``manager``."""
+        self._app = app
+        self._manager = manager
+        self._store = store
+        self._handles: dict[str, Handle] = {}
+        self._builds: dict[str, str] = {}
+        self._speed: float | None = None
+        app.on(DownloadModel, lambda action: self.start(action.model))
+        app.on(ResumeDownload, lambda action: self.start(action.model))
+        app.on(PauseDownload, self._pause)
+        app.on(CancelDownload, self._cancel)
+        app.on(EstimateDownload, self._estimate)
+
+    @property
+    def running(self) -> set[str]:
+        """The models whose files are arriving, or paused in this visit."""
+        return set(self._handles)
+
+    async def list_interrupted(self, storage: Storage) -> None:
+        """Show the downloads that an earlier visit, or another program, has begun: they are paused."""
+        records = await self._records()
+        for stored in storage.models:
+            record = records.get(stored.model)
+            begun = bool(stored.partials) or (record is not None and record.build == stored.key and not stored.complete)
+            hidden = record is not None and record.cancelled
+            if begun and not hidden and stored.model not in self._app.state.value.downloads:
+                self._builds[stored.model] = stored.key
+                total = self._total_bytes(stored)
+                received = float(stored.size_bytes)
+                found = Download(model=stored.model, state="paused", received_bytes=received, total_bytes=total)
+                self._app.state.put(found, "downloads", stored.model)
+
+    async def start(self, name: str) -> None:
+        """Start a download, or go on with one that is paused, has failed, or was interrupted."""
+        card = self._manager.catalog.find(name).card
+        handle = self._handles.get(card.id)
+        if handle is not None:
+            handle.resume()
+            self._show(card.id, handle)
+            return
+        before = self._app.state.value.downloads.get(card.id)
+        # The build that was begun, not one that seems better by now.
+        build = None if before is None else self._build_named(card.id, self._builds.get(card.id))
+        alike = [] if build is None else [each for each in card.artifacts if each.id == build.id]
+        if build is None:
+            handle = await self._manager.start_download(name)
+        elif build.id is not None and len(alike) == 1:
+            handle = await self._manager.start_download(build.id)
+        else:  # the same files, for several devices
+            handle = await self._manager.start_download(card.id, engine=build.engine)
+        if card.id in self._handles:  # a second click, while the first one was being carried out
+            await handle.cancel()
+            return
+        await self._take(card.id, handle)
+        known = before or Download(model=card.id, state="waiting")
+        self._app.state.put(replace(known, state="waiting", error=None), "downloads", card.id)
+
+    async def wait(self, name: str) -> None:
+        """Wait until a download in progress has ended; raises its error."""
+        handle = self._handles.get(self._manager.catalog.find(name).card.id)
+        if handle is not None and (error := await handle.outcome()) is not None:
+            raise error
+
+    def on_progress(self, model: str, progress: Progress) -> None:
+        """Show the progress of a download, whoever has begun it."""
+        handle = self._handles.get(model)
+        if progress.phase not in ("downloading", "verifying"):
+            return
+        paused = handle is not None and handle.state == "paused"
+        if progress.bytes_per_s:
+            self._speed = progress.bytes_per_s
+        known = self._app.state.value.downloads.get(model)
+        self._app.state.put(
+            Download(
+                model=model,
+                state="paused" if paused else "verifying" if progress.phase == "verifying" else "running",
+                received_bytes=float(progress.loaded_bytes or 0),
+                total_bytes=progress.total_bytes or (known.total_bytes if known is not None else None),
+                bytes_per_s=None if paused else progress.bytes_per_s,
+                left_s=None if paused else progress.seconds_left,
+            ),
+            "downloads",
+            model,
+        )
+
+    async def on_event(self, event: ModelEvent) -> None:
+        """Show what happens to downloads that a load has begun; those of this app are followed anyway."""
+        if event.model in self._handles or event.model not in self._app.state.value.downloads:
+            return
+        if event.kind == "downloaded":
+            await self._end(event.model, None)
+        elif event.kind == "error" and event.error is not None:
+            await self._end(event.model, event.error)
+
+    # Actions
+
+    async def _pause(self, action: PauseDownload) -> None:
+        model = self._manager.catalog.find(action.model).card.id
+        handle = self._handles.get(model)
+        shown = self._app.state.value.downloads.get(model)
+        if handle is None and shown is not None and shown.state in ("running", "waiting", "verifying"):
+            # A load has begun it: join it, since a pause is for all who wait for it.
+            handle = await self._manager.start_download(action.model)
+            await self._take(model, handle)
+        if handle is None:
+            if shown is not None and shown.state == "paused":
+                return
+            raise InvalidRequest(f"model {action.model!r} is not being downloaded", parameter="model")
+        handle.pause()
+        self._show(model, handle)
+
+    async def _cancel(self, action: CancelDownload) -> None:
+        model = self._manager.catalog.find(action.model).card.id
+        if model not in self._app.state.value.downloads:
+            raise InvalidRequest(f"model {action.model!r} is not being downloaded", parameter="model")
+        handle = self._handles.pop(model, None)
+        self._app.state.remove("downloads", model)
+        if handle is not None:
+            await handle.cancel(delete=action.delete)
+        if action.delete:
+            for stored in (await self._manager.storage()).models:
+                if stored.model == model and not stored.complete:
+                    await self._manager.delete(stored.key)
+            await self._store.delete(PREFIX + model)
+            self._builds.pop(model, None)
+        elif handle is not None or model in self._builds:
+            await self._record(model, self._builds[model], cancelled=True)
+
+    async def _estimate(self, action: EstimateDownload) -> float | None:
+        card = self._manager.catalog.find(action.model).card
+        shown = self._app.state.value.models.get(card.id)
+        running = self._app.state.value.downloads.get(card.id)
+        if shown is not None and shown.downloaded and running is None:
+            return 0.0
+        size = shown.download_bytes if shown is not None else card.artifacts[0].download_bytes
+        if running is not None:
+            size = running.total_bytes or size
+        if size is None:
+            return None
+        left = max(0.0, size - (running.received_bytes if running is not None else 0.0))
+        connection = (await self._manager.host.probe()).connection
+        kind = connection.effective_type if connection is not None else None
+        speed = self._speed or SPEEDS.get(kind or "")
+        return None if speed is None else left / speed
+
+    # Inside
+
+    async def _take(self, model: str, handle: Handle) -> None:
+        """Follow a download, and record it, so that the next visit can go on with it."""
+        self._handles[model] = handle
+        self._builds[model] = handle.key
+        self._app.spawn(self._follow(model, handle))
+        await self._record(model, handle.key, cancelled=False)
+
+    async def _follow(self, model: str, handle: Handle) -> None:
+        error = await handle.outcome()
+        if self._handles.get(model) is handle:
+            del self._handles[model]
+            await self._end(model, error)
+
+    async def _end(self, model: str, error: BaseException | None) -> None:
+        """Show the end of a download: a failure stays until it is resumed or cancelled."""
+        if error is None:
+            self._app.state.remove("downloads", model)
+            self._builds.pop(model, None)
+            await self._store.delete(PREFIX + model)
+            return
+        ended: dict[str, Any] = {"state": "paused", "error": None}
+        if not isinstance(error, Cancelled):
+            ended = {"state": "failed", "error": error_info(error)}
+        self._app.state.change("downloads", model, bytes_per_s=None, left_s=None, **ended)
+
+    def _show(self, model: str, handle: Handle) -> None:
+        states: dict[str, Any] = {"paused": "paused", "downloading": "running", "waiting": "waiting"}
+        state = states.get(handle.state)
+        if state is not None:
+            self._app.state.change("downloads", model, state=state, bytes_per_s=None, left_s=None, error=None)
+
+    async def _record(self, model: str, build: str, *, cancelled: bool) -> None:
+        record = _Record(model=model, build=build, cancelled=cancelled)
+        await self._store.put(PREFIX + model, msgspec.json.encode(record))
+
+    async def _records(self) -> dict[str, _Record]:
+        records: dict[str, _Record] = {}
+        for key, raw in await self._store.items(PREFIX):
+            try:
+                record = decode_json(raw, _Record)
+            except (msgspec.DecodeError, RecursionError):
+                await self._store.delete(key)  # what is stored says enough
+                continue
+            records[record.model] = record
+        return records
+
+    def _build_named(self, model: str, key: str | None) -> Artifact | None:
+        card = self._manager.catalog.get(model)
+        return next((artifact for artifact in card.artifacts if journal_key(model, artifact) == key), None)
+
+    def _total_bytes(self, stored: StoredModel) -> float | None:
+        if stored.model not in self._manager.catalog:
+            return None
+        build = self._build_named(stored.model, stored.key)
+        if build is None or build.download_bytes is None:
+            return None
+        return float(max(build.download_bytes, stored.size_bytes))

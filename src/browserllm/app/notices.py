@@ -1,0 +1,50 @@
+"""Notices: what happened outside of an answer, until the user dismisses it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .actions import DismissNotice
+from .app import App
+from .error_info import error_info
+from .state import Notice
+
+MAX_NOTICES = 20
+
+
+class Notices:
+    """Adds notices to the state, and takes them away."""
+
+    def __init__(self, app: App) -> None:
+        """Begin without notices."""
+        self._app = app
+        app.on(DismissNotice, self._dismiss)
+
+    def add(
+        self,
+        id: str,  # noqa: A002 (the notice's own word)
+        text: str,
+        *,
+        kind: Literal["info", "warning", "error"] = "info",
+        error: BaseException | None = None,
+    ) -> None:
+        """Show a notice; it replaces an earlier one with the same id. The oldest go when there are too many."""
+        notice = Notice(
+            id=id,
+            at=self._app.now_ms(),
+            kind=kind,
+            text=text,
+            error=None if error is None else error_info(error),
+        )
+        others = tuple(each for each in self._app.state.value.notices if each.id != id)
+        self._app.state.put((*others, notice)[-MAX_NOTICES:], "notices")
+
+    def remove(self, id: str) -> None:  # noqa: A002
+        """Take a notice away, if it is there."""
+        notices = self._app.state.value.notices
+        left = tuple(each for each in notices if each.id != id)
+        if len(left) < len(notices):
+            self._app.state.put(left, "notices")
+
+    async def _dismiss(self, action: DismissNotice) -> None:
+        self.remove(action.id)

@@ -1,0 +1,68 @@
+"""Routes: who would answer the next message of a conversation, and why."""
+
+from __future__ import annotations
+
+from ..backends.base import Backend
+from ..backends.router.router import Router
+from ..types import ChatRequest, Message
+from . import threads
+from .actions import ExplainRoute
+from .answer_info import router_of, where_of
+from .answering import Answering
+from .app import App
+from .conversations import Conversations
+from .messages import history_of
+from .state import RouteChoice, RouteInfo
+
+
+class Routes:
+    """Explains where a message would go, without sending anything."""
+
+    def __init__(self, app: App, conversations: Conversations, answering: Answering) -> None:
+        """Explain the requests that ``answering`` would send."""
+        self._app = app
+        self._conversations = conversations
+        self._answering = answering
+        app.on(ExplainRoute, self._explain)
+
+    async def _explain(self, action: ExplainRoute) -> RouteInfo:
+        thread = await self._conversations.opened(action.conversation)
+        settings = self._conversations.get(action.conversation).settings
+        backend = self._answering.backend_for(settings)
+        history = history_of(threads.shown(thread))
+        if action.text or not history:
+            history.append(Message("user", action.text))
+        system = [Message("system", settings.system)] if settings.system else []
+        request = ChatRequest(messages=[*system, *history], **self._answering.options(settings))
+        router = router_of(backend)
+        info = await (_of_backend(backend, request) if router is None else _of_router(router, request))
+        self._app.state.change("threads", action.conversation, route=info)
+        return info
+
+
+async def _of_router(router: Router, request: ChatRequest) -> RouteInfo:
+    explained = await router.explain(request)
+    return RouteInfo(
+        policy=explained.policy,
+        ranked=tuple(
+            RouteChoice(
+                backend=choice.name, where=where_of(router, choice.name), reason=choice.reason, model=choice.model
+            )
+            for choice in explained.ranked
+        ),
+        excluded=tuple(
+            RouteChoice(backend=excluded.name, where=where_of(router, excluded.name), reason=excluded.reason)
+            for excluded in explained.excluded
+        ),
+    )
+
+
+async def _of_backend(backend: Backend, request: ChatRequest) -> RouteInfo:
+    """Return the route of a request that only one backend can answer."""
+    facts = await backend.facts(request)
+    reason = "it is the only one" if facts.available is not False else facts.reason
+    choice = RouteChoice(
+        backend=backend.name, where=where_of(backend, backend.name), reason=reason or "it cannot answer now",
+        model=facts.model,
+    )  # fmt: skip
+    return RouteInfo(policy="only", **{"excluded" if facts.available is False else "ranked": (choice,)})

@@ -1,0 +1,222 @@
+"""Routing: the one router that answers all conversations, as the settings say.
+
+Privacy does not depend on the policy here: what must stay on the device is a private request, which no backend that may
+leave the device ever gets (`browserllm.backends.privacy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from .._internal import lazy_asyncio as asyncio
+from ..backends.base import Middleware
+from ..backends.draft import Draft
+from ..backends.facts import BackendFacts
+from ..backends.local import LocalBackend
+from ..backends.privacy import delegates_facts
+from ..backends.request import Prompt, build_request
+from ..backends.router.candidate import Candidate, Choice
+from ..backends.router.policies import CloudFirst, LeastCost, LeastLatency, LocalFirst, Policy
+from ..backends.router.router import Router
+from ..backends.stream import Delta
+from ..errors import InvalidRequest
+from ..types import ChatRequest
+from .app import App
+from .clouds import Clouds
+from .models import Models
+from .state import ConversationSettings, Settings
+
+if TYPE_CHECKING:
+    from ..backends.cloud import CloudBackend
+
+LOCAL = "local"
+CLOUD = "cloud:"
+
+
+class AppPolicy(Policy):
+    """Ranks as the settings say at that moment; the backend that a conversation has chosen comes first."""
+
+    def __init__(self, settings: Callable[[], Settings], chosen: str | None) -> None:
+        """``chosen`` is the name of the backend that the conversation has chosen, if it has."""
+        self._settings = settings
+        self._chosen = chosen
+        self._policies: dict[str, Policy] = {
+            # A model that the user has chosen is fetched, whatever its size.
+            "local_first": LocalFirst(max_fetch_bytes=None),
+            "cloud_first": CloudFirst(),
+            "least_cost": LeastCost(),
+            "least_latency": LeastLatency(),
+        }
+
+    @property
+    def name(self) -> str:
+        """The mode, or the policy that decides in the mode ``auto``."""
+        settings = self._settings()
+        if settings.never_leave_device:
+            return "local"
+        return settings.policy if settings.mode == "auto" else settings.mode
+
+    def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
+        """Rank the candidates."""
+        settings = self._settings()
+        able: list[Candidate] = []
+        out: list[Choice] = []
+        for candidate in candidates:
+            why = self._why_not(candidate, settings, private=request.private)
+            if why:
+                out.append(Choice(candidate=candidate, reason=why, excluded=True))
+            else:
+                able.append(candidate)
+        ranked = list(self._policies[settings.policy].rank(request, able))
+        chosen = [choice for choice in ranked if choice.name == self._chosen and not choice.excluded]
+        first = [replace(choice, reason=f"chosen for this conversation; {choice.reason}") for choice in chosen]
+        return [*first, *(choice for choice in ranked if choice not in chosen), *out]
+
+    def _why_not(self, candidate: Candidate, settings: Settings, *, private: bool) -> str:
+        if candidate.local:
+            return "the settings ask clouds only" if settings.mode == "cloud" and not private else ""
+        if settings.mode == "local":
+            return "the settings ask this device only"
+        if self._chosen is not None and self._chosen.startswith(CLOUD) and candidate.name != self._chosen:
+            return "another cloud is chosen for this conversation"
+        return ""
+
+
+class Routing:
+    """Returns the backend of a conversation. Changed clouds make new routers; the old ones end with their answers."""
+
+    def __init__(self, app: App, models: Models, clouds: Clouds) -> None:
+        """Answer with the models of this device and with the clouds."""
+        self._app = app
+        self._models = models
+        self._clouds = clouds
+        self._locals: dict[str, LocalBackend] = {}
+        self._remote: dict[str, CloudBackend] = {}
+        self._routers: dict[tuple[str, str | None], Router] = {}
+        self._busy = 0
+        self._retired: list[CloudBackend] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        clouds.on_change = self._on_clouds
+
+    def backend_for(self, settings: ConversationSettings) -> ChosenBackend:
+        """Return the backend that answers a conversation with these settings: it knows the model and the privacy.
+
+        Raises `InvalidRequest` if the conversation has chosen a cloud that does not exist, or is turned off.
+        """
+        app = self._app.state.value.settings
+        wanted = settings.model or (app.model if (app.model or "").startswith(CLOUD) else None)
+        chosen: str | None = None
+        model = self._models.default_model()
+        if wanted is not None and wanted.startswith(CLOUD):
+            chosen = wanted
+            self._check(wanted.removeprefix(CLOUD))
+        elif wanted is not None:
+            chosen, model = LOCAL, wanted
+        private = settings.private or app.never_leave_device or app.mode == "local"
+        return ChosenBackend(self._router(model, chosen), private=private, on_answering=self._on_answering)
+
+    async def close(self) -> None:
+        """Close the connections to the clouds."""
+        self._routers = {}
+        for backend in [*self._remote.values(), *self._retired]:
+            await backend.close()
+        self._remote, self._retired = {}, []
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _check(self, name: str) -> None:
+        cloud = self._app.state.value.clouds.get(name)
+        if cloud is None:
+            raise InvalidRequest(
+                f"this conversation has chosen the cloud {name!r}, which does not exist any more; choose another model",
+                parameter="model",
+            )
+        if not cloud.enabled:
+            raise InvalidRequest(
+                f"this conversation has chosen “{cloud.label}”, which is turned off; turn it on in the settings, or "
+                "choose another model",
+                parameter="model",
+            )
+
+    def _router(self, model: str, chosen: str | None) -> Router:
+        key = (model, chosen)
+        if key not in self._routers:
+            local = self._locals.get(model)
+            if local is None:
+                manager = self._models.manager
+                local = self._locals[model] = LocalBackend(manager.host, model, catalog=manager.catalog)
+            policy = AppPolicy(lambda: self._app.state.value.settings, chosen)
+            self._routers[key] = Router(
+                [local, *self._remote.values()], policy, on_interrupted="restart", warm_up=False
+            )
+        return self._routers[key]
+
+    def _on_clouds(self) -> None:
+        self._retired += self._remote.values()
+        clouds = self._app.state.value.clouds.values()
+        backends = [self._clouds.backend(cloud) for cloud in clouds if cloud.enabled]
+        self._remote = {backend.name: backend for backend in backends}
+        self._routers = {}
+        self._close_retired()
+
+    def _on_answering(self, change: int) -> None:
+        self._busy += change
+        self._close_retired()
+
+    def _close_retired(self) -> None:
+        if not self._busy and self._retired:
+            retired, self._retired = self._retired, []
+            for backend in retired:
+                closing = self._app.spawn(backend.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+
+
+class ChosenBackend(Middleware):
+    """The router for one conversation: with its model, and private if its requests must stay on the device."""
+
+    identity = Middleware.identity
+
+    def __init__(self, router: Router, *, private: bool, on_answering: Callable[[int], None]) -> None:
+        """``on_answering`` is called with 1 when an answer begins, and with -1 at its end."""
+        super().__init__(router)
+        self.router = router
+        self.private = private
+        self._on_answering = on_answering
+
+    async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+        """Answer with the router."""
+        self._on_answering(1)
+        try:
+            async with aclosing(self.router.generate(self._own(request), draft)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finally:
+            self._on_answering(-1)
+
+    @delegates_facts
+    async def facts(self, request: ChatRequest) -> BackendFacts:
+        """Ask the router."""
+        return await self.router.facts(self._own(request))
+
+    async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
+        """Ask the router."""
+        return await self.router.estimate_cost(self._own(build_request(prompt, options)))
+
+    async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
+        """Ask the router."""
+        return await self.router.count_tokens(self._own(build_request(prompt, {})))
+
+    async def prepare(self, request: ChatRequest) -> None:
+        """Prepare the backend that would answer."""
+        await self.router.prepare(self._own(request))
+
+    async def close(self) -> None:
+        """Do nothing: the router belongs to the app."""
+
+    def _own(self, request: ChatRequest) -> ChatRequest:
+        # The conversation's model is the router's: a name in the request would mean a model of every backend.
+        return replace(request, model=None, private=request.private or self.private)

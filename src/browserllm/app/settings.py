@@ -1,0 +1,168 @@
+"""SettingsRoom: the user's settings and presets, validated and kept on the device."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from .._internal.nesting import decode_json
+from ..errors import BrowserLLMError, InvalidRequest
+from ..stores.base import KeyValueStore
+from .actions import DeletePreset, SavePreset, UpdateSettings
+from .app import App
+from .chat_settings import check_settings
+from .notices import Notices
+from .state import Preset, Settings
+
+KEY = "settings"
+DAMAGED_KEY = "settings.damaged"
+MAX_PRESETS = 100
+MAX_NAME_CHARS = 100
+_LANGUAGE = re.compile(r"auto|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+
+
+class SettingsRoom:
+    """Keeps `AppState.settings` under the key ``settings`` of a store, in camel case.
+
+    A change writes the fields that it names over what the store has, so that two tabs do not undo each other's changes.
+    """
+
+    def __init__(self, app: App, store: KeyValueStore, notices: Notices) -> None:
+        """Keep the settings in ``store``."""
+        self._app = app
+        self._store = store
+        self._notices = notices
+        app.on(UpdateSettings, lambda action: self.update(action.changes))
+        app.on(SavePreset, self._save_preset)
+        app.on(DeletePreset, self._delete_preset)
+
+    async def start(self) -> None:
+        """Read the settings. What is damaged becomes its default, with a notice, and is kept beside the settings."""
+        raw = await self._store.get(KEY)
+        if raw is None:
+            return
+        settings, wrong = _read(raw)
+        if wrong:
+            await self._store.put(DAMAGED_KEY, raw)
+            await self._store.put(KEY, msgspec.json.encode(settings))
+            self._notices.add(
+                "settings-damaged",
+                f"Some settings could not be read and are back to their defaults: {', '.join(wrong)}.",
+                kind="warning",
+            )
+        self._app.state.put(settings, "settings")
+
+    async def reload(self) -> None:
+        """Take over what another tab has saved."""
+        raw = await self._store.get(KEY)
+        if raw is not None:
+            self._app.state.put(_read(raw)[0], "settings")
+
+    async def update(self, changes: dict[str, Any]) -> None:
+        """Change settings, by their names in camel case. If one is wrong, nothing changes (`InvalidRequest`)."""
+        current = self._app.state.value.settings
+        _changed(current, changes)  # before the store is asked
+        while True:
+            raw = await self._store.get(KEY)
+            stored = current if raw is None else _read(raw)[0]
+            new = _changed(stored, changes)
+            encoded = msgspec.json.encode(new)
+            if encoded == raw or await self._store.swap(KEY, raw, encoded):
+                break
+        self._app.state.put(new, "settings")
+
+    async def _save_preset(self, action: SavePreset) -> None:
+        presets = self._app.state.value.settings.presets
+        known = any(preset.id == action.preset.id for preset in presets)
+        new = tuple(action.preset if preset.id == action.preset.id else preset for preset in presets)
+        await self._put_presets(new if known else (*new, action.preset))
+
+    async def _delete_preset(self, action: DeletePreset) -> None:
+        presets = self._app.state.value.settings.presets
+        if not any(preset.id == action.id for preset in presets):
+            raise InvalidRequest(f"there is no preset {action.id!r}", parameter="id")
+        await self._put_presets(tuple(preset for preset in presets if preset.id != action.id))
+
+    async def _put_presets(self, presets: tuple[Preset, ...]) -> None:
+        await self.update({"presets": msgspec.to_builtins(presets)})
+
+
+def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Return the settings with changes, or raise `InvalidRequest` that names the setting that is wrong."""
+    fields: dict[str, Any] = {}
+    for name, value in changes.items():
+        fields[_field(name)] = _value(name, value)
+    new = replace(settings, **fields)
+    _check(new)
+    return new
+
+
+def _field(name: str) -> str:
+    names = dict(zip(Settings.__struct_encode_fields__, Settings.__struct_fields__, strict=True))
+    if name not in names:
+        raise InvalidRequest(f"there is no setting {name!r}. Choose from: {', '.join(names)}.", parameter=name)
+    return names[name]
+
+
+def _value(name: str, value: Any) -> Any:
+    try:
+        return getattr(msgspec.convert({name: value}, Settings), _field(name))
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise InvalidRequest(
+            f"the setting {name}={repr(value)[:80]} is not valid: {str(error).partition(' - at')[0]}", parameter=name
+        ) from None
+
+
+def _check(settings: Settings) -> None:
+    """Check what types alone do not."""
+    if settings.keep_alive_s is not None and settings.keep_alive_s <= 0:
+        raise _wrong("keepAliveS", settings.keep_alive_s, "use seconds above 0, or null to keep models in memory")
+    budget = settings.storage_budget_bytes
+    if budget is not None and budget <= 0:
+        raise _wrong("storageBudgetBytes", budget, "use bytes above 0, or null for no limit of your own")
+    if not _LANGUAGE.fullmatch(settings.language):
+        raise _wrong("language", settings.language, "use 'auto' or a language tag such as 'de' or 'pt-BR'")
+    if settings.model == "":
+        raise _wrong("model", settings.model, "use a model's id, 'cloud:' and a cloud's id, or null")
+    _check_nested("defaults", settings.defaults)
+    ids = [preset.id for preset in settings.presets]
+    if len(ids) > MAX_PRESETS:
+        raise InvalidRequest(f"there are {len(ids)} presets, over the limit of {MAX_PRESETS}", parameter="presets")
+    for preset in settings.presets:
+        if not preset.id or not preset.name.strip() or len(preset.name) > MAX_NAME_CHARS or len(preset.id) > 100:
+            raise _wrong("presets", preset.name, f"a preset has an id and a name of 1 to {MAX_NAME_CHARS} characters")
+        if ids.count(preset.id) > 1:
+            raise _wrong("presets", preset.id, "two presets have this id")
+        _check_nested("presets", preset.settings)
+
+
+def _check_nested(name: str, settings: Any) -> None:
+    try:
+        check_settings(settings)
+    except BrowserLLMError as error:
+        raise InvalidRequest(f"the setting {name} is not valid: {error}", parameter=name) from None
+
+
+def _wrong(name: str, value: Any, advice: str) -> InvalidRequest:
+    return InvalidRequest(f"the setting {name}={value!r} is not valid; {advice}", parameter=name)
+
+
+def _read(raw: bytes) -> tuple[Settings, list[str]]:
+    """Return the settings of a record, and the names of those that could not be read."""
+    try:
+        found: dict[str, Any] = decode_json(raw.decode(), dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Settings(), ["all of them"]
+    settings = Settings()
+    wrong: list[str] = []
+    for name, value in found.items():
+        if name not in Settings.__struct_encode_fields__:
+            continue  # of another release
+        try:
+            settings = _changed(settings, {name: value})
+        except InvalidRequest:
+            wrong.append(name)
+    return settings, wrong

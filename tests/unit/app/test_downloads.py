@@ -1,0 +1,228 @@
+"""Downloads in the app: several at once, paused, resumed, cancelled, failed, and found again at the next visit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.app import actions as act
+from browserllm.app.state import Download
+from browserllm.page.device import ConnectionFacts
+from browserllm.stores.memory import MemoryStore
+from browserllm.testing.files import ScriptedFile, ScriptedFiles
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import HANG
+from unit.app.rooms import Opened, opened
+
+SIZE = 1000
+TEXTS = ("config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+def folder(name: str) -> str:
+    return f"https://models.test/{name}/"
+
+
+def web(**models: list[Any]) -> dict[str, str | int | ScriptedFile]:
+    """Models on the web; the steps are what happens while their weights are fetched."""
+    files: dict[str, str | int | ScriptedFile] = {}
+    for name, steps in models.items():
+        for text in TEXTS:
+            files[folder(name) + text] = '{"model_type": "llama"}' if text == "config.json" else "{}"
+        files[folder(name) + "onnx/model_quantized.onnx"] = ScriptedFile(SIZE, steps=steps)
+    return files
+
+
+async def with_models(
+    files: ScriptedFiles, *names: str, store: MemoryStore | None = None, host: ScriptedHost | None = None
+) -> Opened:
+    """An open app with these custom models."""
+    app = await opened(host or ScriptedHost(files=files, facts=device_facts(webgpu=False)), store)
+    for name in names:
+        await app.call(act.AddModel(source=folder(name), id=name))
+    return app
+
+
+def download(app: Opened, model: str) -> Download:
+    return app.state.downloads[model]
+
+
+async def received(app: Opened, model: str, least: int) -> None:
+    """Wait until so much of the weights has arrived. (The state follows four times a second.)"""
+    url = folder(model) + "onnx/model_quantized.onnx"
+    await app.until(lambda: app.host.files.partials.get(url, {}).get("loaded_bytes", 0) >= least)
+    await app.until(lambda: not app.host.files.web[url].steps and model in app.state.downloads)
+
+
+async def test_a_download_is_shown_until_the_model_is_there() -> None:
+    """Then it is gone, and the model is downloaded, with its size."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    assert not app.state.models["tiny"].downloaded
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    assert download(app, "tiny").state == "running"
+    await app.call(act.PauseDownload(model="tiny"))
+    shown = download(app, "tiny")
+    assert (shown.state, shown.received_bytes, shown.total_bytes) == ("paused", 427, SIZE + 27)
+    assert (shown.bytes_per_s, shown.left_s) == (None, None)
+    await app.call(act.ResumeDownload(model="tiny"))
+    await app.until(lambda: "tiny" not in app.state.downloads)
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    assert app.state.models["tiny"].stored_bytes == SIZE + 27
+    assert app.state.storage.models_bytes >= SIZE
+    await app.app.close()
+
+
+async def test_several_downloads_run_at_once() -> None:
+    """Each has its own progress; pausing one does not pause the other."""
+    app = await with_models(ScriptedFiles(web(one=[300, HANG], two=[600, HANG])), "one", "two")
+    await asyncio.gather(app.call(act.DownloadModel(model="one")), app.call(act.DownloadModel(model="two")))
+    await received(app, "one", 300)
+    await received(app, "two", 600)
+    await app.call(act.PauseDownload(model="one"))
+    assert (download(app, "one").state, download(app, "two").state) == ("paused", "running")
+    await app.app.close()
+
+
+async def test_two_clicks_start_one_download() -> None:
+    """The second call joins the first."""
+    files = ScriptedFiles(web(tiny=[]))
+    app = await with_models(files, "tiny")
+    before = files.fetched_bytes
+    await asyncio.gather(*(app.call(act.DownloadModel(model="tiny")) for _ in range(3)))
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    assert files.fetched_bytes - before <= SIZE + 27
+    assert app.state.downloads == {}
+    await app.app.close()
+
+
+async def test_a_failed_download_stays_with_its_error_and_can_go_on() -> None:
+    """What has arrived is not fetched again."""
+    broken = bl.errors.DownloadInterrupted("the connection broke off")
+    files = ScriptedFiles(web(tiny=[400, broken]))
+    app = await with_models(files, "tiny")
+    await app.call(act.DownloadModel(model="tiny"))
+    await app.until(lambda: "tiny" in app.state.downloads and download(app, "tiny").state == "failed")
+    error = download(app, "tiny").error
+    assert error is not None
+    assert (error.code, "broke off" in error.message) == ("download_interrupted", True)
+    before = files.fetched_bytes
+    await app.call(act.ResumeDownload(model="tiny"))
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    assert files.fetched_bytes - before == SIZE - 400
+    await app.app.close()
+
+
+async def test_a_full_storage_fails_the_download_with_what_can_go() -> None:
+    """The error's data has the plan, its actions the way out, and a notice tells of it."""
+    files = ScriptedFiles(web(tiny=[]), quota_bytes=500)
+    app = await with_models(files, "tiny")
+    with pytest.raises(bl.BrowserLLMError):  # the device cannot run what it cannot store
+        await app.call(act.LoadModel(model="tiny"))
+    await app.app.close()
+
+
+async def test_an_interrupted_download_is_paused_at_the_next_visit() -> None:
+    """The page was closed in the middle: the next visit shows it, and it goes on from there."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG])), MemoryStore()
+    app = await with_models(files, "tiny", store=store)
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    await app.host.close()
+    await app.app.close()
+    again = await with_models(files, store=store)
+    await again.until(lambda: "tiny" in again.state.downloads)
+    shown = download(again, "tiny")
+    assert (shown.state, shown.received_bytes, shown.total_bytes) == ("paused", 427, SIZE + 27)
+    before = files.fetched_bytes
+    await again.call(act.ResumeDownload(model="tiny"))
+    await again.until(lambda: again.state.models["tiny"].downloaded)
+    assert files.fetched_bytes - before == SIZE - 400
+    assert again.state.downloads == {}
+    await again.app.close()
+    third = await with_models(files, store=store)
+    assert third.state.downloads == {}
+    await third.app.close()
+
+
+@pytest.mark.parametrize("delete", [True, False])
+async def test_a_cancelled_download_does_not_come_back(delete: bool) -> None:
+    """With ``delete`` its parts are gone; without it they stay, and count as reclaimable."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG])), MemoryStore()
+    app = await with_models(files, "tiny", store=store)
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    await app.call(act.CancelDownload(model="tiny", delete=delete))
+    assert app.state.downloads == {}
+    assert bool(files.partials) is not delete
+    await app.app.close()
+    again = await with_models(files, store=store)
+    await again.call(act.RefreshModels())
+    assert again.state.downloads == {}
+    assert (again.state.storage.reclaimable_bytes > 0) is not delete
+    if not delete:
+        assert await again.call(act.CleanStorage()) >= 400
+        assert files.partials == {}
+    await again.app.close()
+
+
+async def test_a_load_downloads_first_and_can_be_paused() -> None:
+    """A load of a model that is not there shows its download, too."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    load = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    await received(app, "tiny", 400)
+    assert app.state.loading is not None
+    assert app.state.loading.model == "tiny"
+    await app.call(act.PauseDownload(model="tiny"))
+    assert download(app, "tiny").state == "paused"
+    await app.call(act.ResumeDownload(model="tiny"))
+    await load
+    await app.until(lambda: "tiny" not in app.state.downloads)
+    assert [loaded.model for loaded in app.state.loaded] == ["tiny"]
+    assert app.state.loading is None
+    await app.app.close()
+
+
+async def test_a_cancelled_load_leaves_a_paused_download() -> None:
+    """What has arrived stays, and the download can go on."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    load = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    await received(app, "tiny", 400)
+    load.cancel()
+    await asyncio.gather(load, return_exceptions=True)
+    await app.until(lambda: app.state.loading is None and download(app, "tiny").state == "paused")
+    await app.call(act.ResumeDownload(model="tiny"))
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    await app.app.close()
+
+
+async def test_what_is_not_being_downloaded_cannot_be_paused_or_cancelled() -> None:
+    """The error names the model."""
+    app = await opened()
+    for action in (act.PauseDownload(model="Qwen3-0.6B"), act.CancelDownload(model="Qwen3-0.6B")):
+        with pytest.raises(bl.errors.InvalidRequest, match="Qwen3"):
+            await app.call(action)
+    with pytest.raises(bl.errors.ModelNotFound):
+        await app.call(act.DownloadModel(model="no such model"))
+    assert app.state.downloads == {}
+    await app.app.close()
+
+
+async def test_the_time_of_a_download_is_estimated_only_from_facts() -> None:
+    """Without any it is unknown; a slow connection's name gives a speed; a measured one is better."""
+    files = ScriptedFiles(web(tiny=[500, HANG], other=[]))
+    app = await with_models(files, "tiny", "other")
+    assert await app.call(act.EstimateDownload(model="tiny")) is None
+    assert await app.call(act.EstimateDownload(model="pocket")) == 0
+    app.app.state.put(Download(model="x", state="paused"), "downloads", "x")
+    await app.app.close()
+    facts = device_facts(webgpu=False)
+    slow = bl.page.DeviceFacts(webgpu=facts.webgpu, wasm=facts.wasm, connection=ConnectionFacts(effective_type="2g"))
+    app = await with_models(files, "other", host=ScriptedHost(files=files, facts=slow))
+    assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 8750)
+    await app.app.close()

@@ -1,0 +1,166 @@
+"""The whole app: opened over a page, it answers at once, and the rest follows."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.app import actions as act
+from browserllm.app.opening import start_app
+from browserllm.app.state import TextPart
+from browserllm.page.device import DeviceFacts
+from browserllm.testing.host import ScriptedHost, device_facts
+from browserllm.testing.script import HANG
+from unit.app.rooms import opened, text_of
+
+
+async def until(holds: Any) -> None:
+    while not holds():
+        await asyncio.sleep(0)
+
+
+async def test_it_answers_before_the_catalog_is_judged() -> None:
+    """The built-in model answers while the other models are not yet known."""
+    host = ScriptedHost("Hello.")
+    app = await opened(host, settled=False)
+    assert app.state.status == "ready"
+    assert list(app.state.models) == ["pocket"]
+    answer = await app.ask("Hi")
+    assert (text_of(answer), answer.status) == ("Hello.", "done")
+    assert answer.answer is not None
+    assert (answer.answer.where, answer.answer.model, answer.answer.engine) == ("local", "pocket", "webllm")
+    await app.settled()
+    assert len(app.state.models) > 70
+    assert [loaded.model for loaded in app.state.loaded] == ["pocket"]
+    await app.app.close()
+
+
+async def test_the_first_answer_loads_the_model_once() -> None:
+    """The load at the start and that of a message sent meanwhile are one load, and the message waits for it."""
+    host = ScriptedHost("Hello.", load_steps=[HANG])
+    app = await opened(host, settled=False)
+    await app.until(lambda: app.state.loading is not None and app.state.loading.phase == "loading")
+    assert app.state.loading is not None
+    assert app.state.loading.model == "pocket"
+    conversation = await app.call(act.CreateConversation())
+    await app.call(act.OpenConversation(id=conversation))
+    await app.call(act.SendMessage(conversation=conversation, parts=(TextPart(text="Hi"),)))
+    app.app.state.flush()
+    await app.until(lambda: app.shown(conversation)[0].status == "queued")
+    assert [op for op, _ in host.requests].count("load") == 1
+    await app.app.close()
+
+
+async def test_actions_wait_while_the_app_opens() -> None:
+    """A call that comes before the page's engine is there is carried out when it is."""
+    gate = asyncio.Event()
+
+    async def open_host() -> bl.Host:
+        await gate.wait()
+        return ScriptedHost()
+
+    app = start_app(open_host)
+    assert app.state.value.status == "starting"
+    call = asyncio.ensure_future(app.call(act.CreateConversation(title="Early")))
+    await asyncio.sleep(0)
+    assert not call.done()
+    gate.set()
+    conversation = await call
+    assert app.state.value.status == "ready"
+    assert app.state.value.conversations[conversation].title == "Early"
+    await app.close()
+
+
+async def test_a_failed_start_says_why_and_can_be_repeated() -> None:
+    """The state has the error; calls fail with it; looking at the device again opens the app."""
+    hosts: list[Any] = [bl.errors.Unavailable("the engine worker did not start"), ScriptedHost("Hello.")]
+
+    async def open_host() -> bl.Host:
+        host = hosts.pop(0)
+        if isinstance(host, Exception):
+            raise host
+        return host
+
+    app = start_app(open_host)
+    await until(lambda: app.state.value.status == "failed")
+    assert app.state.value.error is not None
+    assert app.state.value.error.code == "unavailable"
+    with pytest.raises(bl.errors.Unavailable, match="the engine worker did not start"):
+        await app.call(act.CreateConversation())
+    await app.call(act.RefreshDevice())
+    assert (app.state.value.status, app.state.value.error) == ("ready", None)
+    assert await app.call(act.CreateConversation())
+    await app.close()
+
+
+async def test_a_failure_in_the_middle_of_the_start_can_be_repeated() -> None:
+    """Rooms that were made before the failure do not stand in the way of the next attempt."""
+
+    class Probing(ScriptedHost):
+        async def probe(self, *, refresh: bool = False) -> DeviceFacts:
+            raise bl.errors.InternalError("no facts")
+
+    hosts: list[bl.Host] = [Probing(), ScriptedHost()]
+
+    async def open_host() -> bl.Host:
+        return hosts.pop(0)
+
+    app = start_app(open_host)
+    await until(lambda: app.state.value.status == "failed")
+    await app.call(act.RefreshDevice())
+    assert app.state.value.status == "ready"
+    await app.close()
+
+
+async def test_without_a_store_of_the_browser_the_app_works_and_says_so() -> None:
+    """A private window keeps nothing: a notice says it, and conversations live in memory."""
+
+    class Private:
+        async def get(self, key: str) -> bytes | None:
+            raise bl.errors.Unavailable("this browser offers no storage", reason="blocked")
+
+    app = await opened(store=Private())  # type: ignore[arg-type]
+    assert [notice.id for notice in app.state.notices] == ["no-storage"]
+    assert text_of(await app.ask("Hi")) == "Hello from the page."
+    await app.call(act.DismissNotice(id="no-storage"))
+    assert app.state.notices == ()
+    await app.app.close()
+
+
+async def test_the_device_follows_the_page() -> None:
+    """Going offline, and the loss of the GPU, show."""
+    host = ScriptedHost()
+    app = await opened(host)
+    assert app.state.device is not None
+    assert app.state.device.online
+    host.emit("environment", online=False, connection={"type": "cellular", "save_data": True}, battery=None)
+    assert (app.state.device.online, app.state.device.metered, app.state.device.save_data) == (False, True, True)
+    host.loaded.clear()
+    host.emit("device_lost", reason="the driver was updated")
+    assert [notice.id for notice in app.state.notices] == ["device-lost"]
+    await app.until(lambda: app.state.loaded == ())
+    await app.app.close()
+
+
+async def test_every_action_is_carried_out_by_a_room() -> None:
+    """An action that pages can call has a handler."""
+    app = await opened(settled=False)
+    missing = [name for name, action in act.actions().items() if action not in app.app._handlers]
+    assert missing == []
+    await app.app.close()
+
+
+async def test_without_webgpu_the_cpu_answers_and_the_device_says_what_to_do() -> None:
+    """The problem names what is wrong, and a remedy."""
+    app = await opened(ScriptedHost("Hello.", facts=device_facts(webgpu=False, reason="no_adapter")))
+    problem = app.state.device.problem if app.state.device else None
+    assert problem is not None
+    assert problem.data == {"reason": "no_adapter"}
+    assert problem.remedy
+    answer = await app.ask("Hi")
+    assert answer.answer is not None
+    assert (answer.answer.device, len(answer.answer.hops) > 0) == ("wasm", True)
+    await app.app.close()

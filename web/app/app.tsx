@@ -1,0 +1,68 @@
+import "./theme.css";
+import "./ui/ui.css";
+import { useCall, useConnection, useSelector } from "@browserllm/react";
+import { type JSX, useEffect } from "react";
+import { FullPageProblem } from "./errors/full_page.tsx";
+import { lookAround, startProblem } from "./errors/start_problem.ts";
+import { OfflineSupport } from "./offline/offline_support.tsx";
+import { Shell } from "./shell/shell.tsx";
+import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
+import { ToastProvider, Tooltips } from "./ui/index.ts";
+import { Progress } from "./ui/progress.tsx";
+
+/** The whole app, inside a provider of @browserllm/react. */
+export function App(): JSX.Element {
+  const setting = useSelector((state) => state.settings.language);
+  const theme = useSelector((state) => state.settings.theme);
+  const reduceMotion = useSelector((state) => state.settings.reduceMotion);
+  const language = useLanguage(setting);
+  useEffect(() => {
+    const root = document.documentElement;
+    root.lang = language.code;
+    root.dir = RIGHT_TO_LEFT.has(language.code) ? "rtl" : "ltr";
+    root.toggleAttribute("data-reduce-motion", reduceMotion);
+    if (theme === "system") root.removeAttribute("data-theme");
+    else root.setAttribute("data-theme", theme);
+  }, [language.code, reduceMotion, theme]);
+  return (
+    <LanguageContext value={language}>
+      <ToastProvider>
+        <Connected />
+      </ToastProvider>
+      <Tooltips />
+    </LanguageContext>
+  );
+}
+
+const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
+
+function Connected(): JSX.Element {
+  const call = useCall();
+  const { status, error, boot, retry } = useConnection();
+  const started = useSelector((state) => state.status);
+  const failure = useSelector((state) => state.error);
+  const { shell: strings, problems } = useStrings();
+  const problem = status === "failed" ? (error?.toInfo() ?? null) : started === "failed" ? failure : null;
+  if (problem !== null) {
+    return (
+      <main className="boot">
+        <FullPageProblem error={startProblem(problem, lookAround(), problems)} run={{ retry: status === "failed" ? retry : () => void call("device.refresh").catch(() => undefined) }} />
+      </main>
+    );
+  }
+  if (status === "connecting" || started === "starting") {
+    return (
+      <main className="boot" aria-busy="true">
+        <h1 className="brand">{strings.appName}</h1>
+        <Progress value={boot?.fraction ?? null} label={strings.starting} />
+        <p className="quiet small">{boot?.text ?? strings.starting}</p>
+      </main>
+    );
+  }
+  return (
+    <>
+      <Shell />
+      <OfflineSupport />
+    </>
+  );
+}

@@ -1,0 +1,137 @@
+import { type Thread, type UserPart, useSelector } from "@browserllm/react";
+import { type JSX, useCallback, useEffect, useState } from "react";
+import { Composer } from "../composer/composer.tsx";
+import { ErrorPanel } from "../error_panel.tsx";
+import { isBusy, Message } from "../message/message.tsx";
+import { goTo } from "../router.ts";
+import { useStrings } from "../strings/index.ts";
+import { Badge, Button } from "../ui/index.ts";
+import { useAction } from "../use_action.ts";
+import { Announcer } from "./announcer.tsx";
+import { MessageList } from "./message_list.tsx";
+import "./chat.css";
+import "../message/message.css";
+
+interface ChatProps {
+  /** The conversation, or `null` for a new one. */
+  readonly id: string | null;
+  /** A message to show: where a search found something. */
+  readonly target: string | null;
+}
+
+const NO_MESSAGES: readonly string[] = [];
+
+/** A conversation: its messages, and the box to write the next one. */
+export function Chat({ id, target }: ChatProps): JSX.Element {
+  const strings = useStrings();
+  const call = useAction();
+  const known = useSelector((state) => id === null || state.conversations[id] !== undefined || state.threads[id] !== undefined);
+  const path = useSelector((state) => (id === null ? NO_MESSAGES : (state.threads[id]?.path ?? NO_MESSAGES)));
+  const opened = useSelector((state) => id === null || state.threads[id] !== undefined);
+  const elsewhere = useSelector((state) => id !== null && state.threads[id]?.elsewhere === true);
+  const failed = useSelector((state) => (id === null ? null : lonelyError(state.threads[id])));
+  const blindModel = useSelector((state) => {
+    const chosen = (id === null ? null : state.conversations[id]?.settings.model) ?? state.settings.model;
+    const model = chosen === null ? undefined : state.models[chosen];
+    return model && !model.vision ? model.name : null;
+  });
+  const lastQuestion = useSelector((state) => {
+    const thread = id === null ? undefined : state.threads[id];
+    return thread && !isBusy(thread) ? (thread.path.findLast((message) => thread.messages[message]?.role === "user") ?? null) : null;
+  });
+  const [editing, setEditing] = useState<string | null>(null);
+  const [sent, setSent] = useState(0);
+
+  useEffect(() => {
+    if (id !== null && known) void call("conversations.open", { id });
+  }, [call, id, known]);
+
+  const send = async (parts: UserPart[]): Promise<boolean> => {
+    const conversation = id ?? (await call("conversations.create"));
+    if (conversation === undefined) return false;
+    const message = await call("chat.send", { conversation, parts });
+    if (message === undefined) return false;
+    setSent((count) => count + 1);
+    if (id === null) goTo("chat", conversation);
+    return true;
+  };
+  const stop = async (): Promise<readonly (readonly UserPart[])[]> => {
+    if (id === null) return [];
+    const drafts = (await call("chat.stop", { conversation: id })) ?? [];
+    return drafts.map((draft) => draft.parts.filter((part) => part.type === "text" || part.type === "file"));
+  };
+  const row = useCallback(
+    (message: string, index: number) =>
+      id === null ? null : (
+        <Message conversation={id} id={message} last={index === path.length - 1} editing={editing === message} onEdit={setEditing} />
+      ),
+    [id, path.length, editing],
+  );
+
+  if (!known) {
+    return (
+      <div className="chat-missing">
+        <h2>{strings.shell.notFound}</h2>
+        <p className="quiet">{strings.shell.notFoundText}</p>
+        <Button kind="primary" onClick={() => { goTo("chat"); }}>
+          {strings.shell.newChat}
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <div className="chat">
+      {path.length === 0 ? (
+        <Greeting quiet={id !== null && !opened} onPick={(text) => void send([{ type: "text", text }])} />
+      ) : (
+        <MessageList ids={path} kept={editing} sent={sent} target={target}>
+          {row}
+        </MessageList>
+      )}
+      <div className="chat-foot">
+        {failed !== null && <ErrorPanel error={failed} />}
+        {elsewhere && <Badge tone="warn">{strings.chat.elsewhere}</Badge>}
+        <Composer
+          key={id ?? ""}
+          conversation={id}
+          blindModel={blindModel}
+          onSend={send}
+          onStop={stop}
+          onEditLast={() => { setEditing(lastQuestion); }}
+        />
+      </div>
+      {id !== null && <Announcer conversation={id} />}
+    </div>
+  );
+}
+
+/** Returns a conversation's error that no message shows. */
+function lonelyError(thread: Thread | undefined): Thread["error"] {
+  if (!thread || thread.error === null) return null;
+  return Object.values(thread.messages).some((message) => message.error !== null) ? null : thread.error;
+}
+
+interface GreetingProps {
+  readonly quiet: boolean;
+  readonly onPick: (text: string) => void;
+}
+
+/** What a conversation without messages shows. */
+function Greeting({ quiet, onPick }: GreetingProps): JSX.Element {
+  const strings = useStrings().chat;
+  const local = useSelector((state) => state.settings.neverLeaveDevice || state.settings.mode === "local" || Object.keys(state.clouds).length === 0);
+  if (quiet) return <div className="greeting" aria-busy="true" />;
+  return (
+    <div className="greeting">
+      <h1>{strings.greeting}</h1>
+      <p className="quiet">{local ? strings.greetingLocal : strings.greetingCloud}</p>
+      <div className="suggestions" role="group" aria-label={strings.suggestionsLabel}>
+        {strings.suggestions.map((text) => (
+          <button key={text} type="button" className="suggestion" onClick={() => { onPick(text); }}>
+            {text}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

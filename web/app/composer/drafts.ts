@@ -1,0 +1,23 @@
+/** What is written but not sent yet, for each conversation. It outlives a reload of the page. */
+
+const PREFIX = "browserllm-draft:";
+export const NEW_CHAT = "new";
+
+/** Returns what was written in a conversation, or an empty text. */
+export function readDraft(conversation: string): string {
+  try {
+    return localStorage.getItem(PREFIX + conversation) ?? "";
+  } catch {
+    return ""; // The browser keeps nothing for this site.
+  }
+}
+
+/** Keeps what is written; an empty text takes it away. */
+export function keepDraft(conversation: string, text: string): void {
+  try {
+    if (text === "") localStorage.removeItem(PREFIX + conversation);
+    else localStorage.setItem(PREFIX + conversation, text);
+  } catch {
+    // Full, or not allowed: the text is still in the box.
+  }
+}

@@ -1,0 +1,33 @@
+/** What is known about a model, in words. */
+
+import type { Model } from "@browserllm/react";
+import { formatBytes, formatCount } from "../format.ts";
+import type { Strings } from "../strings/index.ts";
+
+/** The facts that decide, in one line: parameters, quantisation, context, purposes. */
+export function factsOf(model: Model, strings: Strings["models"], language: string): string[] {
+  const facts: string[] = [];
+  if (model.parameters !== null) facts.push(strings.parameters(formatCompact(model.parameters, language)));
+  if (model.quantization !== null) facts.push(model.quantization);
+  if (model.contextWindow !== null) facts.push(strings.context(formatCount(model.contextWindow, language)));
+  const purposes = model.purposes.filter((purpose) => purpose !== "chat").map((purpose) => strings.purposes[purpose] ?? purpose);
+  return [...facts, ...purposes];
+}
+
+/** What a model takes: its stored files, or the download to come. */
+export function sizeOf(model: Model, strings: Strings["models"], language: string): string | null {
+  if (model.bundled) return strings.bundled;
+  if (model.downloaded && model.storedBytes > 0) return formatBytes(model.storedBytes, language);
+  if (model.downloadBytes !== null) return formatBytes(model.downloadBytes, language);
+  return model.downloaded ? strings.browsers : null;
+}
+
+/** 1.2B, and 1,2 Mrd. in German. */
+export function formatCompact(value: number, language: string): string {
+  return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+}
+
+/** "webgpu" as people call it. */
+export function deviceName(device: string, strings: Strings["models"]): string {
+  return strings.devices[device] ?? device;
+}

@@ -1,0 +1,230 @@
+import { type ConversationSettings, type ConversationSettingsInput, useSelector } from "@browserllm/react";
+import { type JSX, useState } from "react";
+import { useStrings } from "../strings/index.ts";
+import { Button, Dialog, IconButton, Select, Switch, TextArea, TextField } from "../ui/index.ts";
+import { TrashIcon } from "../ui/icons.tsx";
+import { useToast } from "../ui/toast.tsx";
+import { useAction } from "../use_action.ts";
+import { readNumber, readSchema, SCHEMA_EXAMPLE } from "./fields.ts";
+
+/** The built-in tools that a conversation can use (src/browserllm/app/chat_settings.py). */
+const TOOLS: readonly string[] = ["calculator", "clock", "todo_list", "storage", "web_fetch"];
+
+interface PanelProps {
+  readonly conversation: string;
+  readonly onClose: () => void;
+}
+
+/** The settings of one conversation. Each is kept as soon as it is entered. */
+export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.Element {
+  const strings = useStrings();
+  const words = strings.conversation;
+  const call = useAction();
+  const settings = useSelector((state) => state.conversations[conversation]?.settings ?? state.settings.defaults);
+  const presets = useSelector((state) => state.settings.presets);
+  const forced = useSelector((state) => state.settings.neverLeaveDevice || state.settings.mode === "local");
+  const change = (changes: ConversationSettingsInput): void => {
+    void call("conversations.update", { id: conversation, settings: { ...settings, ...changes } });
+  };
+  return (
+    <Dialog
+      title={words.title}
+      shape="side"
+      onClose={onClose}
+      footer={
+        <Button kind="primary" onClick={onClose}>
+          {strings.common.done}
+        </Button>
+      }
+    >
+      <div className="panel">
+        <Presets
+          key={settings.preset}
+          settings={settings}
+          presets={presets}
+          onUse={(preset) => {
+            const chosen = presets.find((one) => one.id === preset);
+            change(chosen ? { ...chosen.settings, private: settings.private, preset } : { preset: null });
+          }}
+        />
+        <Entered key={`system ${settings.preset ?? ""}`} value={settings.system ?? ""} onSave={(system) => { change({ system: system === "" ? null : system }); }}>
+          {(props) => <TextArea label={words.system} note={words.systemNote} rows={5} {...props} />}
+        </Entered>
+        <fieldset className="panel-group">
+          <legend>{words.sampling}</legend>
+          <NumberField name="temperature" label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { change({ temperature }); }} />
+          <NumberField name="topP" label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { change({ topP }); }} />
+          <NumberField name="maxTokens" whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { change({ maxTokens }); }} />
+          <NumberField name="seed" whole label={words.seed} note={words.seedNote} low={0} high={4_294_967_295} value={settings.seed} onSave={(seed) => { change({ seed }); }} />
+          <Select
+            label={words.thinking}
+            note={words.thinkingNote}
+            value={settings.thinking === null ? "" : String(settings.thinking)}
+            options={[
+              ["", words.fromModel],
+              ["true", words.thinkingOn],
+              ["false", words.thinkingOff],
+            ]}
+            onChange={(event) => { change({ thinking: event.target.value === "" ? null : event.target.value === "true" }); }}
+          />
+        </fieldset>
+        <Switch
+          label={words.private}
+          note={forced ? words.privateForced : words.privateNote}
+          checked={forced || settings.private}
+          disabled={forced}
+          onChange={(checked) => { change({ private: checked }); }}
+        />
+        <fieldset className="panel-group">
+          <legend>{words.tools}</legend>
+          <p className="field-note">{words.toolsNote}</p>
+          {TOOLS.map((tool) => (
+            <Switch
+              key={tool}
+              label={words.toolNames[tool] ?? tool}
+              checked={settings.tools.includes(tool)}
+              onChange={(checked) => { change({ tools: TOOLS.filter((one) => (one === tool ? checked : settings.tools.includes(one))) }); }}
+            />
+          ))}
+        </fieldset>
+        <SchemaField schema={settings.schema} onSave={(schema) => { change({ schema }); }} />
+      </div>
+    </Dialog>
+  );
+}
+
+interface PresetsProps {
+  readonly settings: ConversationSettings;
+  readonly presets: readonly { readonly id: string; readonly name: string; readonly settings: ConversationSettings }[];
+  readonly onUse: (id: string | null) => void;
+}
+
+function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
+  const words = useStrings().conversation;
+  const common = useStrings().common;
+  const call = useAction();
+  const toast = useToast();
+  const [name, setName] = useState<string | null>(null);
+  const save = async (): Promise<void> => {
+    const title = (name ?? "").trim();
+    if (title === "") return;
+    const id = presets.find((one) => one.name === title)?.id ?? crypto.randomUUID();
+    const done = await call("settings.preset", { preset: { id, name: title, settings: { ...settings, preset: id, private: false } } });
+    if (done === undefined) return;
+    setName(null);
+    toast({ text: words.presetSaved(title) });
+  };
+  return (
+    <div className="presets">
+      <div className="presets-row">
+        <Select
+          label={words.preset}
+          value={settings.preset ?? ""}
+          options={[["", words.noPreset], ...presets.map((one) => [one.id, one.name] as const)]}
+          onChange={(event) => { onUse(event.target.value === "" ? null : event.target.value); }}
+        />
+        {settings.preset !== null && presets.some((one) => one.id === settings.preset) && (
+          <IconButton
+            icon={TrashIcon}
+            label={words.deletePreset}
+            onClick={() => {
+              const id = settings.preset;
+              if (id === null) return;
+              onUse(null);
+              void call("settings.delete_preset", { id });
+            }}
+          />
+        )}
+      </div>
+      {name === null ? (
+        <Button small onClick={() => { setName(""); }}>
+          {words.savePreset}
+        </Button>
+      ) : (
+        <form
+          className="presets-row"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save();
+          }}
+        >
+          <TextField label={words.presetName} value={name} autoFocus maxLength={100} onChange={(event) => { setName(event.target.value); }} />
+          <Button type="submit" kind="primary" disabled={name.trim() === ""}>
+            {common.save}
+          </Button>
+        </form>
+      )}
+    </div>
+  );
+}
+
+interface EnteredProps {
+  readonly value: string;
+  /** Called when the person leaves the field with another value. */
+  readonly onSave: (value: string) => void;
+  readonly children: (props: { readonly value: string; readonly onChange: (event: { readonly target: { readonly value: string } }) => void; readonly onBlur: () => void }) => JSX.Element;
+}
+
+/** A field that is kept when it is left, not with every letter. */
+export function Entered({ value, onSave, children }: EnteredProps): JSX.Element {
+  const [text, setText] = useState(value);
+  return children({
+    value: text,
+    onChange: (event) => { setText(event.target.value); },
+    onBlur: () => {
+      if (text !== value) onSave(text);
+    },
+  });
+}
+
+interface NumberFieldProps {
+  readonly name: string;
+  readonly label: string;
+  readonly note: string;
+  readonly low: number;
+  readonly high: number;
+  readonly whole?: boolean;
+  readonly value: number | null;
+  readonly onSave: (value: number | null) => void;
+}
+
+export function NumberField({ name, label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
+  const words = useStrings().conversation;
+  const [error, setError] = useState<string | null>(null);
+  return (
+    <Entered
+      key={`${name} ${value ?? ""}`}
+      value={value === null ? "" : String(value)}
+      onSave={(text) => {
+        const read = readNumber(text, low, high, whole);
+        setError(read === undefined ? words.outOfRange(low, high) : null);
+        if (read !== undefined) onSave(read);
+      }}
+    >
+      {(props) => <TextField label={label} note={note} error={error} inputMode={whole ? "numeric" : "decimal"} placeholder={words.fromModel} {...props} />}
+    </Entered>
+  );
+}
+
+function SchemaField({ schema, onSave }: { readonly schema: ConversationSettings["schema"]; readonly onSave: (schema: Record<string, unknown> | null) => void }): JSX.Element {
+  const words = useStrings().conversation;
+  const [error, setError] = useState<string | null>(null);
+  const shown = schema === null ? "" : JSON.stringify(schema, null, 2);
+  const save = (text: string): void => {
+    const read = readSchema(text);
+    setError(typeof read === "string" ? words.schemaBad(read) : null);
+    if (typeof read !== "string") onSave(read);
+  };
+  return (
+    <div className="panel-group">
+      <Entered key={shown} value={shown} onSave={save}>
+        {(props) => <TextArea label={words.schema} note={words.schemaNote} error={error} rows={6} spellCheck={false} {...props} />}
+      </Entered>
+      {schema === null && (
+        <Button small onClick={() => { save(SCHEMA_EXAMPLE); }}>
+          {words.schemaExample}
+        </Button>
+      )}
+    </div>
+  );
+}

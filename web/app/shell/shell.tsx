@@ -1,0 +1,147 @@
+import { useSelector } from "@browserllm/react";
+import { type JSX, Suspense, useEffect, useRef, useState } from "react";
+import { Chat } from "../chat/chat.tsx";
+import { FullPageProblem } from "../errors/full_page.tsx";
+import { useNothingRuns } from "../errors/nothing_runs.ts";
+import { ActivityBar } from "../first_run/activity_bar.tsx";
+import { Palette } from "../palette/palette.tsx";
+import { Shortcuts } from "../palette/shortcuts.tsx";
+import { useShortcuts } from "../palette/use_shortcuts.ts";
+import { ConversationPanel } from "../panel/panel.tsx";
+import { goTo, usePlace } from "../router.ts";
+import { useStrings } from "../strings/index.ts";
+import { useAction } from "../use_action.ts";
+import { VIEWS } from "../views.tsx";
+import { commandsOf } from "./commands.ts";
+import { Header } from "./header.tsx";
+import { Notices } from "./notices.tsx";
+import { Sidebar } from "./sidebar.tsx";
+import { useConversations } from "./use_conversations.ts";
+import "./shell.css";
+
+type Open = "palette" | "shortcuts" | "settings" | null;
+
+/** Below this width the sidebar is a drawer over the page. */
+const NARROW = "(max-width: 800px)";
+
+/** The frame of the app: the sidebar, the header, and the view that is open. */
+export function Shell(): JSX.Element {
+  const strings = useStrings();
+  const place = usePlace();
+  const call = useAction();
+  const { actions, hidden } = useConversations();
+  const nothingRuns = useNothingRuns();
+  const introduced = useSelector((state) => state.settings.introduced);
+  const title = useSelector((state) => (place.id === null ? undefined : state.conversations[place.id]?.title));
+  const search = useRef<HTMLInputElement>(null);
+  const main = useRef<HTMLElement>(null);
+  const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
+  const [wide, setWide] = useState(true);
+  const [drawer, setDrawer] = useState(false);
+  const [open, setOpen] = useState<Open>(null);
+  const view = VIEWS.find((one) => one.name === place.view);
+  const conversation = view === undefined ? place.id : null;
+  const shown = narrow ? drawer : wide;
+
+  useEffect(() => {
+    const query = matchMedia(NARROW);
+    const onChange = (): void => { setNarrow(query.matches); };
+    query.addEventListener("change", onChange);
+    return () => { query.removeEventListener("change", onChange); };
+  }, []);
+  // Choosing something in the drawer closes it.
+  const where = `${place.view} ${place.id ?? ""} ${place.part ?? ""}`;
+  const [was, setWas] = useState(where);
+  if (was !== where) {
+    setWas(where);
+    setDrawer(false);
+  }
+  useEffect(() => {
+    if (!introduced && location.hash === "" && VIEWS.some((one) => one.name === "welcome")) goTo("welcome", null, { replace: true });
+  }, [introduced]);
+  useEffect(() => {
+    const name = view ? view.label(strings) : title;
+    document.title = name === undefined || name === "" ? strings.shell.appName : `${name} – ${strings.shell.appName}`;
+  }, [view, title, strings]);
+
+  const toggleSidebar = (): void => {
+    if (narrow) setDrawer(!drawer);
+    else setWide(!wide);
+  };
+  const openSettings = async (): Promise<void> => {
+    if (view !== undefined) return;
+    if (conversation === null) {
+      const id = await call("conversations.create");
+      if (id === undefined) return;
+      goTo("chat", id);
+    }
+    setOpen("settings");
+  };
+  const does = {
+    palette: () => { setOpen("palette"); },
+    newChat: () => { goTo("chat"); },
+    sidebar: toggleSidebar,
+    search: () => {
+      if (narrow) setDrawer(true);
+      else setWide(true);
+      requestAnimationFrame(() => { search.current?.focus(); });
+    },
+    settings: () => void openSettings(),
+    focus: () => { main.current?.querySelector("textarea")?.focus(); },
+    shortcuts: () => { setOpen("shortcuts"); },
+  };
+  useShortcuts(does);
+
+  return (
+    <div className="shell" data-sidebar={shown || undefined}>
+      <a
+        className="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        {strings.shell.skip}
+      </a>
+      {narrow && drawer && <div className="scrim" onClick={() => { setDrawer(false); }} />}
+      <aside
+        className="sidebar"
+        aria-label={strings.shell.navigation}
+        inert={!shown}
+        onKeyDown={(event) => {
+          if (event.key === "Escape" && narrow) setDrawer(false);
+        }}
+      >
+        <Sidebar place={place} actions={actions} hidden={hidden} search={search} onHide={toggleSidebar} onShortcuts={does.shortcuts} />
+      </aside>
+      <div className="stage" inert={narrow && drawer}>
+        <Header
+          conversation={conversation}
+          view={view ? view.label(strings) : null}
+          sidebarShown={shown && !narrow}
+          onSidebar={toggleSidebar}
+          onSettings={does.settings}
+        />
+        {place.view !== "models" && <ActivityBar />}
+        <Notices />
+        <main ref={main} id="main" tabIndex={-1}>
+          {view ? (
+            <Suspense fallback={<div className="page" aria-busy="true" />}>
+              <view.component id={place.id} />
+            </Suspense>
+          ) : nothingRuns !== null && place.id === null ? (
+            <FullPageProblem error={nothingRuns} />
+          ) : (
+            <Chat key={place.id ?? ""} id={place.id} target={place.part} />
+          )}
+        </main>
+      </div>
+      {open === "palette" && (
+        <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} onClose={() => { setOpen(null); }} />
+      )}
+      {open === "shortcuts" && <Shortcuts onClose={() => { setOpen(null); }} />}
+      {open === "settings" && conversation !== null && <ConversationPanel conversation={conversation} onClose={() => { setOpen(null); }} />}
+    </div>
+  );
+}
