@@ -99,6 +99,10 @@ class LocalBackend(Backend):
             images = self.models.catalog.get(model).vision
             self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
 
+    def __repr__(self) -> str:
+        model = getattr(self, "model", None)
+        return f"<{type(self).__name__} {self.name!r}: {'the current model' if model is None else repr(model)}>"
+
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if necessary, and stream its answer."""
         chat = LocalChat(request, draft)

@@ -30,6 +30,7 @@ from .chat import chat
 from .console import (
     Commands,
     browser_options,
+    canonical_name,
     finish,
     let_stderr_fail,
     print_error,
@@ -43,13 +44,14 @@ from .models import models
 from .progress import describe_progress
 from .waiting import Waiting
 
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="browserllm", prog_name="browserllm")
 def cli() -> None:
     """Language models in the browser, from Python."""
 
 
-@cli.command()
+@cli.command(short_help="Answer a prompt in a headless browser.")
 @click.argument("prompt")
 @answer_options
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after this many seconds.")
@@ -90,13 +92,13 @@ def run(
 
             def show(progress: Progress) -> None:
                 word = "Fetching" if progress.phase in ("downloading", "verifying") else "Loading"
-                waiting.update(f"{word} {model}", describe_progress(progress))
+                waiting.update(f"{word} {canonical_name(model)}", describe_progress(progress))
 
             try:
                 async with asyncio.timeout(timeout):
                     async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
                         print_notices(host.notices)
-                        waiting.update(f"Looking for the files of {model}")
+                        waiting.update(f"Looking for the files of {canonical_name(model)}")
                         backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
                         response = None
                         async with backend.stream(messages, **options) as stream:
@@ -136,7 +138,7 @@ for command in (chat, app, serve, models):
     cli.add_command(command)
 
 
-@cli.command()
+@cli.command(short_help="Check whether this machine can run models.")
 @browser_options
 def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
     """Check whether this machine can run models, and say what to do if it cannot."""
