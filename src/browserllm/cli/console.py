@@ -56,9 +56,9 @@ class Commands(click.Group):
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of every command that launches a browser."""
-    return debug_option(click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(
-        launch_options(command)
-    ))
+    return debug_option(
+        click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(launch_options(command))
+    )
 
 
 def debug_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -93,9 +93,7 @@ def finish(
     finish_call(lambda: asyncio.run(work()), as_json=as_json, debug=debug, lines=lines)
 
 
-def finish_call(
-    work: Callable[[], int], *, as_json: bool = False, debug: bool = False, lines: bool = False
-) -> None:
+def finish_call(work: Callable[[], int], *, as_json: bool = False, debug: bool = False, lines: bool = False) -> None:
     """Do what `finish` does, for work that needs no event loop in this thread."""
     # The commands print what the library logs; without a handler Python would print it again.
     logging.getLogger("browserllm").addHandler(_NO_LOG)
