@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+_INCOMPLETE = re.compile(r"\x1b(\[[?>0-9;]*)?\Z")
 _ESCAPES = re.compile(r"\x1b\[([?>]?)([0-9;]*)([A-Za-z@])|\x1b[()=>78]?[A-Z0-9]?|\x1b\][^\x07]*\x07")
 
 # A process without a terminal gets the first one that it opens, and Ctrl-C typed there.
@@ -41,10 +43,14 @@ class Screen:
         self.lines: list[list[str]] = [[]]
         self.row = self.column = 0
         self.unknown: list[str] = []
+        self._incomplete = ""
 
     def write(self, text: str) -> None:
         """Draw a text with escape sequences."""
-        position = 0
+        text, position = self._incomplete + text, 0
+        begun = _INCOMPLETE.search(text)
+        self._incomplete = begun[0] if begun else ""
+        text = text.removesuffix(self._incomplete)
         while position < len(text):
             if text[position] == "\x1b" and (match := _ESCAPES.match(text, position)):
                 self._escape(match)
@@ -82,10 +88,10 @@ class Screen:
 
     def _escape(self, match: re.Match[str]) -> None:
         private, numbers, kind = match[1], match[2], match[3]
-        count = int(numbers.partition(";")[0] or 0)
-        top = max(0, len(self.lines) - self.rows)
         if private or kind in ("m", None):
             return
+        count = int(numbers.partition(";")[0] or 0)
+        top = max(0, len(self.lines) - self.rows)
         if kind == "A":
             self.row = max(top, self.row - (count or 1))  # what scrolled away cannot be reached
         elif kind == "C":
@@ -113,6 +119,7 @@ class PtyTerminal:
         self.screen = Screen(columns, rows)
         self.output = b""
         self._seen = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._fd, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         unset = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"}
@@ -141,7 +148,7 @@ class PtyTerminal:
         os.write(self._fd, text.encode())
 
     def wait_for(self, pattern: str) -> None:
-        """Wait until new output, without escape sequences, matches; what was matched does not count in the next wait."""
+        """Wait until new output, without escape sequences, matches; what matched does not count in the next wait."""
         deadline = time.monotonic() + DEADLINE_S
         while not (match := re.compile(pattern, re.DOTALL).search(self.plain, self._seen)):
             assert self._read(deadline), f"the program ended without {pattern!r}: {self.plain!r}"
@@ -177,5 +184,5 @@ class PtyTerminal:
             os.close(self._waits_for_program)
             self._waits_for_program = -1
         self.output += data
-        self.screen.write(data.decode(errors="replace"))
+        self.screen.write(self._decoder.decode(data))
         return bool(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def test_an_answer_is_drawn_as_markdown_with_a_status_line(chat: Open) -> None:
         terminal.ask("Why?", "free")
         assert "It is blue.\n" in terminal.screen.text
         assert b"\x1b[1mblue\x1b[0m" in terminal.output
-        assert f"{STATUS} · first token 0 ms · 1 tokens · free" in terminal.screen.text.replace("1 token ", "1 tokens ")
+        assert f"{STATUS} · first token 0 ms · 3 tokens · free
+" in terminal.screen.text
         terminal.type("\x04")
         assert terminal.end() == 0
 
@@ -121,7 +123,7 @@ def test_nothing_of_a_long_answer_is_lost_or_drawn_twice(chat: Open, columns: in
     assert text.count("Title") == 1
     if columns >= 80:
         for number in range(20):
-            assert text.count(f" row {number:<4} {'x' * number}\n".rstrip() + "\n" if number else " row 0\n") == 1
+            assert len(re.findall(rf"^ row {number} *x{{{number}}}$", text, re.MULTILINE)) == 1
     assert all(len(line) <= columns for line in text.splitlines())
 
 
