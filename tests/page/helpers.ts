@@ -167,8 +167,8 @@ export class Bench {
   readonly peers: Peer[] = [];
   readonly service = new Service({
     registry: new EngineRegistry([
-      { name: "fake", version: "1", devices: ["webgpu", "wasm"], capabilities: ["chat"], import: () => Promise.resolve(this.engine) },
-      { name: "broken", version: "1", devices: ["webgpu"], capabilities: ["chat"], import: () => Promise.reject(new TypeError("no network")) },
+      { name: "fake", version: "1", devices: ["webgpu", "wasm"], capabilities: ["chat"], options: { top_k: true, top_logprobs: 5 }, import: () => Promise.resolve(this.engine) },
+      { name: "broken", version: "1", devices: ["webgpu"], capabilities: ["chat"], options: { top_k: true, top_logprobs: 5 }, import: () => Promise.reject(new TypeError("no network")) },
     ]),
     prober: new Prober(
       { isSecureContext: false, crossOriginIsolated: false, navigator: { userAgent: "test" } },

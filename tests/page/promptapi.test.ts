@@ -132,15 +132,16 @@ describe("the browser's own model", () => {
     await expect(grammar).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "response_format" } });
   });
 
-  it("says which options it has left out, and samples where the browser lets it", async () => {
+  it("says which options the browser lets a page set, and samples where it does", async () => {
     const { model } = await load();
-    const { warnings } = await ask(model, [user("a")], { temperature: 0.5, seed: 1, top_p: 0.5 });
-    expect(warnings.map(({ parameter }) => parameter)).toEqual(["top_p", "seed", "temperature"]);
+    expect(model.options).toEqual({ temperature: false, top_k: false });
+    await ask(model, [user("a")]);
     expect(script.asked[0]).toEqual({ create: [] });
     script.params = { defaultTopK: 3, maxTopK: 8, defaultTemperature: 1, maxTemperature: 2 };
     const extension = await load();
-    expect((await ask(extension.model, [user("a")], { temperature: 9 })).warnings).toEqual([]);
-    expect(script.asked[0]).toEqual({ create: [], topK: 3, temperature: 2 });
+    expect(extension.model.options).toEqual({ temperature: 2, top_k: 8 });
+    await ask(extension.model, [user("a")], { temperature: 1.5 });
+    expect(script.asked[0]).toEqual({ create: [], topK: 3, temperature: 1.5 });
   });
 
   it("refuses what is longer than its window before the browser drops anything", async () => {
@@ -226,7 +227,7 @@ describe("an engine of the window", () => {
 
   it("does not keep a probe waiting when its window does not answer", async () => {
     const { port1 } = new MessageChannel();
-    const entry = { name: "silent", version: "", devices: ["browser"], capabilities: ["chat"], in_window: true, import: () => Promise.resolve(new PromptApiEngine(port1, 1)) } as const;
+    const entry = { name: "silent", version: "", devices: ["browser"], capabilities: ["chat"], options: {}, in_window: true, import: () => Promise.resolve(new PromptApiEngine(port1, 1)) } as const;
     expect(await new EngineRegistry([entry], { ...window, has: () => true }).availability()).toEqual({});
     port1.close();
   });

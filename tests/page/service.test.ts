@@ -3,6 +3,7 @@ import { PageError } from "../../web/src/engine/errors.ts";
 import { Peer } from "../../web/src/engine/peer.ts";
 import { FRAME_MS } from "../../web/src/engine/outbox.ts";
 import { engines } from "../../web/src/engine/engines.ts";
+import { honoured, splitOptions, type ChatOptions, type HonouredOptions } from "../../web/src/engine/options.ts";
 import { EngineRegistry } from "../../web/src/engine/registry.ts";
 import { Bench, FakeEngine, FakeModel, HELLO_MESSAGES, loadArgs, outcome, settle } from "./helpers.ts";
 
@@ -132,14 +133,45 @@ describe("loading", () => {
     const engine = new FakeEngine();
     const registry = new EngineRegistry([
       ...engines,
-      { name: "mine", version: "7", devices: ["wasm"], capabilities: ["chat"], import: () => Promise.resolve(engine) },
+      { name: "mine", version: "7", devices: ["wasm"], capabilities: ["chat"], options: { seed: true }, import: () => Promise.resolve(engine) },
     ]);
     expect(registry.list()).toMatchObject([
       { name: "webllm", devices: ["webgpu"], capabilities: expect.arrayContaining(["chat", "embed"]) as string[] },
       { name: "transformersjs", devices: ["webgpu", "wasm"], capabilities: expect.arrayContaining(["chat"]) as string[] },
-      { name: "mine", version: "7", devices: ["wasm"], capabilities: ["chat"] },
+      { name: "mine", version: "7", devices: ["wasm"], capabilities: ["chat"], options: { seed: true } },
     ]);
     expect(await registry.get("mine", "wasm")).toBe(engine);
+  });
+});
+
+describe("the options of a chat", () => {
+  it("reach the model if its engine honours them; a warning reports each of the others", async () => {
+    const bench = new Bench();
+    const { ask, of } = bench.connect();
+    const model = await bench.load(ask);
+    expect(of(1000).at(-1)?.data).toMatchObject({ options: { top_k: true, top_logprobs: 5 } });
+    ask(1, "chat", { model: "m", messages: HELLO_MESSAGES, top_k: 3, seed: 7, logprobs: false, top_logprobs: 9 });
+    await settle();
+    expect(model.chats[0]?.request.options).toMatchObject({ top_k: 3, top_logprobs: 5 });
+    expect(model.chats[0]?.request.options.seed).toBeUndefined();
+    model.chats[0]?.end.open(outcome());
+    await settle();
+    expect(of(1).at(-1)?.data?.["warnings"]).toMatchObject([{ parameter: "seed" }, { parameter: "top_logprobs" }]);
+  });
+
+  it("are narrowed by the loaded model", () => {
+    const split = (most: HonouredOptions): unknown => splitOptions({ temperature: 1.5, stop: ["a"] }, { ...honoured("temperature", "stop"), ...most }, "e");
+    expect(split({})).toEqual({ options: { temperature: 1.5, stop: ["a"] }, warnings: [] });
+    expect(split({ temperature: 1 })).toMatchObject({ options: { temperature: 1 }, warnings: [{ parameter: "temperature" }] });
+    expect(split({ stop: false })).toMatchObject({ options: { temperature: 1.5 }, warnings: [{ parameter: "stop" }] });
+  });
+
+  it("are reported by every engine that does not name them", () => {
+    const asked: Required<ChatOptions> = {
+      max_tokens: 1, temperature: 1, top_p: 1, top_k: 1, stop: ["a"], seed: 1, frequency_penalty: 1, presence_penalty: 1,
+      logit_bias: new Map(), logprobs: true, top_logprobs: 20, response_format: {}, thinking: true,
+    };
+    expect(splitOptions(asked, {}, "e").warnings.map(({ parameter }) => parameter).sort()).toEqual(Object.keys(asked).sort());
   });
 });
 

@@ -181,11 +181,7 @@ describe("a request", () => {
     });
   });
 
-  it("warns of what the library lacks", () => {
-    expect(make({ top_k: 5 }).warnings).toMatchObject([{ parameter: "top_k" }]);
-    const { request, warnings } = make({ logprobs: true, top_logprobs: 9 });
-    expect(warnings).toMatchObject([{ parameter: "top_logprobs" }]);
-    expect(request.top_logprobs).toBe(5);
+  it("asks for no other tokens without log probabilities", () => {
     expect(make({ top_logprobs: 2 }).request.top_logprobs).toBeNull();
   });
 

@@ -38,15 +38,23 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r'"([^"]+)"', text))
 
 
+def options_of(text: str) -> dict[str, bool | int]:
+    """The options of an engine in TypeScript: ``honoured("name", ...)``, and ``name: limit``."""
+    limits = re.findall(r"(\w+): (\d+)", text)
+    return {**dict.fromkeys(words(text), True), **{name: int(most) for name, most in limits}}
+
+
 def test_the_page_has_the_same_engines() -> None:
-    """Both halves of each engine say the same of its name, devices, capabilities and caches."""
+    """Both halves of each engine say the same of its name, devices, capabilities, options and caches."""
     entries = re.findall(
-        r'name: "([^"]+)",.*?devices: \[([^\]]*)\],\s*capabilities: \[([^\]]*)\],(\s*in_window: true)?',
+        r'name: "([^"]+)",.*?devices: \[([^\]]*)\],\s*capabilities: \[([^\]]*)\],\s*options: (.*?),\n    '
+        r"(in_window: true|import)",
         (PAGE / "engines.ts").read_text(encoding="utf-8"),
         re.DOTALL,
     )
-    told = [(name, words(devices), words(able), not window) for name, devices, able, window in entries]
+    told = [(name, words(devices), words(able), window == "import") for name, devices, able, _, window in entries]
     assert told == [(e.name, e.devices, e.capabilities, e.in_every_page) for e in engines.known()]
+    assert [options_of(entry[3]) for entry in entries] == [dict(engine.options) for engine in engines.known()]
     for engine in engines.known():
         layout = PAGE / engine.name.replace("-", "") / "layout.ts"
         assert layout.exists() == engine.keeps_files

@@ -34,6 +34,7 @@ def accepted_parts(
             unsupported(
                 draft,
                 f"messages[{index}].content",
-                f"{draft.backend!r} accepts no part of type {kind!r} from role {message.role!r}; it was left out",
+                f"{draft.backend!r} accepts no part of type {kind!r} from role {message.role!r}",
+                "it was left out",
             )
     return taken

@@ -39,6 +39,9 @@ class Backend(ABC):
         super().__init_subclass__(**options)
         guard_methods(cls)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
     @abstractmethod
     def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer a validated request: an async generator of text, `TextDelta`, `ReasoningDelta`, `ToolCallDelta`.
@@ -160,6 +163,10 @@ class Middleware(Backend):
         check_backend("backend", backend)
         self.backend = backend
 
+    def __repr__(self) -> str:
+        # Must also work before __init__ has finished, for tracebacks that show local variables.
+        return f"<{type(self).__name__} around {vars(self).get('backend')!r}>"
+
     @property
     def leaves_device(self) -> bool:
         """Whether requests may leave the device through the wrapped backend or through this middleware."""
@@ -220,8 +227,14 @@ class Middleware(Backend):
         await self.backend.close()
 
 
-def unsupported(draft: Draft, parameter: str, message: str) -> None:
-    """Report an option that a backend cannot honour: warn or raise `Unsupported`, as ``request.unsupported`` says."""
+def unsupported(draft: Draft, parameter: str, problem: str, instead: str = "") -> None:
+    """Report an option that a backend cannot honour: warn or raise `Unsupported`, as ``request.unsupported`` says.
+
+    ``instead`` says what happens to the option with a warning; an error says how to get that.
+    """
     if draft.request.unsupported == "error":
-        raise Unsupported(f"{parameter}: {message}", data={"parameter": parameter})
-    draft.warn(parameter, message)
+        raise Unsupported(
+            f"{parameter}: {problem}; remove it, or get a warning instead with unsupported='warn'",
+            data={"parameter": parameter},
+        )
+    draft.warn(parameter, f"{problem}; {instead}" if instead else problem)

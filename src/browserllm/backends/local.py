@@ -12,13 +12,16 @@ from .._internal.identity import Hashed
 from .._internal.version import __version__
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotFound, ModelNotLoaded, Unavailable
 from ..models import Catalog, LoadedModel, ModelCard, ModelManager
+from ..models.engines.engine import PAGE_OPTIONS
 from ..models.loading import OnProgress
+from ..models.readiness import Readiness
 from ..models.thinking import switch_thinking
 from ..page.environment import Environment
-from ..page.host import Host, check_host, read
+from ..page.host import EngineInfo, Host, check_host, read
 from ..types import ENGINE_OPTIONS, Capabilities, ChatRequest, Embeddings, Health, ModelInfo, Usage
 from .base import Backend
 from .draft import Draft
+from .engine_options import find_unhonoured, page_options
 from .facts import BackendFacts
 from .local_chat import LocalChat, messages_of, tool_use
 from .page_messages import wire_messages, without_images
@@ -45,7 +48,8 @@ class _Chats:
 class LocalBackend(Backend):
     """Answers chats with a model in the page. It is free, and nothing leaves the device.
 
-    The first chat loads the model if necessary, and unloads others. Responses name the engine, device and adapter;
+    The first chat loads the model if necessary, and unloads others. ``capabilities`` are those that any engine may
+    have until a model is loaded, then those of the loaded model. Responses name the engine, device and adapter;
     their ``route`` lists the engines that were skipped.
     """
 
@@ -91,7 +95,13 @@ class LocalBackend(Backend):
         self.models = ModelManager(host, catalog)
         self._on_progress = on_progress
         if model is not None and model in self.models.catalog:
-            self._take_images(self.models.catalog.get(model).vision)
+            # From the catalog card until the model is loaded, then from the model itself.
+            images = self.models.catalog.get(model).vision
+            self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
+
+    def __repr__(self) -> str:
+        model = getattr(self, "model", None)
+        return f"<{type(self).__name__} {self.name!r}: {'the current model' if model is None else repr(model)}>"
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if necessary, and stream its answer."""
@@ -102,7 +112,7 @@ class LocalBackend(Backend):
         with self.models.using(name):
             while True:
                 loaded = await self._load(name)
-                chat.fit(loaded, can_constrain=self._can_constrain(loaded.engine))
+                chat.fit(loaded, self._engine_info(loaded.engine))
                 answer = chat.answer()
                 stream = self.host.stream("chat", {"model": loaded.model, **chat.options})
                 self._chats.count += 1
@@ -208,7 +218,7 @@ class LocalBackend(Backend):
                 name, engine=self.engine, device=self.device, download=self.download
             )
         except BrowserLLMError as error:
-            known = {"model": name, "available": False, "reason": str(error)}
+            known = {"model": name, "available": False, "reason": str(error), "code": error.code, "data": error.data}
             if request.model is not None and isinstance(error, ModelNotFound):
                 known["knows_model"] = False
         else:
@@ -222,6 +232,7 @@ class LocalBackend(Backend):
                 "fetch_bytes": readiness.fetch_bytes,
                 "loaded": readiness.loaded,
                 "context_window": readiness.context_window,
+                "unhonoured": self._unhonoured(request, readiness),
             }
         return BackendFacts(
             leaves_device=False, needs_network=False, queue_length=self._chats.count, cost_usd=0.0, **known
@@ -252,9 +263,24 @@ class LocalBackend(Backend):
         except ModelNotFound:
             return None  # loading it raises the error
 
-    def _can_constrain(self, engine: str) -> bool:
-        """Return whether an engine can constrain a model's output."""
-        return any("structured_output" in info.capabilities for info in self.host.hello.engines if info.name == engine)
+    def _engine_info(self, engine: str | None) -> EngineInfo | None:
+        """Return what the page says of an engine."""
+        return next((info for info in self.host.hello.engines if info.name == engine), None)
+
+    def _unhonoured(self, request: ChatRequest, readiness: Readiness) -> tuple[str, ...]:
+        """Return the request's parameters that the engine which would answer does not honour."""
+        engine = readiness.engine or self.engine
+        info = self._engine_info(engine)
+        if engine is None or info is None:
+            return ("n",) if request.n > 1 else ()
+        options = page_options(request)
+        found = ["n"] if request.n > 1 else []
+        if request.thinking is not None:
+            switch = switch_thinking(self._card(readiness.model), readiness.model, engine, request.thinking)
+            options.update({} if switch.option is None else {"thinking": switch.option})
+            found += ["thinking"] if switch.short else []
+        honoured = info.options if readiness.options is None else readiness.options
+        return tuple(dict.fromkeys([*found, *(lack.parameter for lack in find_unhonoured(options, honoured, engine))]))
 
     @property
     def _chats(self) -> _Chats:
@@ -267,10 +293,22 @@ class LocalBackend(Backend):
         loaded = await self.models.load(
             name, engine=self.engine, device=self.device, download=self.download, on_progress=self._on_progress
         )
-        if name == self.model:
-            self._take_images("image" in loaded.input)
+        if self.model in (None, name):
+            self._describe(loaded)
         return loaded
 
-    def _take_images(self, images: bool) -> None:
-        # From the catalog card until the model is loaded, then from the model itself.
-        self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
+    def _describe(self, loaded: LoadedModel) -> None:
+        """Set the capabilities to those of the loaded model, which may differ from its card's and its engine's."""
+        parameters = LocalBackend.capabilities.parameters
+        info = self._engine_info(loaded.engine)
+        honoured = loaded.options if loaded.options is not None or info is None else info.options
+        if honoured is not None:
+            switch = switch_thinking(self._card(loaded.model), loaded.model, loaded.engine, thinking=True)
+            by_words = not switch.short and switch.option is None
+            parameters = parameters.difference(PAGE_OPTIONS).union(
+                name for name in honoured if name != "thinking" or not switch.short
+            )
+            parameters = parameters | {"thinking"} if by_words else parameters
+        described = msgspec.structs.replace(self.capabilities, images="image" in loaded.input, parameters=parameters)
+        if described != self.capabilities:  # a router compares the object
+            self.capabilities = described

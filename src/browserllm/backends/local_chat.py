@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import BrowserLLMError, ModelNotLoaded
+from ..errors import BrowserLLMError, ModelNotLoaded, Unsupported
 from ..models import LoadedModel, ModelCard
 from ..models.thinking import begins_with_form, switch_thinking
-from ..page.host import Chunk, read
+from ..page.host import Chunk, EngineInfo, read
 from ..reasoning import StartsAs, Thinking, ThoughtReader, opens_thought, thinking_for, with_thoughts
-from ..types import ENGINE_OPTIONS, ChatRequest, ChatWarning, FinishReason, Message, Timings, Usage
+from ..types import ChatRequest, ChatWarning, FinishReason, Message, Timings, Usage
 from .base import unsupported
 from .draft import Draft
-from .page_messages import wire_messages, without_images
+from .engine_options import Unhonoured, find_unhonoured, page_options
+from .page_messages import images_first, wire_messages, without_images
 from .stream import Delta
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class LocalChat:
 
     def __init__(self, request: ChatRequest, draft: Draft) -> None:
         """Check a request before anything is loaded. Raises `InvalidRequest` if its schema is not valid."""
-        self.options = _options(request, draft)
+        self.options = page_options(request)
+        if request.n > 1:
+            unsupported(draft, "n", f"a local model gives one answer, not {request.n}")
         self._request = request
         self._draft = draft
         self._format = _held_format(self.options["response_format"]) if "response_format" in self.options else None
@@ -63,11 +66,15 @@ class LocalChat:
         self.options["messages"] = wire_messages(messages_of(self._request, self._use, family), self._draft)
         self._calls = None if self._use is None else self._use.constraint()
 
-    def fit(self, loaded: LoadedModel, *, can_constrain: bool) -> None:
-        """Fit the request to the loaded model; ``can_constrain`` says whether its engine can constrain output."""
+    def fit(self, loaded: LoadedModel, engine: EngineInfo | None) -> None:
+        """Fit the request to the loaded model; ``engine`` is what the page says of its engine."""
         _note(self._draft, loaded)
+        able = [] if engine is None else engine.capabilities
+        can_constrain = "structured_output" in able
         if "image" not in loaded.input:
             self.options["messages"] = without_images(self.options["messages"], self._draft)
+        elif "interleaved_images" not in able:
+            self.options["messages"] = images_first(self.options["messages"], self._draft)
         if self._constrained is None:
             self._constrained = self._constrain(loaded.engine, can_constrain=can_constrain)
             has_form = can_constrain and self._begins_with_form()
@@ -75,9 +82,20 @@ class LocalChat:
                 self._card, loaded.model, loaded.engine, self._request.thinking, constrained=has_form
             )
             if switch.short:
-                unsupported(self._draft, "thinking", switch.short)
+                unsupported(self._draft, "thinking", switch.short, switch.instead)
             self.options |= switch.arguments(self.options["messages"])
+        honoured = loaded.options if loaded.options is not None or engine is None else engine.options
+        for lack in find_unhonoured(self.options, honoured, loaded.engine):
+            self._leave_out(lack)
         self._starts_with_form = can_constrain and self._begins_with_form()
+
+    def _leave_out(self, lack: Unhonoured) -> None:
+        if lack.most is None:
+            unsupported(self._draft, lack.parameter, lack.problem, "it was ignored")
+            del self.options[lack.parameter]
+        else:
+            unsupported(self._draft, lack.parameter, lack.problem, "the largest value was used")
+            self.options[lack.parameter] = lack.most
 
     def answer(self) -> LocalAnswer:
         """Return a reader for the answer to the current request."""
@@ -98,7 +116,8 @@ class LocalChat:
             what = "asked, but not forced, to follow the tools' schemas"
         else:
             what = "not constrained by the schema"
-        unsupported(self._draft, self._constrained, f"the model was {what}: {error}")
+        problem = f"the engine rejected the constraint: {error}"
+        unsupported(self._draft, self._constrained, problem, f"the model was {what}")
         self._constrained = ""
         return True
 
@@ -123,7 +142,7 @@ class LocalChat:
         if can_constrain:
             if "response_format" in options:
                 unsupported(
-                    draft, "response_format", "it cannot be combined with tools on this engine; it was left out"
+                    draft, "response_format", "it cannot be combined with tools on this engine", "it was left out"
                 )
             options["response_format"] = calls.response_format
             for sentence in calls.unconstrained:
@@ -135,7 +154,7 @@ class LocalChat:
             )
         else:
             unsupported(
-                draft, "tool_choice", f"engine {engine!r} cannot force a tool call; the model was only asked for one"
+                draft, "tool_choice", f"engine {engine!r} cannot force a tool call", "the model was only asked for one"
             )
         return ""
 
@@ -173,7 +192,10 @@ class LocalAnswer:
         return deltas
 
     def end(self, result: Any) -> Sequence[Delta]:
-        """Read the page's result, and return the last deltas."""
+        """Read the page's result, and return the last deltas.
+
+        Raises `Unsupported` for a warning of the page if the request has ``unsupported="error"``.
+        """
         draft, parser = self._draft, self._parser
         told = read(result or {}, _ChatResult, "'chat'")
         deltas = [] if self._reader is None else list(self._reader.finish(cut=told.finish_reason != "stop"))
@@ -182,6 +204,10 @@ class LocalAnswer:
         reasoning_tokens = min(self._thought_tokens, told.usage.completion_tokens)
         draft.usage = replace(told.usage, reasoning_tokens=reasoning_tokens)
         draft.timings = told.timings
+        if told.warnings and draft.request.unsupported == "error":
+            # The page reported something that was not known before: better late than never.
+            parameter, message = told.warnings[0].parameter, told.warnings[0].message
+            raise Unsupported(f"{parameter}: {message}", data={"parameter": parameter})
         draft.warnings.extend(told.warnings)
         return deltas
 
@@ -224,21 +250,3 @@ def _note(draft: Draft, loaded: LoadedModel) -> None:
     draft.device = loaded.device
     draft.adapter = loaded.adapter
     draft.route.extend(hop for hop in loaded.route if hop not in draft.route)
-
-
-def _options(request: ChatRequest, draft: Draft) -> dict[str, Any]:
-    """Return the page's options for a request; report options that it cannot honour."""
-    options: dict[str, Any] = {}
-    for name in ENGINE_OPTIONS:
-        value = getattr(request, name)
-        if value is not None:
-            options[name] = value
-    if request.stop:
-        options["stop"] = request.stop
-    if request.logit_bias:
-        options["logit_bias"] = {str(token): bias for token, bias in request.logit_bias.items()}
-    if request.logprobs:
-        options["logprobs"] = True
-    if request.n > 1:
-        unsupported(draft, "n", f"a local model gives one answer, not {request.n}")
-    return options

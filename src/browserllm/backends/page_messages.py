@@ -51,10 +51,31 @@ def without_images(messages: list[WireMessage], draft: Draft) -> list[WireMessag
         content = message["content"]
         if not isinstance(content, str):
             where = f"messages[{index + merged}].content"
-            unsupported(draft, where, f"model {draft.model!r} takes text only; the part of type 'image' was left out")
+            problem = f"model {draft.model!r} takes text only, and the message has an image"
+            unsupported(draft, where, problem, "the image was left out")
             content = _text_of(content)
         texts.append({"role": message["role"], "content": content})
     return texts
+
+
+def images_first(messages: list[WireMessage], draft: Draft) -> list[WireMessage]:
+    """Return the messages with their images before their text, for an engine that accepts no other order; report it."""
+    merged = len(draft.request.messages) - len(messages)
+    ordered: list[WireMessage] = []
+    for index, message in enumerate(messages):
+        content = message["content"]
+        if not isinstance(content, str):
+            parts = sorted(content, key=lambda part: part["type"] != "image")
+            if parts != content:
+                unsupported(
+                    draft,
+                    f"messages[{index + merged}].content",
+                    f"engine {draft.engine!r} accepts images only before the text of a message",
+                    "they were moved to the front",
+                )
+            content = parts
+        ordered.append({"role": message["role"], "content": content})
+    return ordered
 
 
 def _text_of(parts: list[dict[str, str]]) -> str:

@@ -18,8 +18,8 @@ MARKER = "browserllm-site.json"
 def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
     """Copy the site to ``target``; returns the number of files and bytes.
 
-    What only pages that connect to a Python process need is left out. The files of an
-    earlier run are replaced. Raises `InvalidRequest` for a folder with other files, unless ``force``.
+    What only pages that connect to a Python process need is left out. The files of an earlier run are replaced. Raises
+    `InvalidRequest` for a folder with other files, unless ``force``, and for one that cannot be made.
     """
     marker = target / MARKER
     if marker.is_file():
@@ -29,6 +29,12 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
             f"the folder {str(target)!r} contains other files; choose an empty folder, or use --force",
             parameter="DIR",
         )
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(
+            f"the folder {str(target)!r} cannot be written: {error.strerror}; choose another folder", parameter="DIR"
+        ) from error
     paths = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
     files = sorted(path for path in paths if not is_for_processes(path))
     size_bytes = 0

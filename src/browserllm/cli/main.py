@@ -30,6 +30,7 @@ from .chat import chat
 from .console import (
     Commands,
     browser_options,
+    canonical_name,
     finish,
     let_stderr_fail,
     print_error,
@@ -50,7 +51,7 @@ def cli() -> None:
     """Language models in the browser, from Python."""
 
 
-@cli.command()
+@cli.command(short_help="Answer a prompt in a headless browser.")
 @click.argument("prompt")
 @answer_options
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after this many seconds.")
@@ -94,13 +95,13 @@ def run(
 
             def show(progress: Progress) -> None:
                 word = "Fetching" if progress.phase in ("downloading", "verifying") else "Loading"
-                waiting.update(f"{word} {model}", describe_progress(progress))
+                waiting.update(f"{word} {canonical_name(model)}", describe_progress(progress))
 
             try:
                 async with asyncio.timeout(timeout):
                     async with connect(browser=browser, profile=profile, visible=visible, webgpu=webgpu) as host:
                         print_notices(host.notices)
-                        waiting.update(f"Looking for the files of {model}")
+                        waiting.update(f"Looking for the files of {canonical_name(model)}")
                         backend = LocalBackend(host, model, engine=engine, device=device, on_progress=show)
                         response = None
                         async with backend.stream(messages, **options) as stream:
@@ -140,7 +141,7 @@ for command in (chat, app, serve, models):
     cli.add_command(command)
 
 
-@cli.command()
+@cli.command(short_help="Check whether this machine can run models.")
 @browser_options
 def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
     """Check whether this machine can run models.

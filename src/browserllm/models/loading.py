@@ -21,7 +21,7 @@ from ..errors import (
     Unavailable,
 )
 from ..page.device import AdapterInfo
-from ..page.host import Host, Progress, read
+from ..page.host import HonouredOptions, Host, Progress, read
 from ..types import Hop, Usage
 from .catalog.card import Artifact, ModelCard
 from .fit import memory_need
@@ -36,7 +36,8 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in the page's memory: its engine, device and adapter, and in ``route`` the builds that failed before it.
 
     ``artifact_id`` is the engine's own id of the build, if known. ``input`` lists what the loaded model accepts:
-    ``text``, ``image``. ``memory_bytes`` is the catalog's figure for the build, or at least the size of its weights;
+    ``text``, ``image``; ``options`` are those of a chat that it honours, ``None`` if the page does not report them.
+    ``memory_bytes`` is the catalog's figure for the build, or at least the size of its weights;
     browsers do not report the memory in use.
     """
 
@@ -44,6 +45,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     device: str
     input: tuple[str, ...] = ("text",)
+    options: HonouredOptions | None = None
     artifact_id: str | None = None
     adapter: str | None = None
     context_window: int | None = None

@@ -356,7 +356,13 @@ class ModelManager(KeepAlive):
         for loaded in await self.status():
             if loaded.model == card.id and request.is_met_by(loaded):
                 window = loaded.context_window or card.context_window
-                return Readiness(model=card.id, loaded=True, context_window=window)
+                return Readiness(
+                    model=card.id,
+                    loaded=True,
+                    context_window=window,
+                    engine=loaded.engine,
+                    options=loaded.options,
+                )
         storage = Storage() if all(artifact.bundled for artifact in card.artifacts) else await self.storage()
         choice = await choose_builds(self.host, card, pinned, engine, device, storage)
         return judge_readiness(card, choice, await self.host.probe(), storage, may_download=download)

@@ -8,6 +8,7 @@ import msgspec
 
 from .._internal import lazy_asyncio as asyncio
 from ..page.device import DeviceFacts
+from ..page.host import HonouredOptions
 from . import engines
 from .catalog.card import Artifact, ModelCard
 from .fit import JudgedBuild, fit
@@ -22,7 +23,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
     ``fits`` says whether the device can run it, ``fetch_bytes`` how many bytes must be downloaded before it can answer
     (``None`` if unknown). ``obstacle`` says why it cannot answer at all, and is empty when it can. ``context_window``
-    is the loaded model's, or else the card's.
+    is the loaded model's, or else the card's. ``engine`` is the engine that runs it, or would be tried first.
+    ``options`` are the chat options that the loaded model honours.
     """
 
     model: str
@@ -32,6 +34,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     loaded: bool = False
     obstacle: str = ""
     context_window: int | None = None
+    engine: str | None = None
+    options: HonouredOptions | None = None
 
 
 Key = tuple[str | None, str | None, str | None, bool]
@@ -87,14 +91,15 @@ def judge_readiness(
     first = runnable[0]
     window = first.context_window or card.context_window
     if _is_here(card, first, facts, storage):
-        return Readiness(model=card.id, context_window=window)
+        return Readiness(model=card.id, context_window=window, engine=first.engine)
     left = _bytes_left(card, first, storage)
     why_not = _why_no_download(card, first, facts, storage, may_download)
     if not why_not:
-        return Readiness(model=card.id, downloaded=False, fetch_bytes=left, context_window=window)
-    if any(_is_here(card, artifact, facts, storage) for artifact in runnable):
+        return Readiness(model=card.id, downloaded=False, fetch_bytes=left, context_window=window, engine=first.engine)
+    here = next((artifact for artifact in runnable if _is_here(card, artifact, facts, storage)), None)
+    if here is not None:
         # The best build cannot be downloaded, but another one is on the device and answers.
-        return Readiness(model=card.id, context_window=card.context_window)
+        return Readiness(model=card.id, context_window=card.context_window, engine=here.engine)
     return Readiness(model=card.id, downloaded=False, fetch_bytes=left, obstacle=why_not, context_window=window)
 
 

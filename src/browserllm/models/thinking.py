@@ -12,13 +12,14 @@ from .catalog.card import ModelCard
 class Switch(NamedTuple):
     """How a request's ``thinking`` is applied to a model.
 
-    ``option`` is the page's ``thinking``, ``words`` go to the end of the system message, and ``short`` says which part
-    of the request is not met.
+    ``option`` is the page's ``thinking``, ``words`` go to the end of the system message, ``short`` says which part of
+    the request is not met, and ``instead`` what happens to it.
     """
 
     option: bool | None = None
     words: str = ""
     short: str = ""
+    instead: str = ""
 
     def arguments(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the page's arguments: the messages with the words added, and the option."""
@@ -47,25 +48,22 @@ def switch_thinking(
     way = None if card is None else card.thinking
     on = thinking is not False
     if way == "never":
-        return Switch(short=f"model {model!r} does not think; the option was ignored" if on else "")
+        return Switch(short=f"model {model!r} does not think", instead="the option was ignored") if on else Switch()
     if on and constrained:
         off = switch_thinking(card, model, engine, thinking=False)
-        return off._replace(short="a constrained answer has no thoughts before it; thinking was switched off")
-    short = ""
+        return off._replace(short="a constrained answer has no thoughts before it", instead="thinking was switched off")
+    short, instead = "", ""
     if isinstance(thinking, str):
-        short = f"model {model!r} has no effort levels; {thinking!r} only switches thinking on"
+        short, instead = f"model {model!r} has no effort levels", f"{thinking!r} only switches thinking on"
     if way == "always":
-        return Switch(short=short if on else f"model {model!r} always thinks")
+        return Switch(short=short, instead=instead) if on else Switch(short=f"model {model!r} always thinks")
     if way == "words":
-        return Switch(words="/think" if on else "/no_think", short=short)
+        return Switch(words="/think" if on else "/no_think", short=short, instead=instead)
     runtime = engines.find(engine)
     if way is None and runtime is not None and not runtime.reads_thinking_switch:
-        why = (
-            f"how to switch the thinking of model {model!r} is unknown, so the option was ignored; set "
-            "ModelCard.thinking"
-        )
-        return Switch(short=why)
-    return Switch(option=on, short=short)
+        why = f"how to switch the thinking of model {model!r} is unknown (set ModelCard.thinking)"
+        return Switch(short=why, instead="the option was ignored")
+    return Switch(option=on, short=short, instead=instead)
 
 
 def begins_with_form(response_format: dict[str, Any] | None, tool_choice: str | dict[str, Any] | None) -> bool:

@@ -64,17 +64,24 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     files: list[FileProgress] = []
 
 
+HonouredOptions = Mapping[str, bool | float]
+"""The options of a chat that an engine or a loaded model honours: ``True``, or the largest value that it honours."""
+
+
 class EngineInfo(msgspec.Struct, frozen=True):
     """An engine in the page: its version, its devices, and its features given a suitable model.
 
     ``devices`` are among ``webgpu``, ``wasm``, ``browser`` (the browser's own choice); ``capabilities`` among ``chat``,
-    ``embed``, ``images``, ``logprobs``, ``structured_output`` (grammars), ``json_schema`` (schemas, by the browser).
+    ``embed``, ``images``, ``interleaved_images`` (between the texts of a message), ``logprobs``, ``structured_output``
+    (grammars), ``json_schema`` (schemas, by the browser). ``options`` are those of a chat, ``None`` if the page does
+    not report them.
     """
 
     name: str
     version: str = ""
     devices: list[str] = []
     capabilities: list[str] = []
+    options: HonouredOptions | None = None
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -178,6 +185,9 @@ class Host(ABC):
         self._facts: DeviceFacts | None = None
         self._environment_facts: EnvironmentFacts | None = None
         self._environment = Environment()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {'closed' if getattr(self, 'closed', True) else 'connected'}>"
 
     @abstractmethod
     async def call(

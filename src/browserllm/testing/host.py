@@ -47,7 +47,9 @@ def _engines(names: Sequence[str] | None) -> list[dict[str, Any]]:
         names = [engine.name for engine in registry.known() if engine.in_every_page]
     found = {name: registry.find(name) for name in names}
     return [
-        {"name": name, "capabilities": ["chat"] if engine is None else engine.capabilities}
+        {"name": name, "capabilities": ["chat"]}
+        if engine is None
+        else {"name": name, "capabilities": engine.capabilities, "options": engine.options}
         for name, engine in found.items()
     ]
 
@@ -157,6 +159,7 @@ class ScriptedEngine:
         self.load_steps = list(load_steps)
         self.warnings = [dict(warning) for warning in warnings]
         self.prompt_end = prompt_end
+        self.options: dict[str, bool | float] = {}  # what a loaded model changes about its engine's options
         self.finish_reason = "stop"
         self.validation: list[Step] = ["ok"]
         self.loaded: dict[str, dict[str, Any]] = {}
@@ -184,6 +187,7 @@ class ScriptedEngine:
         failure = self.fail_load.get((engine, device)) or self.fail_load.get(engine)
         if failure is not None:
             raise failure
+        known = registry.find(engine)
         adapter = self.facts.webgpu.adapter if device == "webgpu" else None
         self.loaded[model] = {
             "model": model,
@@ -192,6 +196,7 @@ class ScriptedEngine:
             "adapter": f"{adapter.vendor} {adapter.architecture}" if adapter is not None else None,
             "context_window": 2048,
             "input": ["text", "image"] if args["artifact"].get("model_type") == "vision" else ["text"],
+            "options": None if known is None else {**known.options, **self.options},
         }
         self._unvalidated.add(model)
         return {**self.loaded[model], "load_ms": 1.0}

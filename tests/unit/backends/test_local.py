@@ -21,8 +21,18 @@ MINE = bl.models.ModelCard(
 SEEING = bl.models.ModelCard(
     id="seeing",
     vision=True,
-    artifacts=[bl.models.Artifact(engine="webllm", device="webgpu", url="u", bundled=True, model_type="vision")],
+    artifacts=[
+        bl.models.Artifact(engine=engine, device="webgpu", url="u", bundled=True, model_type="vision")
+        for engine in ("transformersjs", "webllm")
+    ],
 )
+
+BROWSERS = bl.models.ModelCard(
+    id="browsers", artifacts=[bl.models.Artifact(engine="prompt-api", device="browser", url="u", bundled=True)]
+)
+
+CATALOG = bl.models.Catalog([MINE, SEEING, BROWSERS])
+ENGINES = ["webllm", "transformersjs", "prompt-api"]
 
 
 def chats(host: ScriptedHost) -> list[dict[str, Any]]:
@@ -84,7 +94,7 @@ async def test_the_route_is_on_the_response() -> None:
 
 async def test_every_option_reaches_the_page() -> None:
     """The page gets each option under the protocol's name, and none that was not set."""
-    host = ScriptedHost()
+    host = ScriptedHost(facts=device_facts(webgpu=False))  # Transformers.js honours every option
     await bl.LocalBackend(host).complete(
         "hi",
         max_tokens=5,
@@ -168,10 +178,117 @@ async def test_an_unsupported_option_can_be_an_error(options: dict[str, Any], pa
     assert chats(host) == []
 
 
+# What the engine that would answer does not honour, with the model that is for it.
+LACKING: list[tuple[str, dict[str, Any], str]] = [
+    ("mine", {"top_k": 3}, "top_k"),
+    ("mine", {"logprobs": True, "top_logprobs": 6}, "top_logprobs"),
+    ("mine", {"thinking": True}, "thinking"),
+    ("browsers", {"seed": 4}, "seed"),
+    ("browsers", {"logprobs": True}, "logprobs"),
+    ("browsers", {"logit_bias": {1: 2.0}}, "logit_bias"),
+    ("browsers", {"thinking": False}, "thinking"),
+    ("browsers", {"n": 2}, "n"),
+]
+
+
+@pytest.mark.parametrize(("model", "options", "parameter"), LACKING)
+async def test_an_option_that_the_engine_lacks_is_an_error_if_asked(
+    model: str, options: dict[str, Any], parameter: str
+) -> None:
+    """Nothing is generated, and the error says how to get a warning instead."""
+    host = ScriptedHost(engines=ENGINES)
+    backend = bl.LocalBackend(host, model, catalog=CATALOG)
+    with pytest.raises(bl.errors.Unsupported, match="unsupported='warn'") as caught:
+        await backend.complete("hi", unsupported="error", **options)
+    assert caught.value.data["parameter"] == parameter
+    assert chats(host) == []
+
+
+@pytest.mark.parametrize(("model", "options", "parameter"), LACKING)
+async def test_an_option_that_the_engine_lacks_is_a_warning(
+    model: str, options: dict[str, Any], parameter: str
+) -> None:
+    """The option is not sent, or with the largest value that the engine honours; a second chat warns again."""
+    host = ScriptedHost(engines=ENGINES)
+    backend = bl.LocalBackend(host, model, catalog=CATALOG)
+    for _ in range(2):
+        response = await backend.complete("hi", **options)
+        assert [warning.parameter for warning in response.warnings] == [parameter]
+    assert chats(host)[-1].get(parameter) == (5 if parameter == "top_logprobs" else None)
+
+
+@pytest.mark.parametrize(("model", "options", "parameter"), LACKING)
+async def test_a_router_passes_over_an_engine_that_lacks_an_option(
+    model: str, options: dict[str, Any], parameter: str
+) -> None:
+    """With ``unsupported="error"`` the page is not even asked to load the model; without, it answers with a warning."""
+    host = ScriptedHost("from the page", engines=ENGINES)
+    local = bl.LocalBackend(host, model, catalog=CATALOG)
+    cloud = bl.ScriptedBackend("from the cloud", name="cloud")
+    router = bl.Router([local, cloud], bl.backends.router.Explicit("local", "cloud"))
+    response = await router.complete("hi", unsupported="error", **options)
+    assert (response.text, response.warnings) == ("from the cloud", [])
+    assert [(hop.backend, hop.code) for hop in response.route] == [("local", "unsupported")]
+    assert "load" not in [op for op, _ in host.requests]
+    assert (await router.complete("hi", unsupported="error")).text == "from the page"
+    assert [warning.parameter for warning in (await router.complete("hi", **options)).warnings] == [parameter]
+
+
+async def test_the_loaded_model_may_honour_less_than_its_engine() -> None:
+    """The page says so with the load: a chat template without a switch for thinking, a browser with a limit."""
+    host = ScriptedHost(facts=device_facts(webgpu=False))
+    host.engine.options = {"thinking": False, "temperature": 1}
+    backend = bl.LocalBackend(host)
+    await backend.prepare(bl.ChatRequest(messages=[]))
+    assert {"seed", "top_k", "tools", "deadline_s"} <= backend.capabilities.parameters
+    with pytest.raises(bl.errors.Unsupported, match=r"at most 1, not 1\.5"):
+        await backend.complete("hi", temperature=1.5, unsupported="error")
+    assert (await backend.facts(bl.ChatRequest(messages=[], temperature=1.5))).unhonoured == ("temperature",)
+    assert (await backend.facts(bl.ChatRequest(messages=[], temperature=1, top_k=2))).unhonoured == ()
+
+
+async def test_the_capabilities_after_a_load_are_those_of_the_engine() -> None:
+    """Before it, they are those that any engine may have."""
+    host = ScriptedHost(engines=ENGINES)
+    for model, missing in (("mine", {"top_k", "thinking"}), ("browsers", {"seed", "top_p", "logprobs", "thinking"})):
+        backend = bl.LocalBackend(host, model, catalog=CATALOG)
+        assert missing <= backend.capabilities.parameters
+        await backend.complete("hi")
+        assert missing.isdisjoint(backend.capabilities.parameters)
+        assert {"temperature", "stop", "tools", "messages"} <= backend.capabilities.parameters
+        known = backend.capabilities
+        await backend.complete("hi")
+        assert backend.capabilities is known
+
+
+async def test_an_engine_that_takes_images_first_gets_them_first() -> None:
+    """With a warning that names the message, or an error before anything is generated."""
+    host = ScriptedHost()
+    backend = bl.LocalBackend(host, "seeing", engine="webllm", catalog=CATALOG)
+    image = bl.ImagePart(url="https://x.test/a.png")
+    late = bl.Message("user", [bl.TextPart("c"), image])
+    with pytest.raises(bl.errors.Unsupported, match=r"messages\[0\].content: .* images only before the text"):
+        await backend.complete([late], unsupported="error")
+    assert chats(host) == []
+    response = await backend.complete([late])
+    assert [warning.parameter for warning in response.warnings] == ["messages[0].content"]
+    assert [part["type"] for part in chats(host)[-1]["messages"][0]["content"]] == ["image", "text"]
+    early = bl.Message("user", [image, bl.TextPart("c")])
+    assert (await backend.complete([early], unsupported="error")).warnings == []
+
+
+async def test_a_warning_of_the_page_is_an_error_if_asked() -> None:
+    """The page may find something that was not known before the chat."""
+    host = ScriptedHost(warnings=[{"parameter": "messages", "message": "the oldest were dropped"}])
+    with pytest.raises(bl.errors.Unsupported, match="messages: the oldest were dropped") as caught:
+        await bl.LocalBackend(host).complete("hi", unsupported="error")
+    assert caught.value.data["parameter"] == "messages"
+
+
 async def test_images_go_to_a_model_that_takes_them() -> None:
     """Addresses as they are, bytes as a data: URL, the texts between them; a chat of texts stays texts."""
     host = ScriptedHost()
-    backend = bl.LocalBackend(host, "seeing", catalog=bl.models.Catalog([SEEING]))
+    backend = bl.LocalBackend(host, "seeing", engine="transformersjs", catalog=bl.models.Catalog([SEEING]))
     assert backend.capabilities.images
     messages = [
         bl.Message("system", "a"),

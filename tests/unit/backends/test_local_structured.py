@@ -87,14 +87,17 @@ async def test_a_grammar_that_the_engine_refuses_is_left_out(unsupported: Any) -
     host = ScriptedHost([[refused], [ANSWER]])
     backend = bl.LocalBackend(host)
     if unsupported == "error":
-        with pytest.raises(bl.errors.Unsupported, match="not constrained by the schema: no such grammar"):
+        with pytest.raises(bl.errors.Unsupported, match="the engine rejected the constraint: no such grammar"):
             await backend.complete("hi", response_format=wanted(PERSON), unsupported=unsupported)
         return
     response = await backend.complete("hi", response_format=wanted(PERSON))
     assert response.text == ANSWER
     assert "response_format" not in asked(host)
     assert [(it.parameter, it.message) for it in response.warnings] == [
-        ("response_format", "the model was not constrained by the schema: no such grammar")
+        (
+            "response_format",
+            "the engine rejected the constraint: no such grammar; the model was not constrained by the schema",
+        )
     ]
 
 

@@ -79,10 +79,33 @@ def test_version_and_help() -> None:
         assert invoke(command, "--help").exit_code == 0
 
 
-def test_no_help_is_cut_at_80_columns() -> None:
-    """A list of commands has whole sentences."""
-    for arguments in ([], ["models"]):
-        assert "..." not in invoke(*arguments, "--help", terminal_width=80).output.partition("Commands:")[2]
+@pytest.mark.parametrize("arguments", [[], ["models"]])
+def test_the_help_is_whole_at_80_columns(arguments: list[str]) -> None:
+    """No command's line is cut; `run`, with which one begins, comes first."""
+    text = invoke(*arguments, "--help", env={"COLUMNS": "80"}).output
+    assert "..." not in text.partition("Commands:")[2]
+    if not arguments:
+        assert text.partition("Commands:")[2].split()[0] == "run"
+
+
+def test_a_prompt_without_quotes_is_told_to_have_some() -> None:
+    """The shell makes several arguments of it."""
+    result = invoke("run", "why", "is", "the", "sky", "blue")
+    assert result.exit_code == 2
+    assert "put the prompt in quotes" in result.stderr
+
+
+@pytest.mark.parametrize(("reason", "said"), [("network", "hub.test did not answer"), ("offline", "is offline")])
+def test_a_model_that_cannot_be_fetched_is_named_as_the_catalog_does(
+    page: Callable[..., Connect], reason: str, said: str
+) -> None:
+    """With the server that did not answer, and without an address of a file."""
+    data = {"reason": reason, "url": "https://hub.test/qwen/config.json"}
+    page(bl.errors.DownloadInterrupted("no answer from the server (https://hub.test/qwen/config.json)", data=data))
+    result = invoke("run", "hi", "--model", "qwen3-0.6b")
+    assert result.exit_code == 1
+    assert "cannot download Qwen3-0.6B: " in result.stderr and said in result.stderr
+    assert "config.json" not in result.stderr
 
 
 def test_run_streams_the_answer_and_says_where_it_ran(page: Callable[..., Connect]) -> None:
@@ -305,13 +328,16 @@ IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
             "--browser: the browser '/no/such' is not an executable program",
         ),
         (["doctor", "--browser", "/no/such"], "--browser: the browser '/no/such' is not an executable program"),
-        (["build", "/dev/null/site"], "Not a directory ('/dev/null/site')"),
+        (
+            ["build", "/dev/null/site"],
+            "the folder '/dev/null/site' cannot be written: Not a directory; choose another folder",
+        ),
     ],
 )
 def test_errors_name_options_and_commands(arguments: list[str], words: str) -> None:
     """What the user typed, and what to type: no argument, function or class of Python's; as text and as JSON."""
     result = invoke(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if "unknown model" in result.output or "choose one of" in result.output else 1)
     assert words in result.output
     assert not IN_PYTHON.search(result.output), result.output
     if arguments[0] not in ("build", "doctor"):
@@ -415,7 +441,7 @@ def test_ctrl_c_stops_the_generation(page: Callable[..., Connect], monkeypatch: 
     monkeypatch.setattr(cli_module.click, "echo", interrupt)
     result = invoke("run", "hi")
     assert result.exit_code == 130
-    assert result.stdout == "Once "
+    assert (result.stdout, result.stderr.splitlines()[-1]) == ("Once ", "Stopped.")
     assert connect.opened is not None
     assert connect.opened.closed
 
@@ -536,6 +562,8 @@ def test_doctor_finds_an_able_machine_able(page: Callable[..., Connect]) -> None
     for name in ("Python", "browserllm", "site files", "browser", "page", "WebGPU", "storage", "answer"):
         assert f"ok   {name}: " in result.stdout
     assert "'Hello!'" in result.stdout
+    assert "good for chat here: " in result.stdout
+    assert not any(line.endswith(" ") for line in result.stdout.splitlines())
 
 
 @pytest.mark.usefixtures("built", "browser")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import browserllm as bl
@@ -29,6 +30,19 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> bl.ScriptedHost:
 
     monkeypatch.setattr(bl, "connect", connect)
     return host
+
+
+def test_the_table_has_every_command() -> None:
+    """With the arguments that are needed; a new command is a new row."""
+    from browserllm.cli.main import cli
+
+    table = re.findall(r"^\| `browserllm ([a-z ]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    commands = [
+        f"{name} {part}".strip()
+        for name, command in cli.commands.items()
+        for part in (command.commands if isinstance(command, click.Group) else [""])
+    ]
+    assert sorted(row.strip() for row in table) == sorted(commands)
 
 
 def run(code: str, name: str) -> dict[str, Any]:

@@ -57,8 +57,8 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   };
   const stop = async (): Promise<readonly (readonly UserPart[])[]> => {
     if (id === null) return [];
-    const drafts: unknown = await call("chat.stop", { conversation: id });
-    return Array.isArray(drafts) ? drafts.map((draft: { parts: readonly UserPart[] }) => draft.parts) : [];
+    const drafts = (await call("chat.stop", { conversation: id })) ?? [];
+    return drafts.map((draft) => draft.parts.filter((part) => part.type === "text" || part.type === "file"));
   };
   const row = useCallback(
     (message: string, index: number) =>

@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type JSX, type ReactNode, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type JSX, type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { IconButton } from "../ui/index.ts";
 import { DownIcon } from "../ui/icons.tsx";
@@ -24,34 +24,34 @@ interface MessageListProps {
 /** The messages of a conversation, scrolled to the end and kept there unless the person scrolls up. */
 export function MessageList({ ids, children, kept, sent, target }: MessageListProps): JSX.Element {
   const strings = useStrings().chat;
-  const scroller = useRef<HTMLDivElement>(null);
+  // As a state, since the rows inside need it as soon as it is there.
+  const [scroller, setScroller] = useState<HTMLDivElement | null>(null);
   const content = useRef<HTMLDivElement>(null);
   const [follower] = useState(() => new BottomFollower());
   const [away, setAway] = useState(false);
   const toEnd = useCallback((): void => {
-    const element = scroller.current;
-    if (element) element.scrollTop = element.scrollHeight;
-  }, []);
+    if (scroller) scroller.scrollTop = scroller.scrollHeight;
+  }, [scroller]);
   useLayoutEffect(() => {
     follower.following = target === null;
     if (follower.following) toEnd();
   }, [follower, toEnd, sent, target]);
   useEffect(() => {
-    if (!content.current || !scroller.current) return;
+    if (!content.current || !scroller) return;
     const observer = new ResizeObserver(() => {
       if (follower.following) toEnd();
     });
     observer.observe(content.current);
-    observer.observe(scroller.current);
+    observer.observe(scroller);
     return () => {
       observer.disconnect();
     };
-  }, [follower, toEnd]);
+  }, [follower, scroller, toEnd]);
   const many = ids.length > VIRTUAL_FROM;
   return (
     <div className="list-frame">
       <div
-        ref={scroller}
+        ref={setScroller}
         className="list"
         role="region"
         aria-label={strings.conversation}
@@ -62,11 +62,11 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
         }}
       >
         <div ref={content} className="list-column">
-          {many ? (
+          {many && scroller ? (
             <VirtualRows ids={ids} scroller={scroller} kept={kept} target={target}>
               {children}
             </VirtualRows>
-          ) : (
+          ) : many ? null : (
             <PlainRows ids={ids} target={target}>
               {children}
             </PlainRows>
@@ -113,7 +113,7 @@ function PlainRows({ ids, children, target }: RowsProps): JSX.Element {
 }
 
 interface VirtualRowsProps extends RowsProps {
-  readonly scroller: RefObject<HTMLDivElement | null>;
+  readonly scroller: HTMLElement;
   readonly kept: string | null;
 }
 
@@ -121,7 +121,7 @@ function VirtualRows({ ids, children, scroller, kept, target }: VirtualRowsProps
   const keptIndex = kept === null ? -1 : ids.indexOf(kept);
   const virtualizer = useVirtualizer({
     count: ids.length,
-    getScrollElement: () => scroller.current,
+    getScrollElement: () => scroller,
     estimateSize: () => USUAL_HEIGHT,
     getItemKey: (index) => ids[index] ?? index,
     overscan: KEPT_AROUND,

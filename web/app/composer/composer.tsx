@@ -1,10 +1,11 @@
 import { type UserPart, useSelector } from "@browserllm/react";
-import { type ClipboardEvent, type JSX, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type ClipboardEvent, type JSX, type KeyboardEvent, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { formatCount } from "../format.ts";
 import { isBusy } from "../message/message.tsx";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { IconButton } from "../ui/index.ts";
 import { AttachIcon, CloseIcon, SendIcon, StopIcon } from "../ui/icons.tsx";
+import { SHARED_HASH, takeShared } from "../offline/shared.ts";
 import { AttachmentList } from "./attachment_list.tsx";
 import { keepDraft, NEW_CHAT, readDraft } from "./drafts.ts";
 import { ACCEPT, type Attachment, LONG_PASTE, LONGEST_MESSAGE, MOST_FILES, readFiles, textAsFile } from "./files.ts";
@@ -50,6 +51,18 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     setFiles((all) => [...all, ...read.files]);
     setProblems(read.problems);
   };
+  const takeIn = useEffectEvent(async () => {
+    const shared = await takeShared(caches);
+    if (shared === null) return;
+    write(joined(shared.text, text));
+    await attach(shared.files);
+    area.current?.focus();
+  });
+  useEffect(() => {
+    if (conversation !== null || location.hash !== SHARED_HASH || !("caches" in window)) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    void takeIn();
+  }, [conversation]);
   const problemOf = (): string | null => {
     if (text.length > LONGEST_MESSAGE) return strings.tooLong(formatCount(text.length, language), formatCount(LONGEST_MESSAGE, language));
     if (blindModel !== null && files.some((file) => file.mediaType.startsWith("image/"))) return strings.noVision(blindModel);

@@ -78,7 +78,7 @@ let core: Promise<HLJSApi> | null = null;
 /** Returns the name that highlight.js has for a language as it stands behind ```, or `null`. */
 export function languageNamed(label: string): string | null {
   const name = label.toLowerCase();
-  const known = ALIASES[name] ?? name;
+  const known = Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? name) : name;
   return Object.hasOwn(LANGUAGES, known) ? known : null;
 }
 

@@ -5,10 +5,9 @@ const FENCE = /^ {0,3}(?:```|~~~)/m;
 /** Returns the end of a text as it will probably go on. Only for drawing: the text itself stays as it is. */
 export function mendTail(tail: string): string {
   if (FENCE.test(tail)) return tail;
-  const start = Math.max(tail.lastIndexOf("\n\n") + 2, tail.search(/[^\n][^]*$/));
-  const paragraph = tail.slice(Math.max(0, start));
-  const before = tail.slice(0, tail.length - paragraph.length);
-  return before + closed(withoutOpenLink(paragraph));
+  const gap = tail.lastIndexOf("\n\n");
+  const start = gap === -1 ? 0 : gap + 2;
+  return tail.slice(0, start) + closed(withoutOpenLink(tail.slice(start)));
 }
 
 /** An unfinished `[text](https://exam` is its text until it is whole. */

@@ -23,6 +23,8 @@ const CONFIG: Config = {
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:|data:image\/)/i,
+  // DOMPurify takes every other attribute for an address.
+  ADD_URI_SAFE_ATTR: ATTRIBUTES.filter((name) => name !== "href" && name !== "src"),
   ALLOWED_NAMESPACES: ["http://www.w3.org/1999/xhtml"],
   KEEP_CONTENT: true,
   RETURN_DOM_FRAGMENT: true,
@@ -33,6 +35,7 @@ const MATH_CONFIG: Config = {
   USE_PROFILES: { html: true, mathMl: true, svg: true },
   ADD_TAGS: ["semantics", "annotation"],
   ADD_ATTR: ["data-style", "encoding"],
+  ADD_URI_SAFE_ATTR: ["data-style", "encoding"],
   FORBID_ATTR: ["style", "href", "src", "id", "name"],
   FORBID_TAGS: ["a", "img", "style", "form", "input", "button", "textarea", "select", "image", "use", "video", "audio"],
   RETURN_DOM_FRAGMENT: true,

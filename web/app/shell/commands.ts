@@ -1,4 +1,5 @@
 import type { Command } from "../palette/palette.tsx";
+import { siteWorker } from "../offline/site_worker.ts";
 import { SHORTCUTS } from "../palette/shortcuts.tsx";
 import type { ShortcutActions } from "../palette/use_shortcuts.ts";
 import { goTo } from "../router.ts";
@@ -27,6 +28,7 @@ export function commandsOf(strings: Strings, does: ShortcutActions, actions: Con
     { id: "sidebar", label: shell.keys.sidebar, icon: SidebarIcon, keys: SHORTCUTS.sidebar, run: does.sidebar },
     { id: "import", label: shell.importFile, icon: ImportIcon, run: actions.importFile },
     { id: "export", label: shell.exportAll, icon: ExportIcon, run: actions.exportAll },
+    ...(siteWorker.getStatus().canInstall ? [{ id: "install", label: strings.offline.install, icon: AddIcon, run: () => { void siteWorker.install(); } }] : []),
     { id: "shortcuts", label: shell.shortcuts, icon: HelpIcon, keys: SHORTCUTS.shortcuts, run: does.shortcuts },
   ];
 }

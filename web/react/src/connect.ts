@@ -1,5 +1,6 @@
 /** Starts the app of a site: its `connect.js` brings the engine and Python, wherever they run. */
 
+import { BrowserLLMError } from "./errors.ts";
 import { createClient, type AppClient, type AppPipe, type Boot } from "./client.ts";
 
 /** What a site's `connect.js` exports. */
@@ -24,6 +25,7 @@ const connections = new Map<string, Connecting>();
 
 /** Connect to the app of a site. A page has one per base: a second call returns the same client. */
 export function connect({ base, onBoot }: ConnectOptions): Promise<AppClient> {
+  if (typeof document === "undefined") return notHere();
   const address = new URL(base.endsWith("/") ? base : `${base}/`, document.baseURI).href;
   const connecting = connections.get(address) ?? begin(address);
   if (onBoot) {
@@ -31,6 +33,22 @@ export function connect({ base, onBoot }: ConnectOptions): Promise<AppClient> {
     if (connecting.boot) onBoot(connecting.boot);
   }
   return connecting.client;
+}
+
+/** On a server, a module that connects can be imported; only what needs the connection fails. */
+function notHere(): Promise<never> {
+  const failed: Promise<never> = Promise.reject(
+    new BrowserLLMError({
+      code: "unavailable",
+      title: "Not in a browser",
+      message: "connect() was called where there is no page, such as while a server renders",
+      remedy: "Connect in the browser: in an effect, or through <BrowserLLMProvider>.",
+      actions: [],
+      data: {},
+    }),
+  );
+  failed.catch(() => undefined);
+  return failed;
 }
 
 function begin(address: string): Connecting {
@@ -51,8 +69,32 @@ function begin(address: string): Connecting {
 }
 
 async function start(address: string, onBoot: (boot: Boot) => void): Promise<AppClient> {
-  const module = (await import(/* @vite-ignore */ `${address}connect.js`)) as ConnectModule;
+  const module = await load(address);
   const client = createClient(await module.connect(onBoot));
   await client.ready;
   return client;
+}
+
+const failures = new Map<string, number>();
+
+async function load(address: string): Promise<ConnectModule> {
+  const failed = failures.get(address) ?? 0;
+  // A browser may remember that a module could not be fetched: then it asks again only under another address.
+  const script = `${address}connect.js${failed > 0 ? `?attempt=${failed + 1}` : ""}`;
+  try {
+    return (await import(/* @vite-ignore */ script)) as ConnectModule;
+  } catch (cause) {
+    failures.set(address, failed + 1);
+    throw new BrowserLLMError(
+      {
+        code: "connect_failed",
+        title: "The app did not start",
+        message: `${script} could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+        remedy: "Check the connection. `base` must be the address of the folder that `browserllm build` wrote.",
+        actions: ["retry", "reload"],
+        data: { address: script },
+      },
+      { cause },
+    );
+  }
 }

@@ -1,7 +1,7 @@
 /** What an inference runtime must offer. Nothing here belongs to one runtime; see registry.ts for the engines. */
 
 import type { Device, LoadRequest, Phase, TokenLogprob } from "./protocol.ts";
-import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
+import type { ChatRequest, CountRequest, EmbedRequest, HonouredOptions } from "./options.ts";
 
 export interface LoadProgress {
   readonly phase: Exclude<Phase, "queued" | "verifying">;
@@ -67,6 +67,8 @@ export interface LoadedModel {
   readonly context_window: number | null;
   /** The parts that a chat may have; an embedding model takes text. */
   readonly input: readonly InputKind[];
+  /** What this model changes about the options that its engine honours. */
+  readonly options?: HonouredOptions;
   /** Settles only when the model is gone by itself (a lost GPU device), with the reason; see also `unload`. */
   readonly lost: Promise<string>;
 

@@ -1,5 +1,6 @@
 /** The arguments of a chat, an embedding and a token count, read from a message. */
 
+import type { Warning } from "./engine.ts";
 import { invalid } from "./errors.ts";
 import { Fields, isRecord, show, type JsonRecord } from "./fields.ts";
 
@@ -48,6 +49,11 @@ export interface ChatOptions {
   readonly thinking?: boolean | undefined;
 }
 
+export type OptionName = keyof ChatOptions;
+
+/** Which options an engine or a model honours: `true`, or the largest value it honours. It does not honour the others. */
+export type HonouredOptions = Readonly<Partial<Record<OptionName, number | boolean>>>;
+
 export interface ChatRequest {
   readonly model: string;
   readonly messages: readonly Message[];
@@ -84,6 +90,33 @@ const OPTION_NAMES = [
   "response_format",
   "thinking",
 ] as const;
+
+/** Fails to compile if `OPTION_NAMES` lacks an option of `ChatOptions`. */
+true satisfies Exclude<OptionName, (typeof OPTION_NAMES)[number]> extends never ? true : false;
+
+/** An engine names the options that it honours one by one, so that a new option is reported until the engine has it. */
+export function honoured(...names: readonly OptionName[]): HonouredOptions {
+  return Object.fromEntries(names.map((name) => [name, true]));
+}
+
+/** Split a chat's options into those that its model honours and a warning for each of the others. */
+export function splitOptions(options: ChatOptions, taken: HonouredOptions, engine: string): { options: ChatOptions; warnings: readonly Warning[] } {
+  const kept: Partial<Record<OptionName, unknown>> = { ...options };
+  const warnings: Warning[] = [];
+  for (const parameter of OPTION_NAMES) {
+    const value = options[parameter];
+    const most = taken[parameter] ?? false;
+    if (value === undefined || (value === false && parameter === "logprobs")) continue;
+    if (most === false) {
+      kept[parameter] = undefined;
+      warnings.push({ parameter, message: `engine '${engine}' does not support ${parameter} with this model; it was ignored` });
+    } else if (typeof most === "number" && typeof value === "number" && value > most) {
+      kept[parameter] = most;
+      warnings.push({ parameter, message: `engine '${engine}' supports at most ${most}, which was used instead of ${value}` });
+    }
+  }
+  return { options: kept as ChatOptions, warnings };
+}
 
 const MAX_STOPS = 64;
 const MAX_PARTS = 256;

@@ -2,16 +2,19 @@
 
 import { PageError } from "./errors.ts";
 import type { Engine } from "./engine.ts";
+import type { HonouredOptions } from "./options.ts";
 import type { Device } from "./protocol.ts";
 
 /** What an engine can do with a suitable model. */
-export type Capability = "chat" | "embed" | "images" | "logprobs" | "structured_output" | "json_schema";
+export type Capability = "chat" | "embed" | "images" | "interleaved_images" | "logprobs" | "structured_output" | "json_schema";
 
 export interface EngineFacts {
   readonly name: string;
   readonly version: string;
   readonly devices: readonly Device[];
   readonly capabilities: readonly Capability[];
+  /** The options of a chat that it honours with a suitable model. */
+  readonly options: HonouredOptions;
 }
 
 /** The window of the page, for engines that the browser offers there alone (window/engines.ts). */
@@ -41,7 +44,12 @@ export class EngineRegistry {
 
   /** The engines that there are in this page and this browser. */
   list(): readonly EngineFacts[] {
-    return this.#present.map(({ name, version, devices, capabilities }) => ({ name, version, devices, capabilities }));
+    return this.#present.map(({ name, version, devices, capabilities, options }) => ({ name, version, devices, capabilities, options }));
+  }
+
+  /** The options of a chat that an engine honours; none for an unknown engine. */
+  options(name: string): HonouredOptions {
+    return this.#entries.get(name)?.options ?? {};
   }
 
   /** Of the engines that the browser brings, whether their model is there; one that does not answer is left out. */

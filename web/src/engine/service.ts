@@ -6,7 +6,7 @@ import type { EngineRegistry } from "./registry.ts";
 import type { FileRef } from "./files/caches.ts";
 import { absolute } from "./files/requests.ts";
 import type { FileFetcher, FileStore } from "./files/operations.ts";
-import type { ChatRequest, CountRequest, EmbedRequest } from "./options.ts";
+import { splitOptions, type ChatRequest, type CountRequest, type EmbedRequest, type HonouredOptions } from "./options.ts";
 import type { LoadRequest, Progress, Request } from "./protocol.ts";
 import { FifoQueue } from "./queue.ts";
 import type { Prober } from "./probe.ts";
@@ -22,6 +22,8 @@ export interface Reply {
 interface Entry {
   readonly request: LoadRequest;
   readonly model: LoadedModel;
+  /** The options of a chat that this model honours on its engine. */
+  readonly options: HonouredOptions;
 }
 
 export interface ServiceOptions {
@@ -114,7 +116,7 @@ export class Service {
       await model.unload();
       throw reply.signal.reason;
     }
-    const entry = { request, model };
+    const entry = { request, model, options: { ...this.#options.registry.options(request.engine), ...model.options } };
     this.#models.set(request.model, entry);
     void model.lost.then((reason) => {
       this.#dropLost(request.model, entry, reason);
@@ -149,8 +151,9 @@ export class Service {
         tokenTimes.first = Math.min(tokenTimes.first, performance.now());
         reply.chunk(...piece);
       };
-      const { model } = this.#entry(request.model);
-      const outcome = await model.chat(request, emit, reply.signal);
+      const entry = this.#entry(request.model);
+      const { options, warnings } = splitOptions(request.options, entry.options, entry.request.engine);
+      const outcome = await entry.model.chat({ ...request, options }, emit, reply.signal);
       const ended = performance.now();
       const first = Math.min(tokenTimes.first, ended);
       const decode_ms = ended - first;
@@ -168,7 +171,7 @@ export class Service {
           decode_ms,
           tokens_per_s: later > 0 && decode_ms > 0 ? (later * 1000) / decode_ms : 0,
         },
-        warnings: [...unknown, ...outcome.warnings],
+        warnings: [...unknown, ...warnings, ...outcome.warnings],
       };
     } finally {
       done();
@@ -191,13 +194,14 @@ export class Service {
 
   #status(): unknown {
     return {
-      loaded: [...this.#models.values()].map(({ request, model }) => ({
+      loaded: [...this.#models.values()].map(({ request, model, options }) => ({
         model: request.model,
         engine: request.engine,
         device: model.device,
         adapter: model.adapter,
         context_window: model.context_window,
         input: model.input,
+        options,
       })),
       queue: this.#queue.length,
     };
@@ -241,9 +245,9 @@ function sameLoad(a: LoadRequest, b: LoadRequest): boolean {
   return a.engine === b.engine && a.device === b.device && JSON.stringify(a.artifact) === JSON.stringify(b.artifact);
 }
 
-function describeModel({ request, model }: Entry, load_ms: number): unknown {
+function describeModel({ request, model, options }: Entry, load_ms: number): unknown {
   const { device, adapter, context_window, input } = model;
-  return { model: request.model, engine: request.engine, device, adapter, context_window, input, load_ms };
+  return { model: request.model, engine: request.engine, device, adapter, context_window, input, options, load_ms };
 }
 
 /** The result of a chat that was stopped while it waited. */

@@ -259,7 +259,11 @@ class CloudBackend(Backend, ABC):
         if request.private and not why:
             why = self._why_passed_on()
             leaves_device = bool(why)
-        reason = f"the request is private, and {why}" if request.private and why else self._missing_key_reason()
+        code, reason, data = "unavailable", "", {}
+        if request.private and why:
+            reason, data = f"the request is private, and {why}", {"reason": "private"}
+        elif missing := self._missing_key_reason():
+            code, reason = "authentication", missing
         return BackendFacts(
             leaves_device=leaves_device,
             needs_network=leaves_device,
@@ -267,6 +271,8 @@ class CloudBackend(Backend, ABC):
             knows_model=self._knows(model),
             available=not reason,
             reason=reason,
+            code=code,
+            data=data,
             cost_usd=self._estimate(request),
             context_window=self._context_window(model),
         )

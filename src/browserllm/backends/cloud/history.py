@@ -36,7 +36,9 @@ def parts_of(
     """Return the `accepted_parts`, and report a speaker's name: vendors with their own API accept none."""
     taken = accepted_parts(message, index, draft, refused=refused)
     if message.name is not None:
-        unsupported(draft, "messages", f"this API does not support message names; {message.name!r} was left out")
+        unsupported(
+            draft, "messages", f"this API does not support message names such as {message.name!r}", "it was left out"
+        )
     return taken
 
 

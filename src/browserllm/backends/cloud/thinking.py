@@ -58,8 +58,8 @@ ThinkingFormat = Literal[
 class ThinkingFields(NamedTuple):
     """The fields to merge into a body.
 
-    ``shortfall`` says how they differ from the request, if they do. ``excludes`` are the parameters that the vendor
-    does not accept together with them.
+    ``shortfall`` says how they differ from the request, if they do: the problem, and after "; " what was done.
+    ``excludes`` are the parameters that the vendor does not accept together with them.
     """
 
     body: dict[str, Any]
@@ -149,11 +149,12 @@ def add_thinking(
         return body
     fields = ask()
     if fields.shortfall:
-        unsupported(draft, "thinking", fields.shortfall)
+        problem, _, instead = fields.shortfall.partition("; ")
+        unsupported(draft, "thinking", problem, instead)
     body = dict(body)
     for parameter in fields.excludes:
         if body.pop(parameter, None) is not None:
-            unsupported(draft, parameter, "this API does not support it together with thinking; it was left out")
+            unsupported(draft, parameter, "this API does not support it together with thinking", "it was left out")
     return merged(body, fields.body)
 
 
@@ -191,7 +192,7 @@ def chat_completion_thinking(
     if thinking_format is not None:
         return _template(thinking_format, thinking)
     return ThinkingFields(
-        {}, "this server has no option for it, so it was left out; set it in the server's configuration"
+        {}, "this server has no option for it (set it in the server's configuration); it was left out"
     )
 
 
@@ -253,8 +254,7 @@ def _find(table: Table, name: str) -> Efforts | None:
 def _unknown(model: str) -> ThinkingFields:
     return ThinkingFields(
         {},
-        f"it is not known how thinking is set for {model!r}, so it was left out; set the vendor's own field in "
-        "extra_body",
+        f"thinking is not known for {model!r} (set the vendor's own field in extra_body); the option was left out",
     )
 
 
@@ -330,7 +330,8 @@ def _budget(request: ChatRequest, model: str, max_tokens: int) -> ThinkingFields
     # The caller's limit covers both.
     budget = min(wanted, max_tokens // 2)
     if budget < _LEAST_BUDGET:
-        why = f"max_tokens={max_tokens} leaves no room for thoughts, which count; set at least {2 * _LEAST_BUDGET}"
+        least = 2 * _LEAST_BUDGET
+        why = f"max_tokens={max_tokens} leaves no room for thoughts (set at least {least}); thinking was left out"
         return ThinkingFields({}, why)
     short = f"max_tokens={max_tokens} leaves {budget} tokens for thoughts, not {wanted}" if budget < wanted else ""
     return ThinkingFields({"thinking": {"type": "enabled", "budget_tokens": budget}}, short)

@@ -75,19 +75,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     def excluded(self, reason: str) -> Excluded:
         """Return this candidate as one that the policy excludes."""
-        code = "model_not_downloaded" if self.facts.downloaded is False else "unavailable"
-        return Excluded(name=self.name, reason=reason, code=code)
+        if self.facts.downloaded is False:
+            return Excluded(name=self.name, reason=reason, code="model_not_downloaded")
+        return Excluded(name=self.name, reason=reason, data={"reason": "policy"})
 
     def unhonoured(self, request: ChatRequest) -> list[str]:
-        """Return the request's parameters that the backend does not honour; empty if it lists no parameters."""
-        known = self.capabilities.parameters
-        if not known:
-            return []
-        return [
-            name
-            for name in ChatRequest.__struct_fields__
-            if name not in known and name not in _NO_PARAMETERS and getattr(request, name) != getattr(_DEFAULTS, name)
-        ]
+        """Return the request's parameters that the backend does not honour, as far as it is known."""
+        return unhonoured_of(request, self.capabilities, self.facts)
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +160,17 @@ def needs_of(request: ChatRequest) -> tuple[str, ...]:
     for message in request.messages:
         needs += [_NEEDS[kind] for part in message.parts if (kind := type(part)) in _NEEDS]
     return tuple(dict.fromkeys(needs))
+
+
+def unhonoured_of(request: ChatRequest, capabilities: Capabilities, facts: BackendFacts) -> list[str]:
+    """Return the request's parameters that a backend does not honour, by its capabilities (if listed) and its facts."""
+    known = capabilities.parameters
+    found = [
+        name
+        for name in (ChatRequest.__struct_fields__ if known else ())
+        if name not in known and name not in _NO_PARAMETERS and getattr(request, name) != getattr(_DEFAULTS, name)
+    ]
+    return [*found, *(name for name in facts.unhonoured if name not in found)]
 
 
 def missing_of(needs: tuple[str, ...], capabilities: Capabilities) -> tuple[str, ...]:

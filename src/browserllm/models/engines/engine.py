@@ -13,13 +13,21 @@ from typing import Literal, NamedTuple
 
 from ...errors import BrowserLLMError, Unavailable
 from ...page.device import DeviceFacts
-from ...page.host import Host
+from ...page.host import HonouredOptions, Host
+from ...types import ENGINE_OPTIONS
 from ..catalog.card import Artifact, Device
 from ..machine import MIB, mb_text
 from .files import FileList
 
-Capability = Literal["chat", "embed", "images", "logprobs", "structured_output", "json_schema"]
+Capability = Literal["chat", "embed", "images", "interleaved_images", "logprobs", "structured_output", "json_schema"]
 """What the page's side can do with a suitable model, as its ``hello`` says."""
+
+
+PAGE_OPTIONS = (*ENGINE_OPTIONS, "stop", "logit_bias", "logprobs", "thinking")
+"""The options of a chat that the page reads."""
+
+ALL_OPTIONS: HonouredOptions = dict.fromkeys(PAGE_OPTIONS, True)
+"""An engine that honours all of them."""
 
 
 class Folder(NamedTuple):
@@ -55,6 +63,9 @@ class Engine(ABC):
 
     capabilities: tuple[Capability, ...] = ("chat",)
     """What its side in the page can do; a `ScriptedHost` reports the same."""
+
+    options: HonouredOptions = ALL_OPTIONS
+    """The options of a chat that its side in the page honours; a `ScriptedHost` reports the same."""
 
     caches: tuple[str, ...] = ()
     """The browser's caches that it reads files from; empty for an engine that keeps no files."""

@@ -6,11 +6,13 @@ from collections.abc import Collection
 
 from ...errors import BrowserLLMError, Unavailable
 from ...page.device import DeviceFacts
-from ...page.host import Host
+from ...page.host import HonouredOptions, Host
 from ..catalog.card import Artifact, Device
 from ..machine import metered
 from .engine import Capability, Engine
 from .files import FileList
+
+OPTIONS: HonouredOptions = dict.fromkeys(("max_tokens", "temperature", "top_k", "stop", "response_format"), True)
 
 
 class PromptApi(Engine):
@@ -23,6 +25,7 @@ class PromptApi(Engine):
     name = "prompt-api"
     devices: tuple[Device, ...] = ("browser",)
     capabilities: tuple[Capability, ...] = ("chat", "json_schema")
+    options = OPTIONS
     keeps_files = False
     in_every_page = False
 

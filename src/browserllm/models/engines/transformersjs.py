@@ -88,7 +88,14 @@ class TransformersJs(Engine):
 
     name = "transformersjs"
     devices: tuple[Device, ...] = ("webgpu", "wasm")
-    capabilities: tuple[Capability, ...] = ("chat", "embed", "images", "logprobs", "structured_output")
+    capabilities: tuple[Capability, ...] = (
+        "chat",
+        "embed",
+        "images",
+        "interleaved_images",
+        "logprobs",
+        "structured_output",
+    )
     caches = (CACHE,)
     dtypes = tuple(DTYPE_SUFFIXES)
 

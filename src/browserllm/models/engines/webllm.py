@@ -9,10 +9,10 @@ import msgspec
 
 from ...errors import BrowserLLMError, LoadFailed
 from ...page.device import DeviceFacts
-from ...page.host import Host
+from ...page.host import HonouredOptions, Host
 from ..catalog.card import Artifact, Device
 from ..machine import MIB, is_mobile
-from .engine import Capability, Engine, Folder, FolderOptions, small_buffer, small_limit
+from .engine import PAGE_OPTIONS, Capability, Engine, Folder, FolderOptions, small_buffer, small_limit
 from .files import (
     MAX_FILE_BYTES,
     MAX_MODEL_BYTES,
@@ -30,6 +30,8 @@ from .files import (
 
 CONFIG, WEIGHTS, LIBRARY = "webllm/config", "webllm/model", "webllm/wasm"
 """Its caches: configurations, weights and tokenizer, compiled libraries."""
+
+OPTIONS: HonouredOptions = {**{name: True for name in PAGE_OPTIONS if name != "top_k"}, "top_logprobs": 5}
 
 MARKER = "mlc-chat-config.json"
 MAX_SHARDS = 5000
@@ -63,6 +65,7 @@ class WebLlm(Engine):
     name = "webllm"
     devices: tuple[Device, ...] = ("webgpu",)
     capabilities: tuple[Capability, ...] = ("chat", "embed", "images", "logprobs", "structured_output")
+    options = OPTIONS
     caches = (WEIGHTS, CONFIG, LIBRARY)
     reads_thinking_switch = False
 

@@ -82,7 +82,7 @@ def test_options_that_the_api_does_not_support_are_reported() -> None:
 
 
 def test_tool_choice_none_sends_no_tools() -> None:
-    """The choice ``auto`` is supported, too."""
+    """The choice "auto" is supported, too."""
     body, warned = body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], tool_choice="none")
     assert ("tools" in body, warned) == (False, [])
     body, warned = body_of(bl.Ollama(MODEL), "Hi", tools=[TOOL], tool_choice="auto")

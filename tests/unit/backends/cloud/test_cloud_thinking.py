@@ -99,5 +99,5 @@ def test_an_option_left_out_for_an_unknown_model_is_reported() -> None:
     """The warning names the model, the option and where to set it instead."""
     _, warnings = body_of(bl.OpenAI("x", base_url="http://127.0.0.1:9/v1", api_key="k"), thinking="high")
     assert [warning.message for warning in warnings] == [
-        "it is not known how thinking is set for 'x', so it was left out; set the vendor's own field in extra_body"
+        "thinking is not known for 'x' (set the vendor's own field in extra_body); the option was left out"
     ]

@@ -2,13 +2,13 @@
 
 import type { ChatOutcome, EmitText, FinishReason, LoadedModel, Warning } from "../engine.ts";
 import { PageError } from "../errors.ts";
-import type { ChatRequest, CountRequest } from "../options.ts";
+import type { ChatRequest, CountRequest, HonouredOptions } from "../options.ts";
 import { StopFilter } from "../text.ts";
 import { readTurn, sameMessages, textMessages } from "./conversation.ts";
 import type { LanguageModelMessage, LanguageModelParams } from "./idl.d.ts";
 import type { LanguageModelLink } from "./link.ts";
 import type { Operations, Sampling } from "./messages.ts";
-import { chooseOptions } from "./options.ts";
+import { chooseOptions, honouredBy } from "./options.ts";
 
 type Created = Operations["create"]["value"];
 
@@ -54,6 +54,7 @@ export class PromptApiModel implements LoadedModel {
   readonly adapter = null;
   readonly context_window: number | null;
   readonly input = ["text"] as const;
+  readonly options: HonouredOptions;
   /** The browser does not report the loss of its model. */
   readonly lost = new Promise<never>(() => undefined);
   readonly #link: LanguageModelLink;
@@ -67,12 +68,13 @@ export class PromptApiModel implements LoadedModel {
     this.#link = link;
     this.#base = base.session;
     this.context_window = base.window;
+    this.options = honouredBy(params);
     this.#params = params;
     this.#meter = meter;
   }
 
   async chat({ messages, options }: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
-    const { sampling, constraint, warnings } = chooseOptions(options, this.#params);
+    const { sampling, constraint } = chooseOptions(options, this.#params);
     const { history, input } = readTurn(messages);
     const answer = new Answer(this.#meter, options, emit, signal);
     let conversation: Conversation | null = null;
@@ -91,10 +93,10 @@ export class PromptApiModel implements LoadedModel {
         conversation = null;
       }
       const tokens = ended.usage === null || prompted.prompt === null ? null : ended.usage - prompted.prompt;
-      return await answer.outcome(prompted, tokens, ended.dropped ? [...warnings, DROPPED] : warnings);
+      return await answer.outcome(prompted, tokens, ended.dropped ? [DROPPED] : []);
     } catch (error) {
       if (answer.finished === null && !signal.aborted) throw error;
-      return await answer.outcome(prompted, null, warnings);
+      return await answer.outcome(prompted, null, []);
     } finally {
       // After a stop, the session's messages are no longer those that the program knows.
       if (conversation !== null) this.#link.destroy(conversation.session);

@@ -1,37 +1,29 @@
-/** The request options that the browser's model accepts, and warnings for the others. */
+/** The request options as the browser's model takes them. */
 
 import { readFormat } from "../constraint/format.ts";
-import type { Warning } from "../engine.ts";
 import { PageError } from "../errors.ts";
-import type { ChatOptions } from "../options.ts";
+import type { ChatOptions, HonouredOptions } from "../options.ts";
 import type { LanguageModelParams } from "./idl.d.ts";
 import type { Sampling } from "./messages.ts";
 
 export interface Chosen {
   readonly sampling: Sampling | null;
   readonly constraint: object | null;
-  readonly warnings: readonly Warning[];
 }
 
-const NEVER = ["top_p", "seed", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "thinking"] as const;
+/** What the browser's model changes about the options that its engine honours: pages may not set the sampling of every model. */
+export function honouredBy(params: LanguageModelParams | null): HonouredOptions {
+  return params === null ? { temperature: false, top_k: false } : { temperature: params.maxTemperature, top_k: params.maxTopK };
+}
 
 export function chooseOptions(options: ChatOptions, params: LanguageModelParams | null): Chosen {
-  const names: string[] = NEVER.filter((name) => options[name] !== undefined && options[name] !== false);
-  const asked = (["temperature", "top_k"] as const).filter((name) => options[name] !== undefined);
-  if (params === null) names.push(...asked);
-  return {
-    sampling: params === null || asked.length === 0 ? null : sample(options, params),
-    constraint: readConstraint(options),
-    warnings: names.map((parameter) => ({ parameter, message: `the browser's model has no '${parameter}'; it was left out` })),
-  };
+  return { sampling: params === null ? null : sample(options, params), constraint: readConstraint(options) };
 }
 
 /** The browser requires both together. */
-function sample({ temperature, top_k }: ChatOptions, params: LanguageModelParams): Sampling {
-  return {
-    temperature: Math.min(temperature ?? params.defaultTemperature, params.maxTemperature),
-    topK: Math.min(top_k ?? params.defaultTopK, params.maxTopK),
-  };
+function sample({ temperature, top_k }: ChatOptions, params: LanguageModelParams): Sampling | null {
+  if (temperature === undefined && top_k === undefined) return null;
+  return { temperature: temperature ?? params.defaultTemperature, topK: top_k ?? params.defaultTopK };
 }
 
 function readConstraint(options: ChatOptions): object | null {

@@ -5,9 +5,9 @@ import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { readVocabulary } from "../constraint/vocabulary.ts";
 import { PageError } from "../errors.ts";
-import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage, type Warning } from "../engine.ts";
+import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage } from "../engine.ts";
 import { seeImages, textOnly } from "../images.ts";
-import type { ChatRequest, CountRequest, Message } from "../options.ts";
+import type { ChatRequest, CountRequest, HonouredOptions, Message } from "../options.ts";
 import type { ComputeDevice, TokenLogprob } from "../protocol.ts";
 import { StopFilter, TokenText } from "../text.ts";
 import { makeYielder } from "./event-loop.ts";
@@ -34,6 +34,7 @@ interface Eyes {
 
 export class TransformersJsModel extends Loaded implements LoadedModel {
   readonly input: readonly InputKind[];
+  readonly options: HonouredOptions;
   readonly #network: Network;
   readonly #eyes: Eyes | null;
   readonly #decoder: Decoder;
@@ -45,6 +46,8 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     super(parts);
     this.#eyes = prompts === null ? null : { prompts, network: new VisionNetwork(parts.model) };
     this.input = prompts === null ? ["text"] : ["text", "image"];
+    const template = prompts === null ? templateOf(parts.tokenizer) : prompts.template;
+    this.options = thinkingSwitch(template, true) === null ? { thinking: false } : {};
     this.#network = this.#eyes?.network ?? new Network(parts.model);
     this.#decoder = new Decoder(this.#network, makeYielder(), PACES[parts.device]);
     this.#ends = endTokens(parts.model.generation_config, parts.model.config, parts.tokenizer.eos_token_id);
@@ -64,23 +67,21 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
 
   async chat(request: ChatRequest, emit: EmitText, signal: AbortSignal): Promise<ChatOutcome> {
     const { options } = request;
-    const warnings: Warning[] = [];
     const format = readFormat(options.response_format);
-    if (thinkingSwitch(this.#template(), options.thinking) === null) warnings.push(NO_SWITCH);
     let prompt: readonly number[];
     try {
       const { ids, blocks } = await this.#encode(request.messages, options.thinking, signal);
       this.#eyes?.network.show(blocks);
       prompt = ids;
     } catch (error) {
-      if (signal.aborted) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
+      if (signal.aborted) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
       throw runError(error, this.parts.name);
     }
     const window = this.context_window ?? Infinity;
     if (prompt.length >= window) {
       throw new PageError(
         "context_exceeded",
-        `the prompt has ${prompt.length} tokens, but the model's context window is ${window}`,
+        `the prompt has ${prompt.length} tokens, but the model's context window is ${window}; shorten the messages, or use a model with a larger context window`,
         { prompt_tokens: prompt.length, context_window: window },
       );
     }
@@ -113,9 +114,9 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
       const tail = rest.stopped ? rest.text : rest.text + filter.end();
       if (tail !== "") emit(tail, 0);
       const usage = { prompt_tokens: prompt.length, completion_tokens: result.generated, cached_tokens: result.cached };
-      return { finish_reason: result.finish, usage, warnings };
+      return { finish_reason: result.finish, usage, warnings: [] };
     } catch (error) {
-      if (signal.aborted && error === signal.reason) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings };
+      if (signal.aborted && error === signal.reason) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
       throw runError(error, this.parts.name);
     } finally {
       matcher?.end();
@@ -135,10 +136,6 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   protected override letGo(): Promise<void> {
     this.#constrainer.close();
     return this.#decoder.reset();
-  }
-
-  #template(): unknown {
-    return this.#eyes === null ? templateOf(this.parts.tokenizer) : this.#eyes.prompts.template;
   }
 
   async #encode(messages: readonly Message[], thinking: boolean | undefined, signal: AbortSignal): Promise<Prompt> {
@@ -167,5 +164,4 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
   }
 }
 
-const NO_SWITCH: Warning = { parameter: "thinking", message: "the model's chat template has no switch for thinking; 'thinking' was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

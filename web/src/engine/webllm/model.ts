@@ -4,10 +4,10 @@ import type { ChatCompletionChunk, MLCEngine } from "@mlc-ai/web-llm";
 import { Constrainer, type Matcher } from "../constraint/constrainer.ts";
 import { readFormat } from "../constraint/format.ts";
 import { PageError } from "../errors.ts";
-import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage, type Warning } from "../engine.ts";
+import { PROMPT_END, type ChatOutcome, type EmitText, type InputKind, type LoadedModel, type Usage } from "../engine.ts";
 import { gpuError, type GpuWatch } from "../gpu.ts";
 import { hasImages, seeImages, textOnly, toDataUrl } from "../images.ts";
-import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, Message } from "../options.ts";
+import type { ChatOptions, ChatRequest, CountRequest, EmbedRequest, HonouredOptions, Message } from "../options.ts";
 import type { TokenLogprob } from "../protocol.ts";
 import { StopFilter } from "../text.ts";
 import type { SpecialTokens } from "../../patches/web-llm/special-tokens.ts";
@@ -21,6 +21,7 @@ export class WebLlmModel implements LoadedModel {
   readonly adapter: string | null;
   readonly context_window: number | null;
   readonly input: readonly InputKind[];
+  readonly options: HonouredOptions;
   readonly lost: Promise<string>;
   readonly #engine: MLCEngine;
   readonly #name: string;
@@ -44,6 +45,7 @@ export class WebLlmModel implements LoadedModel {
     this.#constrainer = new Constrainer(() => this.#internals.vocabulary() ?? unconstrainable(name));
     this.adapter = watch.adapter;
     this.context_window = this.#internals.contextWindow;
+    this.options = this.#internals.template === null ? { thinking: false } : {};
     this.input = this.#internals.takesImages ? ["text", "image"] : ["text"];
     this.lost = new Promise((resolve) => {
       watch.onFault(({ reason }) => { resolve(reason); });
@@ -56,8 +58,7 @@ export class WebLlmModel implements LoadedModel {
     const seen = await this.#messages(request.messages, signal);
     if (seen === null) return { finish_reason: "cancelled", usage: NOTHING_USED, warnings: [] };
     const messages = endOpenedThoughts(this.#internals.template, seen);
-    const { request: body, warnings: lacks } = toWebLlm({ ...request, messages }, format !== null);
-    const warnings = request.options.thinking === undefined || this.#internals.template !== null ? lacks : [...lacks, NO_TEMPLATE];
+    const { request: body, warnings } = toWebLlm({ ...request, messages }, format !== null);
     const interrupt = (): void => { void this.#engine.interruptGenerate(); };
     signal.addEventListener("abort", interrupt);
     this.#signal = signal;
@@ -216,5 +217,4 @@ function toLogprob(entry: TokenLogprob, top: number): TokenLogprob {
   return { ...entry, logprob: bound(entry.logprob), top_logprobs };
 }
 
-const NO_TEMPLATE: Warning = { parameter: "thinking", message: "WebLLM does not show this model's chat template; 'thinking' was ignored" };
 const NOTHING_USED: Usage = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 };

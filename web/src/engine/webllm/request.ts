@@ -1,11 +1,9 @@
-/** A chat of the protocol as WebLLM's request, with a warning for each option that WebLLM lacks. */
+/** A chat of the protocol as WebLLM's request, with a warning where it reorders a message. */
 
 import type { ChatCompletionRequestStreaming } from "@mlc-ai/web-llm";
 import type { Warning } from "../engine.ts";
 import { textOf } from "../images.ts";
 import type { ChatRequest, Message } from "../options.ts";
-
-const MAX_TOP_LOGPROBS = 5;
 
 /** With a grammar, WebLLM asks its matcher, which is ours (patches/web-llm/internals.ts); it never reads this grammar. */
 const CONSTRAINED = { type: "grammar", grammar: 'root ::= ""' } as const;
@@ -14,14 +12,6 @@ const CONSTRAINED = { type: "grammar", grammar: 'root ::= ""' } as const;
 export function toWebLlm(chat: ChatRequest, constrained = false): { request: ChatCompletionRequestStreaming; warnings: readonly Warning[] } {
   const warnings: Warning[] = [];
   const { options } = chat;
-  if (options.top_k !== undefined) {
-    warnings.push({ parameter: "top_k", message: "WebLLM has no top_k; it was ignored" });
-  }
-  let topLogprobs = options.logprobs === true ? options.top_logprobs : undefined;
-  if (topLogprobs !== undefined && topLogprobs > MAX_TOP_LOGPROBS) {
-    warnings.push({ parameter: "top_logprobs", message: `WebLLM gives at most ${MAX_TOP_LOGPROBS}; ${topLogprobs} were requested` });
-    topLogprobs = MAX_TOP_LOGPROBS;
-  }
   chat.messages.forEach(({ content }, index) => {
     const kinds = typeof content === "string" ? [] : content.map(({ type }) => type);
     if (!kinds.includes("text") || kinds.lastIndexOf("image") < kinds.indexOf("text")) return;
@@ -44,7 +34,7 @@ export function toWebLlm(chat: ChatRequest, constrained = false): { request: Cha
       logit_bias: bias === undefined ? null : Object.fromEntries([...bias].map(([id, value]) => [String(id), value])),
       logprobs: options.logprobs ?? null,
       // With 0 others, WebLLM does not even give the token's own; `model.ts` removes the ones that were not requested.
-      top_logprobs: options.logprobs === true ? Math.max(1, topLogprobs ?? 0) : null,
+      top_logprobs: options.logprobs === true ? Math.max(1, options.top_logprobs ?? 0) : null,
       ...(constrained ? { response_format: CONSTRAINED } : {}),
     },
   };

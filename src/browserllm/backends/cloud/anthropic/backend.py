@@ -142,7 +142,7 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
     if stop:
         body["stop_sequences"] = stop
     if len(stop) < len(request.stop):
-        unsupported(draft, "stop", "this API accepts no stop sequence of blanks only; it was left out")
+        unsupported(draft, "stop", "this API accepts no stop sequence of blanks only", "it was left out")
     if request.tools:
         body["tools"] = [
             {
@@ -163,8 +163,9 @@ def message_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
             unsupported(
                 draft,
                 "response_format",
-                "this API does not support recursive schemas, or objects with fields of any name; it was left "
-                "out, put the schema in a message",
+                "this API does not support recursive schemas, or objects with fields of any name (put the schema in a "
+                "message)",
+                "it was left out",
             )
         else:
             body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
@@ -184,7 +185,7 @@ def _report(request: ChatRequest, draft: Draft) -> None:
     for parameter, why in _UNSUPPORTED.items():
         value = getattr(request, parameter)
         if value is not None and value is not False and value != {}:
-            unsupported(draft, parameter, f"{why}; it was left out")
+            unsupported(draft, parameter, why, "it was left out")
     if request.n > 1:
         unsupported(draft, "n", f"this API gives one answer, not {request.n}")
 

@@ -148,7 +148,7 @@ def content_body(request: ChatRequest, draft: Draft, model: str) -> dict[str, An
     if request.n > 1:
         unsupported(draft, "n", f"this API gives one answer, not {request.n}")
     if request.logit_bias:
-        unsupported(draft, "logit_bias", "this API does not support it; it was left out")
+        unsupported(draft, "logit_bias", "this API does not support it", "it was left out")
     return add_thinking(body, request, draft, lambda: gemini_thinking(request, model))
 
 

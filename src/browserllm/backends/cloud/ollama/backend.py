@@ -203,7 +203,7 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
     if choice is not None and choice.mode == "none":
         tools = []
     elif choice is not None and choice.mode != "auto":
-        unsupported(draft, "tool_choice", "this API cannot force a tool call; the model may choose")
+        unsupported(draft, "tool_choice", "this API cannot force a tool call", "the model may choose")
     if tools:
         body["tools"] = [
             {
@@ -226,7 +226,7 @@ def chat_body(request: ChatRequest, draft: Draft, model: str, num_ctx: int | Non
     if request.n > 1:
         unsupported(draft, "n", f"this API gives one answer, not {request.n}")
     if request.logit_bias:
-        unsupported(draft, "logit_bias", "this API does not support it; it was left out")
+        unsupported(draft, "logit_bias", "this API does not support it", "it was left out")
     return add_thinking(body, request, draft, lambda: ollama_thinking(request, model))
 
 
@@ -264,7 +264,9 @@ def _message(message: Message, parts: list[PlacedPart], draft: Draft) -> dict[st
             if isinstance(media, Media):
                 images.append(media.base64)
             else:
-                unsupported(draft, where, f"this API does not fetch images; {media!r} was left out, pass its bytes")
+                unsupported(
+                    draft, where, f"this API does not fetch images (pass the bytes of {media!r})", "it was left out"
+                )
         elif isinstance(part, ToolCallPart):
             function = {"index": len(calls), "name": part.name, "arguments": arguments_object(part)}
             calls.append({"id": part.id, "function": function})

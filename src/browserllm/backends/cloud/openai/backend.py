@@ -80,7 +80,7 @@ class OpenAI(CloudBackend):
         ``options`` are those of `CloudBackend`.
         """
         options = hidden_options(options)  # before anything can fail: see CloudBackend
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequest(
                 f"unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
                 parameter="preset",
@@ -139,7 +139,7 @@ class OpenAI(CloudBackend):
             if value is None:
                 continue
             if field in preset.refuses:
-                unsupported(draft, field, f"{self.name!r} does not support it; it was left out")
+                unsupported(draft, field, f"{self.name!r} does not support it", "it was left out")
             else:
                 body[name] = value
         if request.n > 1:
@@ -184,7 +184,8 @@ class OpenAI(CloudBackend):
             unsupported(
                 draft,
                 "response_format",
-                f"{self.name!r} does not support a schema; plain JSON was requested, put the schema in a message",
+                f"{self.name!r} does not support a schema (put the schema in a message)",
+                "plain JSON was requested",
             )
             schema = None
         elif schema is None and "json_object" not in self.preset.formats:
@@ -216,7 +217,8 @@ class OpenAI(CloudBackend):
                     unsupported(
                         draft,
                         "messages",
-                        f"{self.name!r} does not support message names; {message.name!r} was left out",
+                        f"{self.name!r} does not support message names such as {message.name!r}",
+                        "it was left out",
                     )
             if message.role == "assistant":
                 self._fill_assistant(wire, message, signer)
@@ -292,7 +294,7 @@ class OpenAI(CloudBackend):
             kind = sound_format(media.media_type) if isinstance(media, Media) else None
             if isinstance(media, Media) and kind is not None:
                 return {"type": "input_audio", "input_audio": {"data": media.base64, "format": kind}}
-            unsupported(draft, where, "audio must be sent as data, in WAV or MP3; it was left out")
+            unsupported(draft, where, "audio must be sent as data, in WAV or MP3", "it was left out")
         return None
 
     def _call_id(self, call_id: str) -> str:

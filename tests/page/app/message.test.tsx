@@ -1,0 +1,236 @@
+// @vitest-environment happy-dom
+import { screen, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Chat } from "../../../web/app/chat/chat.tsx";
+import { completeDom, make, type Message, message, show, type Shown, stateWith, text } from "./helpers.tsx";
+
+beforeEach(completeDom);
+
+const question = message({ id: "q", role: "user", parts: [text("How tall is it?")] });
+const answer = message({ id: "a", role: "assistant", parent: "q", parts: [text("It is **67 metres** tall.")] });
+
+const chat = (messages: readonly Message[], options: Parameters<typeof show>[1] = {}): Promise<Shown> =>
+  show(<Chat id="c" target={null} />, { state: stateWith(messages), ...options });
+
+const articles = (): HTMLElement[] => screen.getAllByRole("article");
+const answerText = (): string => articles().at(-1)?.querySelector(".message-parts")?.textContent.trim() ?? "";
+
+describe("branches", () => {
+  const other = message({ id: "a2", role: "assistant", parent: "q", parts: [text("Sixty-seven.")] });
+  const after = message({ id: "q2", role: "user", parent: "a", parts: [text("And how old?")] });
+
+  it("shows which version of an answer this is, and goes to the others", async () => {
+    const { advance, callsOf } = await chat([question, answer, other, after]);
+    expect(answerText()).toBe("Sixty-seven.");
+    const switcher = screen.getByRole("group", { name: "Version 2 of 2" });
+    expect(switcher.textContent).toBe("2/2");
+    expect(within(switcher).getByRole("button", { name: "Next version" })).toHaveProperty("disabled", true);
+    await userEvent.click(within(switcher).getByRole("button", { name: "Previous version" }));
+    await advance();
+    expect(callsOf("chat.branch")).toEqual([{ conversation: "c", message: "a" }]);
+    expect(articles().map((one) => one.querySelector(".message-parts")?.textContent.trim())).toEqual(["How tall is it?", "It is 67 metres tall.", "And how old?"]);
+    expect(screen.getByRole("group", { name: "Version 1 of 2" })).toBeTruthy();
+  });
+
+  it("counts only messages of the same side: a question that follows an answer is no version of it", async () => {
+    await chat([question, answer]);
+    expect(screen.queryByRole("group", { name: /^Version/ })).toBeNull();
+  });
+});
+
+describe("editing", () => {
+  it("writes a question anew as another version, and has it answered", async () => {
+    const { advance, callsOf } = await chat([question, answer], { answers: ["From the ground, 68."] });
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    const box = screen.getByRole<HTMLTextAreaElement>("textbox", { name: "Edit the message" });
+    expect(document.activeElement).toBe(box);
+    await userEvent.clear(box);
+    await userEvent.type(box, "How tall, from the ground?");
+    await userEvent.click(screen.getByRole("button", { name: "Send again" }));
+    await advance(10_000);
+    expect(callsOf("chat.edit")).toEqual([{ conversation: "c", message: "q", parts: [{ type: "text", text: "How tall, from the ground?" }] }]);
+    expect(screen.queryByRole("textbox", { name: "Edit the message" })).toBeNull();
+    expect(answerText()).toBe("From the ground, 68.");
+    expect(screen.getByRole("group", { name: "Version 2 of 2" })).toBeTruthy();
+  });
+
+  it("keeps the files of a question, unless they are taken away", async () => {
+    const file = make("FilePart", { mediaType: "text/plain", filename: "a.txt", text: "A", sizeBytes: 1 });
+    const { callsOf, advance } = await chat([message({ id: "q", role: "user", parts: [file, text("Read it")] })]);
+    await userEvent.click(screen.getByRole("button", { name: "Edit" }));
+    await userEvent.type(screen.getByRole("textbox", { name: "Edit the message" }), " aloud");
+    await userEvent.click(screen.getByRole("button", { name: "Send again" }));
+    await advance();
+    expect(callsOf("chat.edit")).toMatchObject([{ parts: [{ type: "file", filename: "a.txt", text: "A" }, { type: "text", text: "Read it aloud" }] }]);
+  });
+
+  it("gives up with Escape, and changes nothing", async () => {
+    const { callsOf } = await chat([question, answer]);
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    await userEvent.type(screen.getByRole("textbox", { name: "Edit the message" }), "x{Escape}");
+    expect(screen.queryByRole("textbox", { name: "Edit the message" })).toBeNull();
+    expect(callsOf("chat.edit")).toEqual([]);
+  });
+});
+
+describe("errors", () => {
+  const failed = message({
+    id: "a",
+    role: "assistant",
+    parent: "q",
+    status: "error",
+    parts: [text("It is")],
+    error: make("ErrorInfo", {
+      code: "out_of_memory",
+      title: "Not enough memory",
+      message: "the GPU has no room",
+      remedy: "Close other tabs.",
+      actions: ["retry", "smaller_model", "free_space"],
+    }),
+  });
+
+  it("stands inside the message, says what to do, and has a button for each way out", async () => {
+    const { callsOf, advance } = await chat([question, failed]);
+    const panel = screen.getByRole("group", { name: "Not enough memory" });
+    expect(panel.textContent).toContain("The GPU has no room");
+    expect(panel.textContent).toContain("Close other tabs.");
+    await userEvent.click(within(panel).getByRole("button", { name: "Choose a smaller model" }));
+    expect(location.hash).toBe("#/models");
+    await userEvent.click(within(panel).getByRole("button", { name: "Free space" }));
+    expect(location.hash).toBe("#/models/storage");
+    await userEvent.click(within(panel).getByRole("button", { name: "Try again" }));
+    await advance();
+    expect(callsOf("chat.regenerate")).toEqual([{ conversation: "c", message: "a" }]);
+  });
+
+  it("keeps the text that came before the failure", async () => {
+    await chat([question, failed]);
+    expect(answerText()).toBe("It is");
+  });
+});
+
+describe("tool calls", () => {
+  it("ask for a decision, and take changed arguments along", async () => {
+    const { advance, callsOf } = await chat([], { answers: [{ tool: { name: "web_fetch", input: { url: "http://a.example" }, output: "A page", approval: true }, text: "Done." }] });
+    await userEvent.type(screen.getByRole("textbox", { name: "Message" }), "Fetch it{Enter}");
+    await advance(1000);
+    expect(screen.getByText("The model would like to use “web_fetch” with these arguments.")).toBeTruthy();
+    await userEvent.click(screen.getByRole("button", { name: "Edit the arguments" }));
+    const box = screen.getByRole<HTMLTextAreaElement>("textbox", { name: "Arguments as JSON" });
+    await userEvent.clear(box);
+    await userEvent.type(box, "{{\"url\": ");
+    await userEvent.click(screen.getByRole("button", { name: "Allow" }));
+    expect(screen.getByText(/This is not valid JSON/)).toBeTruthy();
+    expect(callsOf("chat.approve")).toEqual([]);
+    await userEvent.type(box, "\"http://b.example\"}");
+    await userEvent.click(screen.getByRole("button", { name: "Allow" }));
+    await advance(1000);
+    expect(callsOf("chat.approve")).toEqual([{ id: expect.any(String) as string, approve: true, arguments: { url: "http://b.example" } }]);
+    expect(screen.getByText("done")).toBeTruthy();
+    expect(answerText()).toContain("Done.");
+  });
+
+  it("can be refused", async () => {
+    const { advance, callsOf } = await chat([], { answers: [{ tool: { name: "storage", input: { key: "x" }, approval: true }, text: "Then not." }] });
+    await userEvent.type(screen.getByRole("textbox", { name: "Message" }), "Keep it{Enter}");
+    await advance(1000);
+    await userEvent.click(screen.getByRole("button", { name: "Do not allow" }));
+    await advance(1000);
+    expect(callsOf("chat.approve")).toEqual([{ id: expect.any(String) as string, approve: false, arguments: null }]);
+    expect(screen.getByText("not allowed")).toBeTruthy();
+  });
+});
+
+describe("an answer", () => {
+  it("says who gave it, how fast, and who was passed over", async () => {
+    const info = make("AnswerInfo", {
+      where: "cloud",
+      backend: "OpenAI",
+      model: "gpt-5-mini",
+      tokensPerS: 41.66,
+      firstTokenMs: 312,
+      promptTokens: 1412,
+      completionTokens: 286,
+      costUsd: 0.00042,
+      hops: [make("HopInfo", { backend: "local", model: "Large 4B", reason: "the GPU was lost" })],
+      warnings: ["seed is not supported"],
+    });
+    await chat([question, { ...answer, answer: info }]);
+    const line = document.querySelector(".answer-line");
+    expect(line?.querySelector("summary")?.textContent).toBe("Cloudgpt-5-mini41.7 tokens/sPassed over: 1");
+    const facts = line?.querySelector(".answer-facts")?.textContent;
+    for (const fact of ["first token after 312 ms", "1,412 tokens read, 286 written", "cost $0.00042", "local / Large 4B: the GPU was lost", "Seed is not supported"]) expect(facts).toContain(fact);
+  });
+
+  it("can be answered again, continued and deleted, but not while another one is written", async () => {
+    const stopped = { ...answer, status: "stopped" as const };
+    const { advance, callsOf } = await chat([question, stopped], { answers: ["one two three"] });
+    const actions = within(articles()[1] ?? document.body);
+    await userEvent.click(actions.getByRole("button", { name: "Continue the answer" }));
+    await advance(110);
+    expect(callsOf("chat.continue")).toEqual([{ conversation: "c" }]);
+    expect(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" })).toHaveProperty("disabled", true);
+    await advance(10_000);
+    await userEvent.click(actions.getByRole("button", { name: "Answer again" }));
+    await advance(10_000);
+    expect(callsOf("chat.regenerate")).toEqual([{ conversation: "c", message: "a" }]);
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "More" }));
+    await userEvent.click(screen.getByRole("menuitem", { name: "Delete from here on" }));
+    expect(callsOf("chat.delete")).toEqual([]);
+    await userEvent.click(screen.getByRole("button", { name: "Delete" }));
+    await advance();
+    expect(callsOf("chat.delete")).toEqual([{ conversation: "c", message: "q" }]);
+  });
+
+  it("is copied as it was written, without thoughts", async () => {
+    const writeText = vi.fn(() => Promise.resolve());
+    vi.spyOn(navigator.clipboard, "writeText").mockImplementation(writeText);
+    await chat([question, { ...answer, parts: [make("ReasoningPart", { text: "Hm." }), ...answer.parts] }]);
+    await userEvent.click(within(articles()[1] ?? document.body).getByRole("button", { name: "Copy" }));
+    expect(writeText).toHaveBeenCalledWith("It is **67 metres** tall.");
+    expect(await screen.findByRole("button", { name: "Copied" })).toBeTruthy();
+  });
+
+  it("folds the model's thoughts", async () => {
+    await chat([question, { ...answer, parts: [make("ReasoningPart", { text: "First I think." }), ...answer.parts] }]);
+    expect(screen.queryByText("First I think.")).toBeNull();
+    const thoughts = screen.getByText("Thoughts").closest("details");
+    expect(thoughts?.open).toBe(false);
+  });
+
+  it("shows structured output as a tree", async () => {
+    await chat([question, { ...answer, parts: [make("ObjectPart", { value: { name: "Cordouan", lit: true, orders: [1, 2] } })] }]);
+    const rows = [...document.querySelectorAll(".object-row")].map((row) => row.textContent);
+    expect(rows).toEqual(["nameCordouan", "littrue", "11", "22"]);
+  });
+});
+
+describe("while an answer grows", () => {
+  it("draws only the growing message again", async () => {
+    const { advance } = await chat([question, answer], { answers: ["one two three four five six"] });
+    await userEvent.type(screen.getByRole("textbox", { name: "Message" }), "More{Enter}");
+    await advance(100);
+    const before = articles()[1]?.querySelector(".md-block")?.firstChild;
+    const changed: Node[] = [];
+    const observer = new MutationObserver((records) => changed.push(...records.map((record) => record.target)));
+    observer.observe(document.querySelector(".list-column") ?? document.body, { childList: true, characterData: true, subtree: true });
+    await advance(60);
+    await vi.waitFor(() => { expect(answerText()).toContain("two"); });
+    observer.disconnect();
+    expect(articles()[1]?.querySelector(".md-block")?.firstChild).toBe(before);
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.filter((node) => !articles().at(-1)?.contains(node))).toEqual([]);
+  });
+});
+
+describe("a part that cannot be drawn", () => {
+  it("is shown as it is, and the conversation around it stays", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const broken = { ...make("FilePart", { mediaType: "", filename: "a.bin" }), mediaType: null as unknown as string };
+    await chat([question, { ...answer, parts: [broken, text("After it.")] }]);
+    expect(document.querySelector(".file-text")?.textContent).toContain("a.bin");
+    expect(answerText()).toContain("After it.");
+    expect(screen.getByRole("textbox", { name: "Message" })).toBeTruthy();
+  });
+});

@@ -1,0 +1,102 @@
+/** The page's end of the service worker: registers it, keeps what a visit used, and says when a new version is ready. */
+
+export interface SiteStatus {
+  /** A new version has been fetched, and takes over when `update` is called or the last tab is closed. */
+  readonly updateReady: boolean;
+  /** The browser offers to install the site as an app. */
+  readonly canInstall: boolean;
+}
+
+/** The browser's offer to install the site; Chromium has it, others offer it in their own menus. */
+interface InstallPrompt extends Event {
+  prompt(): Promise<unknown>;
+}
+
+export interface Page {
+  readonly serviceWorker: ServiceWorkerContainer | undefined;
+  addEventListener(type: "beforeinstallprompt" | "appinstalled", listener: (event: Event) => void): void;
+  reload(): void;
+}
+
+export class SiteWorker {
+  #status: SiteStatus = { updateReady: false, canInstall: false };
+  #registration: ServiceWorkerRegistration | null = null;
+  #install: InstallPrompt | null = null;
+  #updating = false;
+  readonly #listeners = new Set<() => void>();
+  readonly #page: Page;
+
+  constructor(page: Page) {
+    this.#page = page;
+    page.addEventListener("beforeinstallprompt", (event) => {
+      event.preventDefault(); // the app offers it where it fits
+      this.#install = event as InstallPrompt;
+      this.#set({ canInstall: true });
+    });
+    page.addEventListener("appinstalled", () => { this.#set({ canInstall: false }); });
+  }
+
+  readonly getStatus = (): SiteStatus => this.#status;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => { this.#listeners.delete(listener); };
+  };
+
+  /** Register the worker. Where there is none (a plain http address, a private window), the site works without. */
+  async start(script: string): Promise<void> {
+    const container = this.#page.serviceWorker;
+    if (container === undefined) return;
+    container.addEventListener("controllerchange", () => {
+      // The first worker takes this page over, too; only an update needs a new page.
+      if (this.#updating) this.#page.reload();
+    });
+    try {
+      this.#registration = await container.register(script, { updateViaCache: "none" });
+    } catch (error) {
+      console.warn("This visit is not kept for later:", error);
+      return;
+    }
+    const registration = this.#registration;
+    const look = (): void => { this.#set({ updateReady: registration.waiting !== null && container.controller !== null }); };
+    registration.addEventListener("updatefound", () => {
+      registration.installing?.addEventListener("statechange", look);
+    });
+    look();
+  }
+
+  /** Let the new version take over; the page is loaded again. */
+  update(): void {
+    this.#updating = true;
+    this.#registration?.waiting?.postMessage({ type: "update" });
+  }
+
+  /** Keep the files that this visit has used. */
+  async keep(urls: readonly string[]): Promise<void> {
+    const container = this.#page.serviceWorker;
+    if (container === undefined || this.#registration === null) return;
+    const { active } = await container.ready;
+    active?.postMessage({ type: "keep", urls });
+  }
+
+  /** Show the browser's dialog that installs the site. */
+  async install(): Promise<void> {
+    const prompt = this.#install;
+    this.#install = null;
+    this.#set({ canInstall: false });
+    await prompt?.prompt();
+  }
+
+  #set(change: Partial<SiteStatus>): void {
+    const next = { ...this.#status, ...change };
+    if (next.updateReady === this.#status.updateReady && next.canInstall === this.#status.canInstall) return;
+    this.#status = next;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+export const siteWorker = new SiteWorker({
+  serviceWorker: "serviceWorker" in navigator ? navigator.serviceWorker : undefined,
+  addEventListener: (type, listener) => { window.addEventListener(type, listener); },
+  reload: () => { location.reload(); },
+});
