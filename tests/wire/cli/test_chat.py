@@ -48,8 +48,7 @@ def test_an_answer_is_drawn_as_markdown_with_a_status_line(chat: Open) -> None:
         terminal.ask("Why?", "free")
         assert "It is blue.\n" in terminal.screen.text
         assert b"\x1b[1mblue\x1b[0m" in terminal.output
-        assert f"{STATUS} · first token 0 ms · 3 tokens · free
-" in terminal.screen.text
+        assert f"{STATUS} · first token 0 ms · 3 tokens · free" in terminal.screen.text
         terminal.type("\x04")
         assert terminal.end() == 0
 
