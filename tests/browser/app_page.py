@@ -1,95 +1,125 @@
-"""A page that uses the app through the site's connect.js, as any page can."""
+"""The app in a page, used as a person uses it: what the tests of the app share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-# The page's copy of the state follows the patches that docs/app.md describes.
-CLIENT = """
-async (base) => {
-  const { connect } = await import(`${base}connect.js`);
-  const started = performance.now();
-  const pipe = await connect();
-  const app = { state: null, calls: new Map(), last: 0, patches: 0, times: {} };
-  const put = ({ op, path, value }) => {
-    let holder = app.state;
-    for (const step of path.slice(0, -1)) holder = holder[step];
-    const key = path[path.length - 1];
-    if (path.length === 0) app.state = value;
-    else if (op === "delete") delete holder[key];
-    else if (op === "append") holder[key] += value;
-    else holder[key] = value;
-  };
-  const note = () => {
-    const passed = Math.round(performance.now() - started);
-    app.times.state ??= passed;
-    if (app.state.status === "ready") app.times.ready ??= passed;
-    if (app.state.loaded.length > 0) app.times.loaded ??= passed;
-    if (Object.keys(app.state.models).length > 1) app.times.catalog ??= passed;
-  };
-  pipe.onText((text) => {
-    const message = JSON.parse(text);
-    if (message.type === "state") app.state = message.state;
-    if (message.type === "patch") { app.patches += 1; message.patches.forEach(put); }
-    if (message.type === "result") app.calls.get(message.id).resolve(message.value);
-    if (message.type === "error") app.calls.get(message.id)?.reject(new Error(JSON.stringify(message.error)));
-    if (app.state !== null) note();
-  });
-  app.call = (action, args = {}) => new Promise((resolve, reject) => {
-    app.last += 1;
-    app.calls.set(app.last, { resolve, reject });
-    pipe.send(JSON.stringify({ type: "call", id: app.last, action, args }));
-  });
-  window.app = app;
-  pipe.send('{"type": "hello"}');
-}
-"""
+READY_MS = 120_000
+"""The first start on a busy machine with a software GPU takes long; a person's takes two seconds."""
 
 
 class AppPage:
-    """A page of the site with the app's state in it."""
+    """A tab with the app. Errors of the page and violations of its CSP are kept in `problems`."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
-        """Open a page with nothing on it, and connect it to the app."""
         self.page: Page = context.new_page()
-        self.page.goto(f"{url}no-such-page")
         self.url = url
-        self.connect()
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda message: self._note(message.text))
 
-    def connect(self) -> None:
-        """Connect, and wait until the app is ready."""
-        self.page.evaluate(CLIENT, self.url)
-        self.until("app.state?.status === 'ready' || app.state?.status === 'failed'", 120_000)
+    def _note(self, text: str) -> None:
+        if "Content Security Policy" in text or "Refused to" in text:
+            self.problems.append(text)
 
-    def reload(self) -> None:
-        """Open the page anew, whatever goes on in it."""
-        self.page.reload()
-        self.connect()
+    def open(self, where: str = "") -> AppPage:
+        """Open the site, and wait until the app is there; ``where`` is the part of the address after ``#``."""
+        self.page.goto(self.url + (f"#{where}" if where else ""))
+        expect(self.page.get_by_role("button", name="New chat")).to_be_attached(timeout=READY_MS)
+        return self
+
+    def start_chatting(self) -> AppPage:
+        """Leave the first screen."""
+        self.page.get_by_role("button", name="Start chatting").click()
+        expect(self.box).to_be_visible()
+        return self
+
+    @property
+    def box(self) -> Locator:
+        """The box that messages are written in."""
+        return self.page.get_by_role("textbox", name="Message", exact=True)
+
+    @property
+    def answers(self) -> Locator:
+        """The model's messages that are shown."""
+        return self.page.get_by_role("article", name="Assistant")
+
+    @property
+    def questions(self) -> Locator:
+        """The person's messages that are shown."""
+        return self.page.get_by_role("article", name="You")
+
+    @property
+    def said(self) -> Locator:
+        """What the person said, without buttons."""
+        return self.questions.locator(".message-parts")
+
+    def send(self, text: str) -> None:
+        """Write a message and press Enter."""
+        self.box.fill(text)
+        self.box.press("Enter")
+
+    def answered(self, count: int) -> Locator:
+        """Wait until this many answers are shown and the last is complete; returns that one."""
+        expect(self.answers).to_have_count(count, timeout=READY_MS)
+        last = self.answers.nth(count - 1)
+        expect(last).to_have_attribute("aria-busy", "false", timeout=READY_MS)
+        return last
+
+    def ask(self, text: str, count: int = 1) -> Locator:
+        """Send a message and wait for its answer, the ``count``-th."""
+        self.send(text)
+        return self.answered(count)
 
     def call(self, action: str, **args: Any) -> Any:
-        """Carry out an action, and return its result."""
-        return self.page.evaluate("([action, args]) => app.call(action, args)", [action, args])
+        """Call an action of the app through a pipe of its own, as another part of the page would."""
+        return self.page.evaluate(_CALL, [action, json.dumps(args)])
 
-    def state(self, path: str = "") -> Any:
-        """Return a part of the state."""
-        return self.page.evaluate(f"app.state{path}")
+    def state(self) -> Any:
+        """Return the app's state."""
+        return self.page.evaluate(_STATE)
 
-    def until(self, holds: str, timeout_ms: float = 60_000) -> None:
-        """Wait until an expression over ``app`` is true."""
-        self.page.wait_for_function(f"() => typeof app !== 'undefined' && ({holds})", timeout=timeout_ms)
-
-    def ask(self, text: str, conversation: str | None = None, **settings: Any) -> dict[str, Any]:
-        """Send a message, and return the answer at its end."""
-        conversation = conversation or self.call("conversations.create", settings=settings)
-        self.call("conversations.open", id=conversation)
-        self.call("chat.send", conversation=conversation, parts=[{"type": "text", "text": text}])
-        thread = f"app.state.threads['{conversation}']"
-        last = f"{thread}.messages[{thread}.path.at(-1)]"
-        self.until(f"{last}.role === 'assistant' && ['done', 'stopped', 'error'].includes({last}.status)", 120_000)
-        return self.page.evaluate(last)
+    def check(self) -> None:
+        """Assert that the page logged no error and no violation of its policy."""
+        assert self.problems == []
 
 
-OpenApp = Callable[..., AppPage]
+def text_of(message: Locator) -> str:
+    """Return what a message says, without its buttons."""
+    return re.sub(r"\s+", " ", message.locator(".message-parts").inner_text()).strip()
+
+
+_PIPE = """
+const { connect } = await import(new URL("connect.js", document.baseURI).href);
+const pipe = await connect();
+const next = (wanted) => new Promise((resolve) => {
+  const stop = pipe.onText((text) => {
+    const message = JSON.parse(text);
+    if (wanted(message)) { stop(); resolve(message); }
+  });
+});
+"""
+
+_CALL = f"""async ([action, args]) => {{
+{_PIPE}
+const done = next((message) => (message.type === "result" || message.type === "error") && message.id === 1);
+pipe.send('{{"type": "hello"}}');
+pipe.send(JSON.stringify({{ type: "call", id: 1, action, args: JSON.parse(args) }}));
+const message = await done;
+pipe.close();
+if (message.type === "error") throw new Error(message.error.code + ": " + message.error.message);
+return message.value;
+}}"""
+
+_STATE = f"""async () => {{
+{_PIPE}
+const state = next((message) => message.type === "state");
+pipe.send('{{"type": "hello"}}');
+const message = await state;
+pipe.close();
+return message.state;
+}}"""

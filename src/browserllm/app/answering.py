@@ -18,7 +18,7 @@ from .app import App
 from .approvals import ApprovalDesk
 from .chat_settings import options_of
 from .continuing import instruction_for
-from .conversations import Conversations, with_context
+from .conversations import Conversations
 from .messages import history_of, with_question
 from .state import AnswerInfo, ChatMessage, ConversationSettings
 from .turn import Turn
@@ -209,7 +209,7 @@ class Answering:
         message = thread.messages[turn.answer]
         counted = replace(message.answer or info, context_tokens=tokens, context_window=window)
         thread = threads.put(thread, replace(message, answer=counted))
-        self._conversations.put_thread(with_context(thread))
+        self._conversations.put_thread(threads.with_context(thread))
         self._conversations.changed(turn.conversation, turn.answer)
 
 

@@ -124,7 +124,7 @@ def _how_to_get_the_api(facts: DeviceFacts) -> str:
     if system == "ios":
         return "Update iOS to version 26 or later: every browser there uses Safari's engine."
     if kind == "safari":
-        return "Update macOS to version 26, or Safari to version 26 or later."
+        return "Update macOS to version 26 or later: its Safari has WebGPU."
     if kind == "firefox":
         if system == "windows" and major is not None and major < 141:
             return "Update Firefox to version 141 or later."

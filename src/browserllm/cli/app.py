@@ -61,6 +61,7 @@ def serve(*, port: int, no_open: bool, debug: bool) -> None:
     """
 
     async def work() -> int:
+        from ..app.opening import open_app
         from ..page.serving.static import site_folder
         from ..stores.sqlite import SQLiteStore
         from .app_server import AppServer

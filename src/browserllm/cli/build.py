@@ -17,9 +17,8 @@ MARKER = "browserllm-site.json"
 def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
     """Copy the site to ``target``; returns the number of files and bytes.
 
-    What only pages that connect to a Python process need is left out. The files of an
-    earlier run are replaced. Raises `InvalidRequest` for a folder with other files, unless ``force``, and for one that
-    cannot be made.
+    What only pages that connect to a Python process need is left out. The files of an earlier run are replaced. Raises
+    `InvalidRequest` for a folder with other files, unless ``force``, and for one that cannot be made.
     """
     marker = target / MARKER
     if marker.is_file():

@@ -210,9 +210,7 @@ class ChatWorker:
         return Work(self._thread, self._events, work)
 
     def _backend(self, model: str) -> LocalBackend:
-        return LocalBackend(
-            self.host, model, engine=self._engine, device=self._device, on_progress=self._on_progress
-        )
+        return LocalBackend(self.host, model, engine=self._engine, device=self._device, on_progress=self._on_progress)
 
     def _on_progress(self, progress: Progress) -> None:
         self._events.put(progress)

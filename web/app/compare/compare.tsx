@@ -1,5 +1,5 @@
 import { useCall, useClient, useSelector } from "@browserllm/react";
-import { type FormEvent, type JSX, useState } from "react";
+import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
 import { formatBytes } from "../format.ts";
@@ -34,7 +34,7 @@ export default function Compare(): JSX.Element {
   const maxTokens = readNumber(tokens, 1, MAX_TOKENS, true);
   const toDownload = missing(sides, models);
   const same = new Set(sides.map((side) => `${side.model} ${side.where}`)).size < sides.length;
-  const run = (event: FormEvent): void => {
+  const run = (event: SubmitEvent): void => {
     event.preventDefault();
     setChecked(true);
     if (prompt.trim() === "" || maxTokens == null) return;
@@ -51,7 +51,7 @@ export default function Compare(): JSX.Element {
     <div className="page">
       <div className="page-column">
         <header>
-          <h1>{words.title}</h1>
+          <h1 className="page-title">{words.title}</h1>
           <p className="quiet">{words.intro}</p>
         </header>
         {choices.length === 0 ? (

@@ -3,6 +3,7 @@ import { Fragment, type JSX } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
 import { formatCount, formatDuration, formatRate } from "../format.ts";
 import { Markdown } from "../markdown/markdown.tsx";
+import { useEngineName } from "../models/use_engine_name.ts";
 import { deviceName } from "../models/words.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Progress } from "../ui/index.ts";
@@ -12,6 +13,7 @@ export function Results({ runs }: { readonly runs: readonly CompareRun[] }): JSX
   const strings = useStrings();
   const words = strings.compare;
   const models = useSelector((state) => state.models);
+  const engineName = useEngineName();
   const loading = useSelector((state) => state.loading);
   const nameOf = (run: CompareRun): string => models[run.model]?.name ?? run.model;
   const busy = runs.find((run) => run.status === "loading" || run.status === "streaming");
@@ -30,7 +32,7 @@ export function Results({ runs }: { readonly runs: readonly CompareRun[] }): JSX
               <h3 dir="auto">{nameOf(run)}</h3>
               <Badge tone={run.status === "error" ? "bad" : run.status === "done" ? "good" : "plain"}>{words.statuses[run.status]}</Badge>
             </header>
-            <p className="field-note">{ranOn(run, strings) ?? words.automatic}</p>
+            <p className="field-note">{ranOn(run, engineName, strings) ?? words.automatic}</p>
             {run.status === "loading" && <Progress value={loading?.model === run.model ? loading.fraction : null} label={`${words.statuses.loading}: ${nameOf(run)}`} />}
             {run.text !== "" && <Markdown text={run.text} streaming={run.status === "streaming"} />}
             {run.text === "" && (run.status === "done" || run.status === "stopped") && <p className="quiet">{words.noAnswer}</p>}
@@ -52,6 +54,7 @@ function Figures({ runs, nameOf }: FiguresProps): JSX.Element {
   const strings = useStrings();
   const words = strings.compare;
   const language = useLanguageCode();
+  const engineName = useEngineName();
   const speeds = runs.map((run) => run.answer?.tokensPerS ?? null);
   const best = Math.max(...speeds.map((speed) => speed ?? 0));
   const show = (value: number | null | undefined, format: (value: number, language: string) => string): string => (value == null ? strings.common.unknown : format(value, language));
@@ -59,7 +62,7 @@ function Figures({ runs, nameOf }: FiguresProps): JSX.Element {
     [words.firstToken, ({ answer }) => show(answer?.firstTokenMs, formatDuration)],
     [words.tokens, ({ answer }) => show(answer?.completionTokens, formatCount)],
     [words.duration, ({ answer }) => show(answer?.durationMs, formatDuration)],
-    [words.ran, (run) => ranOn(run, strings) ?? strings.common.unknown],
+    [words.ran, (run) => ranOn(run, engineName, strings) ?? strings.common.unknown],
   ];
   return (
     <div className="table-box" tabIndex={0} role="region" aria-label={words.results}>
@@ -107,8 +110,8 @@ function Figures({ runs, nameOf }: FiguresProps): JSX.Element {
   );
 }
 
-function ranOn({ answer, engine, device }: CompareRun, strings: Strings): string | null {
+function ranOn({ answer, engine, device }: CompareRun, engineName: (engine: string) => string, strings: Strings): string | null {
   const [ranEngine, ranDevice] = [answer?.engine ?? engine, answer?.device ?? device];
   if (ranEngine === null) return null;
-  return ranDevice === null ? ranEngine : `${ranEngine}, ${deviceName(ranDevice, strings.models)}`;
+  return ranDevice === null ? engineName(ranEngine) : `${engineName(ranEngine)}, ${deviceName(ranDevice, strings.models)}`;
 }

@@ -1,5 +1,6 @@
 import type { Model } from "@browserllm/react";
 import type { JSX } from "react";
+import { useEngineName } from "../models/use_engine_name.ts";
 import { deviceName } from "../models/words.ts";
 import { useStrings } from "../strings/index.ts";
 import { Field, IconButton, Select } from "../ui/index.ts";
@@ -18,6 +19,7 @@ interface SidePickerProps {
 export function SidePicker({ number, side, choices, onChange, onRemove }: SidePickerProps): JSX.Element {
   const strings = useStrings();
   const words = strings.compare;
+  const engineName = useEngineName();
   const places = placesOf(choices.find((model) => model.id === side.model));
   const groups = [
     { name: strings.models.downloaded, models: choices.filter((model) => model.downloaded) },
@@ -48,7 +50,7 @@ export function SidePicker({ number, side, choices, onChange, onRemove }: SidePi
       <Select
         label={words.where(number)}
         value={side.where}
-        options={[["", words.automatic], ...places.map((build) => [whereOf(build), `${build.engine}, ${deviceName(build.device, strings.models)}`] as const)]}
+        options={[["", words.automatic], ...places.map((build) => [whereOf(build), `${engineName(build.engine)}, ${deviceName(build.device, strings.models)}`] as const)]}
         onChange={(event) => { onChange({ ...side, where: event.target.value }); }}
       />
     </li>

@@ -1,7 +1,8 @@
 import { type Download, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
-import { formatCount, formatDuration, formatPercent } from "../format.ts";
+import { formatCount, formatPercent } from "../format.ts";
 import { shareOf } from "../models/download_line.tsx";
+import { formatTimeLeft } from "../models/words.ts";
 import { hashOf } from "../router.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Milestones, Progress } from "../ui/index.ts";
@@ -25,7 +26,7 @@ export function ActivityBar(): JSX.Element | null {
       <Progress value={share} label={text} />
       <span className="activity-text">
         <bdi>{text}</bdi>
-        {left !== null && <span className="quiet"> {strings.models.left(formatDuration(left * 1000, language))}</span>}
+        {left !== null && <span className="quiet"> {strings.models.left(formatTimeLeft(left, language))}</span>}
       </span>
       <Milestones value={share} say={(reached) => strings.models.announceProgress(all.map(nameOf).join(", "), formatPercent(reached, language))} />
     </a>

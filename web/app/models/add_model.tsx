@@ -1,5 +1,5 @@
 import { useCall, useClient } from "@browserllm/react";
-import { type FormEvent, type JSX, useState } from "react";
+import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
 import { useStrings } from "../strings/index.ts";
@@ -57,7 +57,7 @@ export function AddModel({ onClose }: AddModelProps): JSX.Element {
         <form
           className="stack"
           noValidate
-          onSubmit={(event: FormEvent) => {
+          onSubmit={(event: SubmitEvent) => {
             event.preventDefault();
             if (isAddress(address.trim())) add(address.trim());
             else setWrong({ address: words.addAddressBad });

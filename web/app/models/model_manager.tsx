@@ -36,7 +36,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
     <div className="models">
       <header className="section-head">
         <div>
-          <h1>{strings.title}</h1>
+          <h1 className="page-title">{strings.title}</h1>
           <p className="quiet">{strings.intro}</p>
         </div>
         <div className="section-buttons">

@@ -1,6 +1,6 @@
 import { type Model, useSelector } from "@browserllm/react";
 import { type JSX, useRef } from "react";
-import { formatBytes, formatDuration } from "../format.ts";
+import { formatBytes } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button } from "../ui/index.ts";
 import { CheckIcon, DownloadIcon } from "../ui/icons.tsx";
@@ -9,6 +9,7 @@ import { useAction } from "../use_action.ts";
 import { DownloadLine } from "./download_line.tsx";
 import { asSentence, FitBadge } from "./model_badges.tsx";
 import { useEstimate } from "./use_estimate.ts";
+import { formatTimeLeft } from "./words.ts";
 
 const TIERS = ["quick", "smart", "genius"] as const;
 
@@ -57,7 +58,7 @@ function TierCard({ model }: { readonly model: Model }): JSX.Element {
           .filter((text) => text !== null)
           .join(" · ")}
       </p>
-      {open && estimate !== undefined && <p className="model-facts">{estimate === null ? strings.estimateUnknown : strings.estimate(formatDuration(estimate * 1000, language))}</p>}
+      {open && estimate !== undefined && <p className="model-facts">{estimate === null ? strings.estimateUnknown : strings.estimate(formatTimeLeft(estimate, language))}</p>}
       {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{asSentence(model.reasons[0])}</p>}
       <div className="tier-next">
         {download ? (

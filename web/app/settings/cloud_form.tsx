@@ -1,5 +1,5 @@
 import { type ArgsOf, type Cloud, type ErrorInfo, useCall } from "@browserllm/react";
-import { type FormEvent, type JSX, useId, useState } from "react";
+import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
 import { infoOf } from "../errors.ts";
 import { useStrings } from "../strings/index.ts";
@@ -32,7 +32,7 @@ export function CloudForm({ cloud, onClose }: CloudFormProps): JSX.Element {
   const [error, setError] = useState<ErrorInfo | null>(null);
   const badModel = model.trim() === "" ? words.cloudModelEmpty : null;
   const badAddress = address.trim() === "" ? (vendor === "compatible" ? words.addressNeeded : null) : /^https?:\/\/[^/\s]/i.test(address.trim()) ? null : words.addressBad;
-  const save = async (event: FormEvent): Promise<void> => {
+  const save = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     setChecked(true);
     if (badModel !== null || badAddress !== null) return;

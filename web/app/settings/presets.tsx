@@ -1,5 +1,5 @@
 import { type ConversationSettings, type Preset, useSelector } from "@browserllm/react";
-import { type FormEvent, type JSX, useId, useState } from "react";
+import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { formatRate } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, Confirm, Dialog, IconButton, TextField } from "../ui/index.ts";
@@ -18,7 +18,7 @@ export function Presets(): JSX.Element {
     <>
       <h2>{strings.defaults}</h2>
       <Sampling settings={defaults} onChange={(changes) => { setDefaults({ ...defaults, ...(changes as Partial<ConversationSettings>) }); }} />
-      <h2>{useStrings().conversation.preset}</h2>
+      <h2>{strings.presetsTitle}</h2>
       <p className="field-note">{strings.presetsIntro}</p>
       {presets.length === 0 ? (
         <p className="quiet">{strings.noPresets}</p>
@@ -102,7 +102,7 @@ function PresetForm({ preset, presets, onClose }: PresetFormProps): JSX.Element 
   const title = name.trim();
   const taken = presets.some((one) => one.name === title && one.id !== preset?.id);
   const bad = title === "" ? words.presetNameEmpty : taken ? words.presetNameTaken(title) : null;
-  const save = async (event: FormEvent): Promise<void> => {
+  const save = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     setChecked(true);
     if (bad !== null) return;

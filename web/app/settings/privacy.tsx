@@ -18,6 +18,7 @@ export function Privacy(): JSX.Element {
     <>
       <Switch label={strings.never} note={never ? strings.neverOn : strings.neverOff} checked={never} onChange={setNever} />
       <DefaultModel />
+      {never && <p className="settings-note">{strings.neverForced}</p>}
       <Choice label={strings.mode} value={mode} options={MODES.map((value) => ({ value, label: strings.modes[value], note: strings.modeNotes[value] }))} disabled={never} onChange={setMode} />
       <Choice
         label={strings.policy}
@@ -26,7 +27,7 @@ export function Privacy(): JSX.Element {
         disabled={never || mode !== "auto"}
         onChange={setPolicy}
       />
-      {(never || mode !== "auto") && <p className="field-note">{never ? strings.neverForced : strings.policyOnlyAuto}</p>}
+      {!never && mode !== "auto" && <p className="field-note">{strings.policyOnlyAuto}</p>}
     </>
   );
 }

@@ -32,7 +32,12 @@ export default function Settings({ id }: ViewProps): JSX.Element {
   const section = SECTIONS.find((one) => one.name === id) ?? SECTIONS[0];
   const heading = useRef<HTMLHeadingElement>(null);
   const first = useRef(true);
+  const nav = useRef<HTMLElement>(null);
   useEffect(() => {
+    // On a phone the sections are a line that scrolls.
+    const list = nav.current;
+    const current = list?.querySelector<HTMLElement>("[aria-current]");
+    if (list && current) list.scrollLeft = current.offsetLeft - list.offsetLeft - (list.clientWidth - current.clientWidth) / 2;
     // Choosing a section goes to it; opening the settings does not.
     if (!first.current) heading.current?.focus();
     first.current = false;
@@ -40,7 +45,7 @@ export default function Settings({ id }: ViewProps): JSX.Element {
   return (
     <div className="page">
       <div className="page-column settings">
-        <nav className="settings-nav" aria-label={strings.sections}>
+        <nav ref={nav} className="settings-nav" aria-label={strings.sections}>
           {SECTIONS.map((one) => (
             <a key={one.name} href={hashOf("settings", one.name)} aria-current={one === section ? "page" : undefined}>
               <one.icon size={18} />

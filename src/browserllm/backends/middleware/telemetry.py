@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
+from ..._internal.arguments import wrong
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.version import __version__
 from ...errors import Unsupported
@@ -83,6 +84,12 @@ class Telemetry(Middleware):
         trace, metrics = open_telemetry()
         self.content = content
         self.provider = provider
+        for name, given, method in (
+            ("tracer_provider", tracer_provider, "get_tracer"),
+            ("meter_provider", meter_provider, "get_meter"),
+        ):
+            if given is not None and not hasattr(given, method):
+                raise wrong(name, given, "a provider", "use one of the OpenTelemetry SDK, or None for the global one")
         self._clock = clock or SystemClock()
         self._tracer = trace.get_tracer(SCOPE, __version__, tracer_provider)
         meter = metrics.get_meter(SCOPE, __version__, meter_provider)

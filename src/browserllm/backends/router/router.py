@@ -34,7 +34,7 @@ from .policies import POLICIES, LocalFirst, Policy
 from .queue import MAX_WAITING, FairQueue
 from .race import Race, Runner
 from .routed import Attempt, RoutedBackend, union_of, unique_names
-from .translation import Translations, Translator
+from .translation import Translations, Translator, read_translations
 from .warming import Warming
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Router(Backend):
             for name, backend in zip(names, backends, strict=True)
         }
         self._order = list(self._routed.values())
-        self._translations = {model: dict(targets) for model, targets in (translations or {}).items()}
+        self._translations = read_translations({} if translations is None else translations)
         self._planner = Planner(self._routed, Translator(self._translations, names), self._clock)
         self._parallel = parallel
         self._hedge_after_s = hedge_after_s

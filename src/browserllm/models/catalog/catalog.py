@@ -132,6 +132,10 @@ class Catalog:
             raise InvalidRequest(f"the card of model {card.id!r} is not valid: {error}", parameter="card") from error
         self._added[card.id] = card
 
+    def remove(self, name: str) -> None:
+        """Remove a model that the program added; does nothing if there is none with this id."""
+        self._added.pop(name, None)
+
     def get(self, name: str) -> ModelCard:
         """Return the card of a model; raises `ModelNotFound` as `find` does."""
         return self.find(name).card

@@ -23,7 +23,7 @@ export const settings: Strings["settings"] = {
   never: "Dieses Gerät nie verlassen",
   neverOn: "Kein Gespräch wird irgendwohin gesendet. Clouds werden nicht gefragt, was immer unten eingestellt ist.",
   neverOff: "Gespräche können an die Clouds gesendet werden, die du eingerichtet hast, so wie es unten steht.",
-  neverForced: "„Dieses Gerät nie verlassen“ ist an, deshalb hat dies jetzt keine Wirkung.",
+  neverForced: "„Dieses Gerät nie verlassen“ ist an, deshalb haben die Einstellungen darunter jetzt keine Wirkung.",
   mode: "Was antworten darf",
   modes: { auto: "Dieses Gerät und Clouds", local: "Nur dieses Gerät", cloud: "Nur Clouds" },
   modeNotes: {
@@ -91,6 +91,7 @@ export const settings: Strings["settings"] = {
   manage: "Modelle und Speicher verwalten",
 
   defaults: "Für jedes neue Gespräch",
+  presetsTitle: "Voreinstellungen",
   presetsIntro: "Eine Voreinstellung ist eine Gruppe solcher Einstellungen mit einem Namen, die in einem Gespräch gewählt werden kann.",
   noPresets: "Noch gibt es keine Voreinstellungen.",
   addPreset: "Voreinstellung hinzufügen",

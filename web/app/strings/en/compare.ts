@@ -1,6 +1,6 @@
 export const compare = {
   title: "Compare",
-  intro: "One prompt, answered by several models, or by one model on several engines. They run one after the other, so that no one slows another down.",
+  intro: "One prompt, answered by several models, or by one model on several engines. They run one after the other, so that they do not slow each other down.",
   prompt: "Prompt",
   promptPlaceholder: "What should they answer?",
   promptEmpty: "Write a prompt first.",

@@ -21,7 +21,7 @@ export const settings = {
   never: "Never leave this device",
   neverOn: "No conversation is sent anywhere. Clouds are not asked, whatever is set below.",
   neverOff: "Conversations may be sent to the clouds that you have set up, as the choices below say.",
-  neverForced: "“Never leave this device” is on, so this has no effect now.",
+  neverForced: "“Never leave this device” is on, so the choices below have no effect now.",
   mode: "What may answer",
   modes: { auto: "This device and clouds", local: "Only this device", cloud: "Only clouds" },
   modeNotes: {
@@ -89,6 +89,7 @@ export const settings = {
   manage: "Manage models and storage",
 
   defaults: "For every new conversation",
+  presetsTitle: "Presets",
   presetsIntro: "A preset is a set of such settings with a name, to choose in a conversation.",
   noPresets: "There are no presets yet.",
   addPreset: "Add a preset",
