@@ -36,9 +36,9 @@ PYODIDE_PLATFORM = "pyemscripten_2026_0_wasm32"
 PYODIDE_PYTHON = "3.14"
 CORE_LIMIT = 300_000
 """Larger bundles are engines: the service worker keeps the one that a visit used."""
-PYTHON_FILES = ("python/", "pyodide/pyodide.", "pyodide/python_stdlib.zip")
-"""What every visit needs, however large it is."""
-KEPT_WHEN_USED = ("ort/", "pyodide/")
+PYTHON_FILES = ("python/", "pyodide/")
+"""What every visit needs, however large it is, like the bundles that the app's page names."""
+KEPT_WHEN_USED = ("ort/",)
 """What the service worker keeps only once a visit has used it."""
 NOT_KEPT = (".", "sw", "connect-served", "host.html", "assets/host-", "python.html", "assets/python-", "models/")
 """Files that the app never asks for or that only a browser launched by Python needs; engines keep models themselves."""
@@ -183,11 +183,14 @@ def download_page_wheels(folder: Path) -> None:
 def build_offline(site: Path) -> None:
     """The service worker, with the list of the files that it keeps."""
     listed_files: list[dict[str, object]] = []
+    page = (site / "index.html").read_text()
     for file in sorted(path for path in site.rglob("*") if path.is_file()):
         path = file.relative_to(site).as_posix()
         if not path.startswith(NOT_KEPT):
             core = not path.startswith(KEPT_WHEN_USED) and file.suffix != ".woff2" and file.stat().st_size < CORE_LIMIT
-            listed_files.append({"path": path, "sha256": sha256(file), "core": core or path.startswith(PYTHON_FILES)})
+            listed_files.append(
+                {"path": path, "sha256": sha256(file), "core": core or path.startswith(PYTHON_FILES) or path in page}
+            )
     version = hashlib.sha256(json.dumps(listed_files).encode()).hexdigest()[:16]
     files = json.dumps({"version": version, "files": listed_files})
     code = (WEB / "dist" / "sw.js").read_text()

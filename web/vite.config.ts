@@ -43,12 +43,11 @@ export default defineConfig({
         python: page("python.html"),
         connect: page("src/connect/local.ts"),
         "connect-served": page("src/connect/served.ts"),
-        sw: page("src/offline/service-worker.ts"),
       },
       // These are found by their names, which stay the same.
       preserveEntrySignatures: "allow-extension",
       output: {
-        entryFileNames: ({ name }) => (/^(connect|sw)/.test(name) ? "[name].js" : "assets/[name]-[hash].js"),
+        entryFileNames: ({ name }) => (name.startsWith("connect") ? "[name].js" : "assets/[name]-[hash].js"),
       },
     },
   },

@@ -36,12 +36,12 @@ refused it). ``retry`` stands for `retryable`: the same request to the same back
 ``final`` means that no other backend should be tried. Retry, the router, its circuit breakers and HTTP replies decide
 by these three alone, so a new class needs no change elsewhere. Three classes refine them for each instance:
 
-- `Unavailable` uses `Unavailable.reason`: ``private`` and ``circuit_open`` are the fault of a policy, ``offline`` of
-  the caller, something missing in the browser or the page of the device, the rest of the backend; ``server_error`` and
-  ``unreachable`` are retryable;
+- `Unavailable` uses `Unavailable.reason`: ``private``, ``policy`` and ``circuit_open`` are the fault of a policy,
+  ``offline`` of the caller, something missing in the browser or the page of the device, the rest of the backend;
+  ``server_error`` and ``unreachable`` are retryable;
 - `RateLimited` is not retryable when the account's quota is used up (``data["reason"]`` is ``"quota"``);
 - `AllBackendsFailed` is retryable if one of its causes is; its fault is the first of backend, device, caller, policy
-  that one of its causes has.
+  that one of its causes has (``backend`` if the causes are unknown).
 
 A failure crosses the connection to the page as ``{"code", "message", "data"}``; `error_from_wire` and `to_wire` are the
 two directions.
@@ -58,7 +58,7 @@ FaultOf = Literal["caller", "backend", "device", "policy"]
 UnavailableReason = Literal[
     "no_window", "insecure_context", "no_api", "no_adapter", "turned_off", "device_failed", "missing_feature",
     "blocked", "no_browser", "closed", "profile_in_use", "offline", "unreachable", "server_error", "circuit_open",
-    "private",
+    "private", "policy",
 ]  # fmt: skip
 
 
@@ -96,6 +96,7 @@ class BrowserLLMError(Exception):
 
 _FAULT_OF_REASON: dict[str, FaultOf] = {
     "private": "policy",
+    "policy": "policy",
     "circuit_open": "policy",
     "offline": "caller",
     "turned_off": "device",
@@ -331,10 +332,10 @@ class AllBackendsFailed(BrowserLLMError, ExceptionGroup[Exception]):
 
     @property
     def fault_of(self) -> FaultOf:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The first of backend, device, caller that one of the causes has; otherwise policy."""
-        faults = {cause.fault_of if isinstance(cause, BrowserLLMError) else "backend" for cause in self.causes}
+        """The first of backend, device, caller, policy that one of the exceptions has."""
+        faults = {cause.fault_of if isinstance(cause, BrowserLLMError) else "backend" for cause in self.exceptions}
         order: tuple[FaultOf, ...] = ("backend", "device", "caller", "policy")
-        return order[min((order.index(fault) for fault in faults), default=3)]
+        return order[min(map(order.index, faults))]
 
     @property
     def retry_after_s(self) -> float | None:

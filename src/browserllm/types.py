@@ -223,6 +223,11 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: str | None = None
     backend: str | None = None
 
+    def __str__(self) -> str:
+        place = " on ".join(filter(None, [self.engine, self.device]))
+        named = [self.backend, self.model, place]
+        return f"{', '.join(filter(None, named)) or 'passed over'}: {self.reason}"
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """The tokens of one request and its answer.

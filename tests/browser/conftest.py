@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """The standard library's static server, as it is, without its log: the page must not need a special server."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+from static_server import StaticServer
 
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
     """Serve a folder on loopback until the session ends; returns its URL."""
-    servers: list[http.server.ThreadingHTTPServer] = []
+    servers: list[StaticServer] = []
 
     def start(folder: Path) -> str:
-        handler = functools.partial(QuietHandler, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}/"
+        servers.append(StaticServer(folder))
+        return servers[-1].url
 
     yield start
     for server in servers:
-        server.shutdown()
-        server.server_close()
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -69,12 +53,12 @@ def playwright() -> Iterator[Playwright]:
 def start_browser(
     playwright: Playwright, browser_path: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., BrowserContext]]:
-    """Start a browser with a fresh profile and more flags: `start_browser(webgpu=False)`; closed after the file."""
+    """Start a browser with a fresh profile or ``profile``, and with more flags; it is closed after the file."""
     contexts: list[BrowserContext] = []
 
-    def start(*flags: str, webgpu: bool = True) -> BrowserContext:
+    def start(*flags: str, webgpu: bool = True, profile: Path | None = None) -> BrowserContext:
         context = playwright.chromium.launch_persistent_context(
-            str(tmp_path_factory.mktemp("profile")),
+            str(profile or tmp_path_factory.mktemp("profile")),
             executable_path=browser_path,
             headless=True,
             args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU), *flags],

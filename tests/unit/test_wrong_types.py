@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,8 +17,20 @@ from browserllm.models import engines
 BACKEND: Any = bl.ScriptedBackend()
 
 
+SAVED = bl.Session(BACKEND).to_json()
+
+
 def host() -> Any:
     return bl.ScriptedHost()
+
+
+def call() -> None:
+    """Do nothing."""
+
+
+def engine(**attributes: Any) -> Any:
+    """An engine with these class attributes and no others."""
+    return type("Mine", (engines.Engine,), {"list_files": None, **attributes})()
 
 
 WRONG: list[tuple[str, Callable[[], Any], str]] = [
@@ -115,6 +129,23 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("half a turn to fork at", lambda: bl.Session(BACKEND).fork(0.0), "at=0.0 is out of range"),
     ("a word for a turn", lambda: bl.Session(BACKEND).edit("0", "hi"), "turn '0' is out of range: there are 0 turns"),
     ("a class of an engine", lambda: engines.register(engines.Engine), "is not an engine; pass an instance"),
+    ("an engine without a name", lambda: engines.register(engine(devices=("wasm",))), "engine.name=None is not"),
+    ("an engine without devices", lambda: engines.register(engine(name="mine")), "engine.devices=None is not a list"),
+    (
+        "one device",
+        lambda: engines.register(engine(name="mine", devices="wasm")),
+        "engine.devices='wasm' is not a list",
+    ),
+    ("a number of rounds", lambda: bl.Session(BACKEND, max_rounds=True), "max_rounds=True is out of range"),
+    ("a word of seconds", lambda: bl.Session(BACKEND, tool_timeout_s="x"), "tool_timeout_s='x' is out of range"),
+    ("a word of a tool's seconds", lambda: bl.tool(timeout_s="x")(call), "timeout_s='x' is out of range"),
+    ("a number for results", lambda: bl.Session(BACKEND).send_results(5), "results=5 is not a list of results"),
+    ("numbers for results", lambda: bl.Session(BACKEND).send_results([5]), "results[0]=5 is not the result of a call"),
+    # A saved session
+    ("a number to load", lambda: bl.Session.from_json(5, BACKEND), "text=5 is not a saved session"),
+    ("a number as history", lambda: bl.chat.History.from_json(5), "text=5 is not a saved history"),
+    ("a number to take", lambda: bl.Session.from_json(SAVED, BACKEND, take=5), "take=5 is not a list of names"),
+    ("numbers to take", lambda: bl.Session.from_json(SAVED, BACKEND, take=[[5]]), "take=[5]"),
     # Detectors and terms
     (
         "a name of a detector",
@@ -141,6 +172,69 @@ async def test_a_wrong_type_is_rejected_at_once_with_what_to_write(make: Callabl
         make()
     assert says in str(caught.value)
     assert caught.value.data["parameter"]
+
+
+async def test_loading_and_saving_reject_what_is_no_store() -> None:
+    """Before anything is read."""
+    session: Any = bl.Session
+    for asked in (session.load(5, "key", backend=BACKEND), session(BACKEND).save(5, "key")):
+        with pytest.raises(bl.InvalidRequest, match="store=5 is not a store"):
+            await asked
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("backend", "gpt"), ("max_rounds", "x"), ("context", 5), ("system", 5), ("model", 5)]
+)
+async def test_a_setting_of_a_session_that_is_set_to_a_wrong_kind_fails_the_next_turn(name: str, value: Any) -> None:
+    """Also counting its tokens, and the error names the setting."""
+    session = bl.Session(bl.ScriptedBackend(["one"]))
+    await session.send("hello")
+    setattr(session, name, value)
+    for asked in (lambda: session.send("hello"), session.count_tokens):
+        with pytest.raises(bl.InvalidRequest) as caught:
+            await asked()
+        assert caught.value.data["parameter"] == name
+
+
+@asynccontextmanager
+async def opens_5() -> AsyncGenerator[Any]:
+    yield 5
+
+
+@pytest.mark.parametrize("opens", [lambda: 5, opens_5], ids=["no context manager", "no backend"])
+async def test_a_function_that_opens_no_backend_is_rejected_when_it_is_called(opens: Any) -> None:
+    """At the first request; closing the client still works."""
+    client = bl.AsyncClient(opens)
+    with pytest.raises(bl.InvalidRequest, match="=5 is not"):
+        await client.models.list()
+    await client.close()
+
+
+KINDS: dict[Any, tuple[Any, ...]] = {
+    **dict.fromkeys((bl.Session, bl.Retry, bl.Logging, bl.Redaction, bl.ResponseCache, bl.TimeLimits), (BACKEND,)),
+    **dict.fromkeys((bl.OpenAI, bl.Anthropic, bl.Gemini, bl.Ollama), ("m",)),
+    **dict.fromkeys((bl.LocalBackend, bl.ModelManager, bl.stores.HostStore), (host,)),
+    **dict.fromkeys((bl.LocalFirst, bl.LocalOnly, bl.CloudFirst, bl.Explicit, bl.backends.router.ByCapability), ()),
+    **dict.fromkeys((bl.chat.Summarize, bl.chat.DropOldest, bl.chat.FailWhenFull, bl.chat.History, bl.Approvals), ()),
+    **dict.fromkeys((bl.Client, bl.AsyncClient, bl.stores.MemoryStore, bl.models.Catalog, bl.ScriptedBackend), ()),
+    bl.Router: ([BACKEND],),
+    bl.Budget: (BACKEND,),
+    bl.chat.Toolbox: ([],),
+}
+"""Classes that take options, with the arguments that they need."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+async def test_no_option_of_a_wrong_type_raises_an_error_of_pythons_own(kind: Any) -> None:
+    """Each option, with values of many types: it is accepted or rejected, and never fails by accident."""
+    needed = [each() if each is host else each for each in KINDS[kind]]
+    options = list(inspect.signature(kind).parameters.values())[len(needed) :]
+    for option in options:
+        if option.kind in (option.VAR_KEYWORD, option.VAR_POSITIONAL):
+            continue
+        for value in (5, -1, "x", True, float("nan"), object(), [5], {5: 5}):
+            with suppress(bl.BrowserLLMError):
+                kind(*needed, **{option.name: value})
 
 
 async def test_the_methods_of_models_reject_what_is_not_a_name() -> None:

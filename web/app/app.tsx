@@ -1,8 +1,9 @@
 import "./theme.css";
 import "./ui/ui.css";
-import { useConnection, useSelector } from "@browserllm/react";
+import { useCall, useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
-import { ErrorPanel } from "./error_panel.tsx";
+import { FullPageProblem } from "./errors/full_page.tsx";
+import { lookAround, startProblem } from "./errors/start_problem.ts";
 import { OfflineSupport } from "./offline/offline_support.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
@@ -36,16 +37,16 @@ export function App(): JSX.Element {
 const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
 
 function Connected(): JSX.Element {
+  const call = useCall();
   const { status, error, boot, retry } = useConnection();
   const started = useSelector((state) => state.status);
   const failure = useSelector((state) => state.error);
-  const strings = useStrings().shell;
+  const { shell: strings, problems } = useStrings();
   const problem = status === "failed" ? (error?.toInfo() ?? null) : started === "failed" ? failure : null;
   if (problem !== null) {
     return (
       <main className="boot">
-        <h1>{strings.startFailed}</h1>
-        <ErrorPanel error={problem} run={{ retry }} />
+        <FullPageProblem error={startProblem(problem, lookAround(), problems)} run={{ retry: status === "failed" ? retry : () => void call("device.refresh").catch(() => undefined) }} />
       </main>
     );
   }

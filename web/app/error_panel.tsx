@@ -15,7 +15,7 @@ interface ErrorPanelProps {
 }
 
 /** Where the other ways out lead. */
-const USUAL: Partial<Record<WayOut, () => void>> = {
+export const USUAL_WAYS: Partial<Record<WayOut, () => void>> = {
   reload: () => {
     location.reload();
   },
@@ -36,7 +36,7 @@ const USUAL: Partial<Record<WayOut, () => void>> = {
 /** An error where it happened: what went wrong, what to do, and buttons that do it. */
 export function ErrorPanel({ error, run = {} }: ErrorPanelProps): JSX.Element {
   const { actionLabels } = useStrings().chat;
-  const ways = error.actions.map((name) => ({ name, act: run[name] ?? USUAL[name] })).filter(({ act }) => act !== undefined);
+  const ways = error.actions.map((name) => ({ name, act: run[name] ?? USUAL_WAYS[name] })).filter(({ act }) => act !== undefined);
   return (
     <div className="error-panel" role="group" aria-label={error.title}>
       <WarningIcon size={20} />

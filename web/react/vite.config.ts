@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { defineConfig } from "vite";
 
 const source = (name: string): string => resolve(import.meta.dirname, "src", name);
@@ -18,7 +18,8 @@ export default defineConfig({
       formats: ["es"],
     },
     rolldownOptions: {
-      external: [/^react($|\/)/],
+      // Every package stays an import, so that the check after the build sees those that do not belong here.
+      external: (id) => !id.startsWith(".") && !isAbsolute(id),
       output: { entryFileNames: "[name].js", chunkFileNames: "shared/[name].js" },
     },
   },

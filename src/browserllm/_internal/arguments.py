@@ -61,6 +61,20 @@ def check_model(name: str, value: object, *, write: str = "write a model's name,
     check_kind(name, value, (str, type(None)), "the name of a model", write=write)
 
 
+def check_number(name: str, value: Any, what: str, fits: Callable[[Any], bool], *, optional: bool = False) -> None:
+    """Raise `InvalidRequest` for an argument that is not a number, or that does not fit; ``what`` says what it must be.
+
+    ``None`` is accepted if it is ``optional``.
+    """
+    if not (optional if value is None else is_number(value) and fits(value)):
+        raise InvalidRequest(f"{name}={shown(value)} is out of range: it must be {what}", parameter=name)
+
+
+def check_count(name: str, value: object, what: str, *, least: int, optional: bool = False) -> None:
+    """Raise `InvalidRequest` for an argument that is not a whole number of at ``least`` this."""
+    check_number(name, value, what, lambda number: isinstance(number, int) and number >= least, optional=optional)
+
+
 def is_number(value: object) -> bool:
     """Whether a value is an int or a float; ``True`` and ``False`` are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -18,7 +18,7 @@ from .app import App
 from .approvals import ApprovalDesk
 from .chat_settings import options_of
 from .continuing import instruction_for
-from .conversations import Conversations, with_context
+from .conversations import Conversations
 from .messages import history_of, with_question
 from .state import AnswerInfo, ChatMessage, ConversationSettings
 from .turn import Turn
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 BackendFor = Callable[[ConversationSettings], Backend]
 """Returns the backend that answers a conversation with these settings; it has chosen the model, too."""
+
+_LEFT_OUT = ChatWarning("messages", "the conversation is longer than the model can hold: its beginning was left out")
 
 
 class _Answered(NamedTuple):
@@ -129,6 +131,7 @@ class Answering:
         earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
         kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
         kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
+        start = kept.session.history.start
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:
@@ -142,8 +145,9 @@ class Answering:
         reply = stream.reply
         if kept.session.history.messages[-1:] == [reply.message] and not turn.continues:
             sessions.keep(turn.conversation, kept, (*[message.id for message in branch], turn.answer))
+        left_out = [_LEFT_OUT] if kept.session.history.start > start else []
         cancelled = reply.finish_reason == "cancelled"
-        return _Answered(backend, reply.responses, reply.warnings, reply.cost_usd, cancelled)
+        return _Answered(backend, reply.responses, [*reply.warnings, *left_out], reply.cost_usd, cancelled)
 
     # Objects
 
@@ -175,7 +179,7 @@ class Answering:
                 if context_exceeded(error) is None or turn.begun or not shorter:
                     raise
                 history = shorter
-                warnings = [ChatWarning("messages", "the conversation is too long: its beginning was left out")]
+                warnings = [_LEFT_OUT]
                 continue
             turn.begin()
             turn.live.put_object(generated.output)
@@ -205,7 +209,7 @@ class Answering:
         message = thread.messages[turn.answer]
         counted = replace(message.answer or info, context_tokens=tokens, context_window=window)
         thread = threads.put(thread, replace(message, answer=counted))
-        self._conversations.put_thread(with_context(thread))
+        self._conversations.put_thread(threads.with_context(thread))
         self._conversations.changed(turn.conversation, turn.answer)
 
 

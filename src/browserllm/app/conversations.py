@@ -40,6 +40,9 @@ MAX_TITLE_CHARS = 200
 MAX_NAMED = 5
 """How many damaged records a notice names."""
 
+ELSEWHERE_S = 60.0
+"""After how many seconds without news another tab is taken to be gone, in the middle of its answer."""
+
 CLOSE_GRACE_S = 2.0
 """How long a store that does not answer may keep the app open."""
 
@@ -67,6 +70,7 @@ class Conversations:
         self._held: dict[str, Thread] = {}
         self._notices = notices
         self._damaged: dict[str, str] = {}
+        self._silences: dict[str, asyncio.TimerHandle] = {}
         app.on(CreateConversation, self.create)
         app.on(OpenConversation, lambda action: self.open(action.id))
         app.on(CloseConversation, self._close_thread)
@@ -82,6 +86,8 @@ class Conversations:
 
     async def close(self) -> None:
         """Wait until everything is written, or the store does not answer."""
+        for conversation in list(self._silences):
+            self._expect_news(conversation, elsewhere=False)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_GRACE_S):
                 await self.records.flush()
@@ -167,7 +173,7 @@ class Conversations:
             return thread
         record = await self.records.conversation(conversation)
         messages = [settled(message) for message in await self.records.messages(conversation)]
-        return with_context(threads.build(conversation, messages, None if record is None else record.shown))
+        return threads.with_context(threads.build(conversation, messages, None if record is None else record.shown))
 
     async def reload(self, conversation: str, *, elsewhere: bool | None = None) -> None:
         """Read a conversation again that another tab has changed, created or deleted.
@@ -194,6 +200,7 @@ class Conversations:
             if pending is not None:
                 found[key] = thread.messages.get(key, pending)
         elsewhere = thread.elsewhere if elsewhere is None else elsewhere
+        self._expect_news(conversation, elsewhere=elsewhere)
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
         if thread.answering or thread.queue:
@@ -202,7 +209,7 @@ class Conversations:
         if thread.path and thread.path[-1] not in found and record.shown in found:
             merged = threads.show(merged, record.shown)
         tree = {"messages": _shared(thread.messages, merged.messages), "children": merged.children}
-        self.put_thread(with_context(replace(thread, **tree, path=merged.path, elsewhere=elsewhere)))
+        self.put_thread(threads.with_context(replace(thread, **tree, path=merged.path, elsewhere=elsewhere)))
 
     # Actions
 
@@ -326,7 +333,7 @@ class Conversations:
         conversation, now = self.new_id(), self._app.now_ms()
         copy = threads.fork(thread, action.message, conversation, self.new_ids())
         whole = {key: settled(message) for key, message in copy.messages.items()}
-        copy = with_context(replace(copy, messages=whole))
+        copy = threads.with_context(replace(copy, messages=whole))
         await self.adopt(
             replace(source, id=conversation, created_at=now, updated_at=now, pinned=False),
             copy,
@@ -363,9 +370,20 @@ class Conversations:
         self._set(thread.id, **fields)
         self.records.change(thread.id, **fields, shown=_end(thread))
 
+    def _expect_news(self, conversation: str, *, elsewhere: bool) -> None:
+        if (silence := self._silences.pop(conversation, None)) is not None:
+            silence.cancel()
+        if elsewhere:
+            later = asyncio.get_running_loop().call_later
+            self._silences[conversation] = later(ELSEWHERE_S, self._no_news, conversation)
+
+    def _no_news(self, conversation: str) -> None:
+        self._app.spawn(self.reload(conversation, elsewhere=False))
+
     def _forget(self, conversation: str) -> None:
         for removed in self.on_removed:
             removed(conversation)
+        self._expect_news(conversation, elsewhere=False)
         self._app.state.remove("conversations", conversation)
         self._app.state.remove("threads", conversation)
         self._unlisted.pop(conversation, None)
@@ -399,15 +417,6 @@ def no_message(message: str) -> InvalidRequest:
     return InvalidRequest(
         f"there is no message {message!r} in this conversation; it may have been deleted", parameter="message"
     )
-
-
-def with_context(thread: Thread) -> Thread:
-    """Return a thread whose context meter shows what the last answer of the shown branch reported."""
-    for message in reversed(threads.shown(thread)):
-        if message.answer is not None and message.answer.context_tokens is not None:
-            used, window = message.answer.context_tokens, message.answer.context_window
-            return replace(thread, context_tokens=used, context_window=window or thread.context_window)
-    return replace(thread, context_tokens=None)
 
 
 def _shared(old: dict[str, ChatMessage], new: dict[str, ChatMessage]) -> dict[str, ChatMessage]:

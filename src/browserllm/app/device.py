@@ -10,8 +10,6 @@ from ..page.environment import Environment
 from ..page.host import Hello
 from .state import GPU, Device, Engine, ErrorInfo
 
-_LABELS = {"webllm": "WebLLM", "transformersjs": "Transformers.js", "prompt-api": "The browser's own model"}
-
 
 def describe_device(facts: DeviceFacts, environment: Environment) -> Device:
     """Return the device of a page."""
@@ -57,9 +55,7 @@ def describe_engines(hello: Hello, facts: DeviceFacts) -> tuple[Engine, ...]:
         elif not facts.webgpu.available and "wasm" not in devices:
             reason = NO_WEBGPU.get(facts.webgpu.reason or "", "WebGPU is not available")
         found.append(
-            Engine(
-                name=engine.name, label=_LABELS.get(engine.name, engine.name), available=reason is None, reason=reason
-            )
+            Engine(name=engine.name, label=engine.label or engine.name, available=reason is None, reason=reason)
         )
     return tuple(found)
 
@@ -124,7 +120,7 @@ def _how_to_get_the_api(facts: DeviceFacts) -> str:
     if system == "ios":
         return "Update iOS to version 26 or later: every browser there uses Safari's engine."
     if kind == "safari":
-        return "Update macOS to version 26, or Safari to version 26 or later."
+        return "Update macOS to version 26 or later: its Safari has WebGPU."
     if kind == "firefox":
         if system == "windows" and major is not None and major < 141:
             return "Update Firefox to version 141 or later."

@@ -18,6 +18,7 @@ from ..stores.base import KeyValueStore
 from .actions import CancelDownload, DownloadModel, EstimateDownload, PauseDownload, ResumeDownload
 from .app import App
 from .error_info import error_info
+from .notices import Notices
 from .state import Download
 
 PREFIX = "download/"
@@ -38,9 +39,10 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
 class Downloads:
     """The downloads of the app, in `AppState.downloads`. Each is recorded in ``store`` until it ends."""
 
-    def __init__(self, app: App, manager: ModelManager, store: KeyValueStore) -> None:
+    def __init__(self, app: App, manager: ModelManager, store: KeyValueStore, notices: Notices) -> None:
         """Download with ``manager``."""
         self._app = app
+        self._notices = notices
         self._manager = manager
         self._store = store
         self._handles: dict[str, Handle] = {}
@@ -190,7 +192,11 @@ class Downloads:
         """Follow a download, and record it, so that the next visit can go on with it."""
         self._handles[model] = handle
         self._builds[model] = handle.key
-        self._app.spawn(self._follow(model, handle))
+        self._app.spawn(
+            self._notices.guard(
+                f"download-{model}", "The end of a download could not be recorded.", lambda: self._follow(model, handle)
+            )
+        )
         await self._record(model, handle.key, cancelled=False)
 
     async def _follow(self, model: str, handle: Handle) -> None:

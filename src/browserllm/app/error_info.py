@@ -39,14 +39,42 @@ WORDS = {
         ("free_space", "retry"),
     ),
     "all_backends_failed": _Words("Nothing could answer", None, ("retry", "open_settings")),
+    "model_not_found": _Words("This model is not known", "Choose another model.", ()),
+    "model_not_downloaded": _Words("The model is not on this device", "Download it, or choose another model."),
+    "integrity": _Words("A file of the model is damaged", "Try again: the damaged file is downloaded anew."),
+    "stalled": _Words("Nothing more arrives", "Check the connection and try again; what has arrived is kept."),
+    "timeout": _Words("It took too long", "Try again."),
+    "authentication": _Words(
+        "The key was refused", "Check the key and the address in the settings.", ("open_settings", "retry")
+    ),
+    "rate_limited": _Words(
+        "Too many requests", "Wait a little and try again, or choose another model.", ("retry", "open_settings")
+    ),
+    "content_filtered": _Words("The provider refused to answer", "Put it differently, or choose another model."),
 }
 """The words for each code of an error. What a message says for itself, the error says."""
+
+REASONS = {
+    "private": _Words(
+        "This stays on your device",
+        "Choose a model of this device, or change the privacy settings.",
+        ("open_settings",),
+    ),
+    "offline": _Words("You are offline", "Connect to the network and try again.", ("retry",)),
+    "unreachable": _Words("The server cannot be reached", "Check its address and the connection.", ("retry",)),
+    "server_error": _Words("The server has a problem", "Try again in a moment.", ("retry",)),
+    "circuit_open": _Words("The server failed several times", "Try again in a moment.", ("retry", "open_settings")),
+    "closed": _Words("The connection to the page is closed", "Reload the page.", ("reload",)),
+}
+"""The words for some reasons why something is not available."""
 
 
 def error_info(error: BaseException) -> ErrorInfo:
     """Return any exception as people see it."""
     wire = to_wire(error)
     words = WORDS.get(wire["code"], _Words("That did not work"))
+    if wire["code"] in ("unavailable", "download_interrupted"):
+        words = REASONS.get(str(wire["data"].get("reason")), words)
     data = msgspec.to_builtins(wire["data"], enc_hook=repr)
     return ErrorInfo(
         code=wire["code"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import msgspec
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
-from ..errors import BrowserLLMError, InvalidRequest, OutOfMemory, QuotaExceeded
+from ..errors import InvalidRequest, OutOfMemory, QuotaExceeded
 from ..models import LoadedModel, ModelCard, ModelEvent, ModelManager
 from ..models.catalog.catalog import POCKET
 from ..models.storage import Storage
@@ -27,6 +27,7 @@ from .actions import (
 )
 from .answer_info import hop_info
 from .app import App
+from .downloads import PREFIX as DOWNLOADS
 from .downloads import Downloads
 from .model_list import Judge, describe_storage
 from .notices import Notices
@@ -42,7 +43,7 @@ class Models:
     def __init__(self, app: App, manager: ModelManager, store: KeyValueStore, notices: Notices) -> None:
         """Use ``manager``; custom models and begun downloads are kept in ``store``."""
         self.manager = manager
-        self.downloads = Downloads(app, manager, store)
+        self.downloads = Downloads(app, manager, store, notices)
         self._app = app
         self._store = store
         self._notices = notices
@@ -152,19 +153,25 @@ class Models:
         await self._show_loaded()
 
     async def _delete(self, action: DeleteModel) -> float:
+        custom = {card.id: card for card in self.manager.catalog.added}
         if action.model == "*":
-            freed = await self.manager.clear()
+            stored = await self.manager.clear()
+            gone = [card for card in custom.values() if _was_picked(card)]
             self._app.state.put({}, "downloads")
-            for prefix in ("download/", CUSTOM):
-                await self._store.clear(prefix)
+            await self._store.clear(DOWNLOADS)
         else:
-            freed = await self.manager.delete(action.model)
-            model = self.manager.catalog.find(action.model).card.id if action.model in self.manager.catalog else ""
-            self._app.state.remove("downloads", model)
-            await self._store.delete(f"download/{model}")
+            stored = await self.manager.delete(action.model)
+            card = custom.get(action.model)
+            # A custom model without files goes from the list; one with an address could be downloaded again.
+            gone = [card] if card is not None and (_was_picked(card) or not stored) else []
+            self._app.state.remove("downloads", action.model)
+            await self._store.delete(DOWNLOADS + action.model)
+        for card in gone:
+            self.manager.catalog.remove(card.id)
+            await self._store.delete(CUSTOM + card.id)
         await self._show_loaded()
         await self.refresh()
-        return float(freed)
+        return float(stored)
 
     async def _add(self, action: AddModel) -> str:
         card = await self.manager.add(action.source, id=action.id)
@@ -255,7 +262,7 @@ class Models:
             self._set_loading(model, Loading(model=model, phase="queued"))
         elif event.kind in ("ready", "unloaded", "device_lost", "error"):
             self._set_loading(model, None)
-            self._app.spawn(self._show_loaded())
+            self._in_background(self._show_loaded)
         elif event.kind in ("in_use", "idle"):
             expires_at = self._expires_at(model)
             loaded = state.value.loaded
@@ -263,9 +270,9 @@ class Models:
                 tuple(replace(one, expires_at=expires_at) if one.model == model else one for one in loaded), "loaded"
             )
         if event.kind in ("downloaded", "deleted", "evicted"):
-            self._app.spawn(self.refresh())
+            self._in_background(self.refresh)
         if event.kind in ("downloaded", "error"):
-            self._app.spawn(self.downloads.on_event(event))
+            self._in_background(lambda: self.downloads.on_event(event))
         self._tell(event)
 
     def _on_progress(self, model: str, progress: Progress) -> None:
@@ -293,8 +300,6 @@ class Models:
             )
         elif event.kind == "evicted":
             self._notices.add(f"evicted-{event.model}", f"{name}: {event.message}", kind="warning")
-        elif event.kind == "unloaded" and event.message:
-            self._notices.add(f"freed-{event.model}", f"{name} was taken out of memory: {event.message}.")
         elif event.kind == "error" and isinstance(event.error, QuotaExceeded):
             self._notices.add(
                 f"quota-{event.model}", f"{name} could not be downloaded.", kind="error", error=event.error
@@ -305,13 +310,16 @@ class Models:
     def on_out_of_memory(self) -> None:
         """Free the models that no request uses, if the settings say so; browsers report no earlier sign of pressure."""
         if self._app.state.value.settings.free_under_pressure:
-            self._app.spawn(self._free_idle())
+            self._in_background(self._free_idle)
 
     async def _free_idle(self) -> None:
-        try:
-            await self.manager.free_idle()
-        except BrowserLLMError:
-            return  # the page is gone, and the memory with it
+        freed = [self._name(model) for model in await self.manager.free_idle()]
+        if freed:
+            self._notices.add("freed", f"Memory was short, so this was taken out of it: {', '.join(freed)}.")
+
+    def _in_background(self, work: Callable[[], Awaitable[None]]) -> None:
+        text = "The page could not be asked about its models, so what is shown may be old."
+        self._app.spawn(self._notices.guard("models", text, work))
 
     def _name(self, model: str) -> str:
         known = self._app.state.value.models.get(model)
@@ -321,6 +329,11 @@ class Models:
         budget = settings.storage_budget_bytes
         self.manager.storage_budget_bytes = None if budget is None else int(budget)
         self.manager.keep_alive(settings.keep_alive_s)
+
+
+def _was_picked(card: ModelCard) -> bool:
+    """Whether a model's files came from a folder that the user picked: no server has them."""
+    return all(artifact.url.endswith("/resolve/picked/") for artifact in card.artifacts)
 
 
 def _is_chat(model: Model | None) -> bool:

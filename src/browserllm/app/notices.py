@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
 
+from ..errors import BrowserLLMError, Unavailable
 from .actions import DismissNotice
 from .app import App
 from .error_info import error_info
@@ -38,6 +40,14 @@ class Notices:
         )
         others = tuple(each for each in self._app.state.value.notices if each.id != id)
         self._app.state.put((*others, notice)[-MAX_NOTICES:], "notices")
+
+    async def guard(self, id: str, text: str, work: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002
+        """Do work that no action waits for; a failure becomes a notice, unless the page is gone."""
+        try:
+            await work()
+        except BrowserLLMError as error:
+            if not (isinstance(error, Unavailable) and error.reason == "closed"):
+                self.add(id, text, kind="warning", error=error)
 
     def remove(self, id: str) -> None:  # noqa: A002
         """Take a notice away, if it is there."""

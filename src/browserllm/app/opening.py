@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Literal, Protocol
 
 from .._internal import lazy_asyncio as asyncio
-from ..errors import BrowserLLMError, Unavailable
+from ..errors import Unavailable, error_from_wire
 from ..models import ModelManager
 from ..models.catalog.catalog import POCKET
 from ..page.host import Event, Host
@@ -74,7 +75,9 @@ class Rooms:
         """Show the device, the settings, the built-in model and the conversations; the rest follows by itself."""
         await asyncio.gather(self.show_device(), self.settings.start(), self.clouds.start())
         await self.models.start()
-        self.app.spawn(self._warm_up())
+        self.app.spawn(
+            self.notices.guard("models", "The models of this device could not all be listed.", self._warm_up)
+        )
         await self.chats.start()
 
     def join_tabs(self, tabs: TabsPort) -> None:
@@ -103,16 +106,19 @@ class Rooms:
         await self.routing.close()
 
     async def _warm_up(self) -> None:
-        """Load the built-in model if it would answer, then look at everything else."""
-        try:
-            await self.models.restore_custom()
-            state = self.app.state.value
-            if state.settings.mode != "cloud" and self.models.default_model() == POCKET.id and not state.loaded:
-                # A message that is sent meanwhile waits for this very load.
-                await self.models.load(POCKET.id)
-        except BrowserLLMError as error:
-            self.notices.add("built-in", "The built-in model could not be loaded.", kind="warning", error=error)
+        """Load the built-in model if it would answer, and look at everything else while the engine loads it."""
+        await self.models.restore_custom()
+        state = self.app.state.value
+        if state.settings.mode != "cloud" and self.models.default_model() == POCKET.id and not state.loaded:
+            self.app.spawn(
+                self.notices.guard(
+                    "built-in", "The built-in model could not be loaded.", lambda: self.models.load(POCKET.id)
+                )  # a message that is sent meanwhile waits for this very load
+            )
+            await asyncio.sleep(0)  # the request goes first
         await self.models.refresh()
+        # A third of a second in a page's Python: better now, while the engine works, than with the first message.
+        import_module("browserllm.chat.session")
 
     def _on_event(self, event: Event) -> None:
         if event.name == "environment":
@@ -123,8 +129,12 @@ class Rooms:
                 metered=environment.metered,
                 save_data=environment.save_data,
             )
+        elif event.name == "internal_error":
+            self.notices.add(
+                "internal", "Something failed in the page's engine.", kind="error", error=error_from_wire(event.data)
+            )
         elif event.name == "device_lost":
-            self.app.spawn(self.show_device())
+            self.app.spawn(self.notices.guard("device", "The device could not be looked at.", self.show_device))
 
 
 def start_app(
@@ -147,8 +157,8 @@ def start_app(
 
 async def open_app(
     host: Host,
-    *,
     store: KeyValueStore | None = None,
+    *,
     python: Literal["page", "process", "notebook"] = "process",
     now: Callable[[], float] = time.time,
 ) -> App:

@@ -12,6 +12,8 @@ import msgspec
 
 Path = tuple[str | int, ...]
 
+_ABSENT: Any = object()
+
 
 class Patch(msgspec.Struct, frozen=True):
     """One change at a path of names, keys and indexes (in the spelling of the page).
@@ -53,12 +55,19 @@ def _compare(old: Any, new: Any, path: Path, patches: list[Patch]) -> None:
 
 
 def _compare_keys(old: dict[str, Any], new: dict[str, Any], path: Path, patches: list[Patch]) -> None:
+    # Each frame of an answer comes through here, with all messages of its conversation.
+    added = 0
     for key, value in new.items():
-        if key not in old:
+        before = old.get(key, _ABSENT)
+        if before is value:
+            continue
+        if before is _ABSENT:
+            added += 1
             patches.append(_set((*path, key), value))
-        elif old[key] is not value:
-            _compare(old[key], value, (*path, key), patches)
-    patches.extend(Patch("delete", (*path, key)) for key in old if key not in new)
+        else:
+            _compare(before, value, (*path, key), patches)
+    if len(old) + added > len(new):
+        patches.extend(Patch("delete", (*path, key)) for key in old if key not in new)
 
 
 def _compare_items(old: Any, new: Any, path: Path, patches: list[Patch]) -> None:

@@ -116,8 +116,15 @@ class Routing:
             self._check(wanted.removeprefix(CLOUD))
         elif wanted is not None:
             chosen, model = LOCAL, wanted
-        private = settings.private or app.never_leave_device or app.mode == "local"
-        return ChosenBackend(self._router(model, chosen), private=private, on_answering=self._on_answering)
+        return ChosenBackend(
+            self._router(model, chosen),
+            is_private=lambda: settings.private or self._keeps_all_here(),
+            on_answering=self._on_answering,
+        )
+
+    def _keeps_all_here(self) -> bool:
+        settings = self._app.state.value.settings
+        return settings.never_leave_device or settings.mode == "local"
 
     async def close(self) -> None:
         """Close the connections to the clouds."""
@@ -180,11 +187,14 @@ class ChosenBackend(Middleware):
 
     identity = Middleware.identity
 
-    def __init__(self, router: Router, *, private: bool, on_answering: Callable[[int], None]) -> None:
-        """``on_answering`` is called with 1 when an answer begins, and with -1 at its end."""
+    def __init__(self, router: Router, *, is_private: Callable[[], bool], on_answering: Callable[[int], None]) -> None:
+        """``is_private`` is asked at each request: the user may turn the switch in the middle of a turn.
+
+        ``on_answering`` is called with 1 when an answer begins, and with -1 at its end.
+        """
         super().__init__(router)
         self.router = router
-        self.private = private
+        self._is_private = is_private
         self._on_answering = on_answering
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
@@ -219,4 +229,4 @@ class ChosenBackend(Middleware):
 
     def _own(self, request: ChatRequest) -> ChatRequest:
         # The conversation's model is the router's: a name in the request would mean a model of every backend.
-        return replace(request, model=None, private=request.private or self.private)
+        return replace(request, model=None, private=request.private or self._is_private())

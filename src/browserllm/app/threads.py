@@ -125,6 +125,15 @@ def show(thread: Thread, message: str) -> Thread:
     return replace(thread, path=path)
 
 
+def with_context(thread: Thread) -> Thread:
+    """Return a thread whose context meter shows what the last answer of the shown branch reported."""
+    for message in reversed(shown(thread)):
+        if message.answer is not None and message.answer.context_tokens is not None:
+            used, window = message.answer.context_tokens, message.answer.context_window
+            return replace(thread, context_tokens=used, context_window=window or thread.context_window)
+    return replace(thread, context_tokens=None)
+
+
 # Building
 
 

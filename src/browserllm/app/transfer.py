@@ -18,7 +18,7 @@ from . import threads
 from .actions import ExportConversations, ImportConversations
 from .app import App
 from .chat_settings import check_settings
-from .conversations import Conversations, checked_title, is_id, with_context
+from .conversations import Conversations, checked_title, is_id
 from .messages import check_file, settled
 from .state import ChatMessage, Conversation, FilePart, Thread
 from .transcript import transcript
@@ -96,7 +96,7 @@ class Transfer:
                 name = entry.id if is_free else self._conversations.new_id()
                 added.append(name)
                 await self._conversations.adopt(
-                    replace(entry, id=name), with_context(replace(thread, id=name)), named=bool(entry.title)
+                    replace(entry, id=name), threads.with_context(replace(thread, id=name)), named=bool(entry.title)
                 )
         except BaseException:
             await self._conversations.remove(added)

@@ -13,7 +13,7 @@ from ..types import ChatChunk, ChatStart, ToolCallPart
 from . import threads
 from .app import App
 from .continuing import Joint
-from .conversations import Conversations, with_context
+from .conversations import Conversations
 from .error_info import error_info
 from .live_answer import LiveAnswer
 from .messages import settled
@@ -131,7 +131,9 @@ class Turn:
         if is_empty:  # an answer given again that was stopped at once: the one before it is shown again
             thread = threads.remove(thread, self.answer)
         self._conversations.put_thread(
-            with_context(replace(thread, status="ready" if shown is None else "error", answering=None, error=shown))
+            threads.with_context(
+                replace(thread, status="ready" if shown is None else "error", answering=None, error=shown)
+            )
         )
         self._conversations.changed(
             self.conversation, self.question, self.answer, removed=(self.answer,) if is_empty else ()
@@ -158,7 +160,7 @@ class Turn:
 
     def _end_thread(self) -> None:
         if (thread := self.thread) is not None:
-            self._conversations.put_thread(with_context(replace(thread, status="ready", answering=None)))
+            self._conversations.put_thread(threads.with_context(replace(thread, status="ready", answering=None)))
 
     def _on_loading(self, loading: bool) -> None:
         self._set_question("queued" if loading else "submitted")

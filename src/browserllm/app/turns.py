@@ -25,7 +25,7 @@ from .actions import (
 )
 from .answering import Answering
 from .app import App
-from .conversations import Conversations, no_message, with_context
+from .conversations import Conversations, no_message
 from .messages import check_user_parts
 from .state import ChatMessage, TextPart, Thread
 from .turn import Turn
@@ -159,7 +159,7 @@ class Turns:
             parent=before.parent,
             created_at=self._app.now_ms(),
         )
-        self._conversations.put_thread(with_context(threads.add(thread, written)))
+        self._conversations.put_thread(threads.with_context(threads.add(thread, written)))
         self._conversations.changed(action.conversation, written.id)
         return written.id
 
@@ -181,7 +181,7 @@ class Turns:
     async def _select(self, action: SelectBranch) -> None:
         thread = await self._conversations.opened(action.conversation)
         self._message(thread, action.message)
-        self._conversations.put_thread(with_context(threads.show(thread, action.message)))
+        self._conversations.put_thread(threads.with_context(threads.show(thread, action.message)))
         self._conversations.changed(action.conversation)
 
     # Inside
@@ -197,7 +197,7 @@ class Turns:
             status="queued",
         )
         thread = threads.add(thread, message)
-        self._conversations.put_thread(with_context(replace(thread, queue=(*thread.queue, message.id))))
+        self._conversations.put_thread(threads.with_context(replace(thread, queue=(*thread.queue, message.id))))
         self._conversations.changed(thread.id, message.id)
         self._begin(thread.id)
         return message.id
@@ -219,7 +219,7 @@ class Turns:
                 gone += threads.subtree(thread, message)
                 thread = threads.remove(thread, message)
         if gone:
-            self._conversations.put_thread(with_context(thread))
+            self._conversations.put_thread(threads.with_context(thread))
             self._conversations.changed(thread.id, removed=tuple(gone))
 
     @staticmethod

@@ -39,6 +39,9 @@ class Backend(ABC):
         super().__init_subclass__(**options)
         guard_methods(cls)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
     @abstractmethod
     def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer a validated request: an async generator of text, `TextDelta`, `ReasoningDelta`, `ToolCallDelta`.
@@ -159,6 +162,10 @@ class Middleware(Backend):
         """Wrap ``backend``; closing the middleware closes it, too. Raises `InvalidRequest` if it is not a backend."""
         check_backend("backend", backend)
         self.backend = backend
+
+    def __repr__(self) -> str:
+        # Must also work before __init__ has finished, for tracebacks that show local variables.
+        return f"<{type(self).__name__} around {vars(self).get('backend')!r}>"
 
     @property
     def leaves_device(self) -> bool:

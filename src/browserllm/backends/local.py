@@ -99,6 +99,10 @@ class LocalBackend(Backend):
             images = self.models.catalog.get(model).vision
             self.capabilities = msgspec.structs.replace(self.capabilities, images=images)
 
+    def __repr__(self) -> str:
+        model = getattr(self, "model", None)
+        return f"<{type(self).__name__} {self.name!r}: {'the current model' if model is None else repr(model)}>"
+
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Load the model if necessary, and stream its answer."""
         chat = LocalChat(request, draft)
@@ -214,7 +218,7 @@ class LocalBackend(Backend):
                 name, engine=self.engine, device=self.device, download=self.download
             )
         except BrowserLLMError as error:
-            known = {"model": name, "available": False, "reason": str(error)}
+            known = {"model": name, "available": False, "reason": str(error), "code": error.code, "data": error.data}
             if request.model is not None and isinstance(error, ModelNotFound):
                 known["knows_model"] = False
         else:

@@ -203,6 +203,7 @@ def _guard_facts(found: Any) -> Any:
                 model=request.model,
                 available=False,
                 reason=f"the request is private, and {self.name!r} may leave the device",
+                data={"reason": "private"},
             )
         with privately(request.private):
             return await _bound(found, self)(request)

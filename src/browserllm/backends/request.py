@@ -44,6 +44,10 @@ def build_request(prompt: Prompt, options: Mapping[str, Any]) -> ChatRequest:
         if prompt.private and options.get("private") is False:
             raise contradiction("the request has private=True, but the option is private=False")
     elif isinstance(prompt, str):
+        if not prompt.strip():
+            raise InvalidRequest(
+                f"the prompt {_shorten(prompt)} is empty; messages need some text", parameter="messages"
+            )
         fields["messages"] = [Message("user", prompt)]
     elif isinstance(prompt, Message):
         fields["messages"] = [prompt]
@@ -136,6 +140,8 @@ def _wrong_type(text: bytes, fields: Mapping[str, Any], error: msgspec.Validatio
             for index, each in enumerate(msgspec.json.decode(raw[name], type=list[msgspec.Raw])):
                 if (found := _invalid_value(each, Message)) is not None:
                     name, value, why = f"messages[{index}]", messages[index], found
+                    if "`$.role`" in found:
+                        why = f"{found}; use one of {', '.join(map(repr, ROLE_PARTS))}"
                     break
         why = _CHOICES.get(name, why)
         return InvalidRequest(f"{name}={_shorten(value)} is not valid: {why}", parameter=field.name)

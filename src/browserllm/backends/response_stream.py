@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Generator
 from types import AsyncGeneratorType, TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.async_only import AsyncOnly
@@ -27,7 +27,7 @@ class Producer(ABC, Generic[Chunk, Result]):
     """The work behind a stream. A subclass implements `produce`, `stop` and `cut_off`.
 
     ``stopped`` says that the stream was stopped or closed early. ``done`` says that the work has ended and released
-    everything; ``result`` is then the result, or ``None``.
+    everything; ``result`` is then the result, or ``None``. ``failure`` is the error that ended it, if any.
     """
 
     def __init__(self) -> None:
@@ -35,11 +35,15 @@ class Producer(ABC, Generic[Chunk, Result]):
         self.stopped = False
         self.done = False
         self.result: Result | None = None
+        self.failure: BaseException | None = None
         self.ended: asyncio.Future[None] | None = None
 
     @abstractmethod
     def produce(self) -> AsyncGenerator[Chunk, None]:
-        """Do the work. Call `_begin` first, and always `_end` once everything is released."""
+        """Do the work. Call `_begin` first, and always `_end` once everything is released.
+
+        Set ``failure`` to an error before raising it.
+        """
 
     @abstractmethod
     def stop(self) -> None:
@@ -80,19 +84,26 @@ class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
     """A stream: iterate it once for its chunks, or await it for just the result.
 
     Nothing runs until the first chunk is requested. An error is raised after the chunks that came before it. Leaving
-    early is safe: ``async with`` ends the work at once, and so does dropping the stream after a ``break``.
+    early is safe: ``async with`` ends the work at once, and so does dropping the stream after a ``break``. One task
+    reads at a time; another one gets an `InvalidRequest`.
     """
 
     def __init__(self, producer: Producer[Chunk, Result]) -> None:
         """Yield the chunks of ``producer``."""
         self._producer = producer
-        self._chunks = producer.produce()
+        # For `ag_running`, which the abstract type lacks.
+        self._chunks = cast("AsyncGeneratorType[Chunk, None]", producer.produce())
         self._next = self._chunks.__anext__
 
     def __aiter__(self) -> Self:
         return self
 
     def __anext__(self) -> Awaitable[Chunk]:
+        if self._chunks.ag_running:
+            raise InvalidRequest(
+                "another task reads this stream, and a stream has one reader: start a second stream, or let that task "
+                "hand its chunks on"
+            )
         # Returning the generator's own awaitable saves a coroutine per chunk.
         return self._next()
 
@@ -117,15 +128,17 @@ class ResponseStream(AsyncOnly, Generic[Chunk, Result]):
         self._producer.stop()
 
     async def finish(self) -> Result:
-        """Read the rest of the stream and return its result."""
+        """Read the rest of the stream and return its result. Raises the error that ended it, however often."""
         async for _ in self:
             pass
+        if self._producer.failure is not None:
+            raise self._producer.failure
         return self._producer.outcome()
 
     async def aclose(self) -> None:
         """End the stream and wait until everything is released. Safe to call at any time, and more than once."""
         producer = self._producer
-        if isinstance(self._chunks, AsyncGeneratorType) and self._chunks.ag_running:
+        if self._chunks.ag_running:
             # A task is waiting for the next chunk: let that task end the generator.
             await producer.cut_off()
             if producer.ended is not None:

@@ -72,7 +72,6 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         source = self.generate(draft.request, draft)
         next_item = source.__anext__
         sequence = 0
-        has_failed = False
         so_far = Accumulated(mode)
         try:
             while not self.stopped:
@@ -128,10 +127,10 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
         except GeneratorExit:
             self.stopped = True
             raise
-        except BaseException:
+        except BaseException as error:
             # An engine that fails while stopping has stopped, so its error does not matter.
             if not self.stopped:
-                has_failed = True
+                self.failure = error
                 raise
         finally:
             self.waiting = False
@@ -143,7 +142,7 @@ class _Generation(Producer[ChatChunk, ChatResponse]):
             try:
                 await source.aclose()
             finally:
-                ended_as = "error" if has_failed else "cancelled" if self.stopped else draft.finish_reason
+                ended_as = "error" if self.failure else "cancelled" if self.stopped else draft.finish_reason
                 response = self._response(ended_as)
                 self._end(response)
         if sequence == 0:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.arguments import check_number
 from .._internal.clock import AnyClock, SystemClock
 from ..errors import InvalidRequest
 from ..types import ToolCallPart
@@ -83,8 +84,7 @@ class Approvals(Hooks):
         A call without a decision after ``timeout_s`` seconds (above 0) is denied. Raises `InvalidRequest` for invalid
         tools, and for a time that is not above 0.
         """
-        if timeout_s is not None and not timeout_s > 0:
-            raise InvalidRequest(f"timeout_s={timeout_s!r} is out of range: it must be above 0", parameter="timeout_s")
+        check_number("timeout_s", timeout_s, "above 0", lambda seconds: seconds > 0, optional=True)
         self.tools = None if tools is None else _names(tools)
         self.timeout_s = timeout_s
         self._clock = clock or SystemClock()

@@ -218,7 +218,7 @@ def _hints(function: Any, signature: inspect.Signature, given: Any) -> Mapping[s
             return typing.get_type_hints(holder, space, None, include_extras=True)
         except NameError:
             return typing.get_type_hints(holder, space, _names_in_scope(owner), include_extras=True)
-    except (NameError, TypeError, ValueError, SyntaxError, AttributeError) as error:
+    except Exception as error:  # an annotation is any expression, and may raise anything
         raise InvalidRequest(f"the signature of {given!r} cannot be read: {error}", parameter="tools") from error
 
 

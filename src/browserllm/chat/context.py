@@ -17,10 +17,10 @@ from itertools import accumulate
 import msgspec
 from msgspec.structs import replace
 
-from .._internal.arguments import check_model
+from .._internal.arguments import check_count, check_model, check_number
 from ..backends.base import Backend, check_backend
 from ..backends.tokens import estimate_tokens
-from ..errors import BrowserLLMError, ContextExceeded, InvalidRequest
+from ..errors import BrowserLLMError, ContextExceeded
 from ..types import (
     MAX_REQUEST_BYTES,
     ChatRequest,
@@ -199,8 +199,8 @@ class ContextStrategy(ABC):
         ``reserve`` is the room for an answer without ``max_tokens``, in tokens; the default is 1024, or a quarter of a
         smaller window. Raises `InvalidRequest` for values below 1.
         """
-        _check("window", window, window is None or window >= 1, "at least 1")
-        _check("reserve", reserve, reserve is None or reserve >= 1, "at least 1")
+        check_count("window", window, "at least 1", least=1, optional=True)
+        check_count("reserve", reserve, "at least 1", least=1, optional=True)
         self.window = window
         self.reserve = reserve
 
@@ -215,7 +215,7 @@ class DropOldest(ContextStrategy):
     def __init__(self, keep: float = 0.5, *, window: int | None = None, reserve: int | None = None) -> None:
         """Keep this share of the room; ``window`` and ``reserve`` are those of `ContextStrategy`."""
         super().__init__(window=window, reserve=reserve)
-        _check("keep", keep, 0 < keep <= 1, "above 0 and at most 1")
+        check_number("keep", keep, "above 0 and at most 1", lambda share: 0 < share <= 1)
         self.keep = keep
 
     async def make_room(self, history: History, gauge: Gauge) -> None:
@@ -260,8 +260,8 @@ class Summarize(ContextStrategy):
         ``model`` is the model that summarises, by default the conversation's. The rest is as for `DropOldest`.
         """
         super().__init__(window=window, reserve=reserve)
-        _check("keep", keep, 0 < keep <= 1, "above 0 and at most 1")
-        _check("max_tokens", max_tokens, max_tokens >= 1, "at least 1")
+        check_number("keep", keep, "above 0 and at most 1", lambda share: 0 < share <= 1)
+        check_count("max_tokens", max_tokens, "at least 1", least=1)
         if backend is not None:
             check_backend("backend", backend)
         check_model("model", model)
@@ -396,8 +396,3 @@ def _lines(message: Message, limit: int) -> list[str]:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]} ..."
-
-
-def _check(parameter: str, value: object, holds: bool, wanted: str) -> None:
-    if not holds:
-        raise InvalidRequest(f"{parameter}={value!r} is out of range: it must be {wanted}", parameter=parameter)

@@ -10,6 +10,7 @@ from typing import Any, Self
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.arguments import check_kind
 from .._internal.content import content_of
 from .._internal.nesting import decode_json
 from ..backends.request import check_parts
@@ -154,6 +155,7 @@ class _Versioned(msgspec.Struct):
 
 def decode_saved(text: bytes | str, kind: Any, what: str) -> Any:
     """Decode JSON that this version wrote; raise `InvalidRequest` for anything else."""
+    check_kind("text", text, (str, bytes), f"a saved {what}", write="pass what to_json() returned")
     try:
         version = decode_json(text, _Versioned).version
         if version == VERSION:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from .._internal.arguments import check_kind, check_list
 from .._internal.content import content_of
 from .._internal.nesting import decode_json
 from ..backends.request import check_options
@@ -71,6 +72,7 @@ def restore(text: bytes | str, take: bool | Iterable[str], settings: Mapping[str
     Raises `InvalidRequest`, which says what is wrong, if the text is not a valid saved session.
     """
     taken = _taken(take)
+    check_kind("text", text, (str, bytes), "a saved session", write="pass what to_json() returned")
     if len(text) > MAX_SAVED_BYTES:
         raise _invalid(f"this saved session has {len(text)} bytes; the limit is {MAX_SAVED_BYTES}")
     saved: SavedSession = decode_saved(text, SavedSession, "session")
@@ -115,9 +117,10 @@ def is_valid_id(name: object) -> bool:
 def _taken(take: Any) -> frozenset[str]:
     if isinstance(take, bool):
         return frozenset(TAKEABLE) if take else frozenset()
-    names: list[Any] = [take] if isinstance(take, str) else list(take)
+    write = "name the parts to load, as in take=['system']"
+    names = [take] if isinstance(take, str) else check_list("take", take, "names", write=write)
     for name in names:
-        if name not in TAKEABLE:
+        if not isinstance(name, str) or name not in TAKEABLE:
             raise InvalidRequest(
                 f"unknown part take={name!r}; use any of {', '.join(map(repr, TAKEABLE))}, or True for all of them",
                 parameter="take",

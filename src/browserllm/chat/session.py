@@ -8,19 +8,19 @@ from typing import Any
 
 import msgspec
 
-from .._internal.arguments import check_kind, check_list, check_model, check_text, wrong
-from ..backends.base import Backend, check_backend
+from .._internal.arguments import check_kind, check_list, check_number, wrong
+from ..backends.base import Backend
 from ..backends.request import build_request, check_options
 from ..constrained.tool_calls.choice import tool_choice_of
 from ..errors import InvalidRequest
-from ..stores.base import KeyValueStore
+from ..stores.base import KeyValueStore, check_store
 from ..types import ChatRequest, ChatWarning, ContentPart, Message, TextMode, ToolCallPart, ToolResultPart, Usage
 from .calls import Tools
 from .context import ContextStrategy, DropOldest, system_messages
 from .conversation import Conversation, Setup
 from .history import History, saved_history, sum_usage
 from .hooks import HookChain, Hooks
-from .options import check_names
+from .options import check_names, check_settings
 from .reply import Reply
 from .saved import ID_FORM, SavedSession, is_valid_id, restore
 from .turn import Turn
@@ -64,25 +64,8 @@ class Session:
 
         Raises `InvalidRequest` for an option, tool, hook, history or id that is not valid.
         """
-        if not isinstance(max_rounds, int) or max_rounds < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidRequest(
-                f"max_rounds={max_rounds!r} is out of range: it must be at least 1", parameter="max_rounds"
-            )
-        if tool_timeout_s is not None and not tool_timeout_s > 0:
-            raise InvalidRequest(
-                f"tool_timeout_s={tool_timeout_s!r} is out of range: it must be above 0", parameter="tool_timeout_s"
-            )
+        check_number("tool_timeout_s", tool_timeout_s, "above 0", lambda seconds: seconds > 0, optional=True)
         check_names(options, of_turn=False)
-        check_backend("backend", backend)
-        check_model("model", model)
-        check_text("system", system, write="write system='You are ...'")
-        check_kind(
-            "context",
-            context,
-            (ContextStrategy, type(None)),
-            "a context strategy",
-            write="use DropOldest(), Summarize() or FailWhenFull()",
-        )
         if id not in (None, "") and not is_valid_id(id):
             raise wrong("id", id, "the id of a session", f"use a text of {ID_FORM}, or None for a new id")
         check_kind("history", history, (History, type(None)), "a history", write="use that of another session")
@@ -101,6 +84,12 @@ class Session:
         self._conversation = Conversation(History() if history is None else History.from_json(history.to_json()))
         self._left_out: list[ChatWarning] = []
         self._settings({})
+
+    def __repr__(self) -> str:
+        # Must also work before __init__ has finished, for tracebacks that show local variables.
+        conversation: Conversation | None = getattr(self, "_conversation", None)
+        count = 0 if conversation is None else len(conversation.history.messages)
+        return f"<{type(self).__name__} with {getattr(self, 'backend', None)!r}: {count} messages>"
 
     @property
     def left_out(self) -> list[ChatWarning]:
@@ -161,7 +150,7 @@ class Session:
 
         Await it for the reply, or iterate it. Raises `InvalidRequest` unless each call has exactly one result.
         """
-        given = list(results)
+        given = check_list("results", results, "results", write="pass [ToolResultPart(...)]", each=_check_result)
         pending = self.history.pending
         if not pending or sorted(result.id for result in given) != sorted(call.id for call in pending):
             raise InvalidRequest(
@@ -258,7 +247,8 @@ class Session:
         """Return the number of tokens of `messages` and the tools, or ``None`` if the backend cannot count."""
         if not self.history.sent:
             return 0
-        return await self.backend.count_tokens(build_request(self.messages, self._fields({})))
+        fields = self._fields({})
+        return await self.backend.count_tokens(build_request(self.messages, fields))
 
     def to_json(self) -> bytes:
         """Return id, system, model, options and history as JSON; backend, tools and hooks are not included."""
@@ -295,6 +285,7 @@ class Session:
 
     async def save(self, store: KeyValueStore, key: str) -> None:
         """Save the session in a store; `to_json` says what is saved."""
+        check_store(store)
         await store.put(key, self.to_json())
 
     @classmethod
@@ -302,6 +293,7 @@ class Session:
         cls, store: KeyValueStore, key: str, *, backend: Backend, take: bool | Iterable[str] = False, **settings: Any
     ) -> Session:
         """Load a session that `save` stored, as `from_json` does. Raises `InvalidRequest` if the key does not exist."""
+        check_store(store)
         kept = await store.get(key)
         if kept is None:
             raise InvalidRequest(f"there is no session under {key!r} in this store", parameter="key")
@@ -315,14 +307,21 @@ class Session:
 
     def _request(self, message: Message, options: Mapping[str, Any]) -> ChatRequest:
         """Return a checked request with the system message and this one, from the settings and a turn's options."""
-        request = build_request([*system_messages(self.system or "", ""), message], self._fields(options))
+        fields = self._fields(options)
+        request = build_request([*system_messages(self.system or "", ""), message], fields)
         tool_choice_of(request)
         return request
 
     def _fields(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request fields from the session's settings and a turn's options."""
+        """Return the request fields from the session's settings and a turn's options, after checking the settings."""
         check_names(options, of_turn=True)
-        check_text("system", self.system, write="write system='You are ...'")
+        check_settings(
+            backend=self.backend,
+            system=self.system,
+            model=self.model,
+            context=self.context,
+            max_rounds=self.max_rounds,
+        )
         fields = {"model": self.model, **self.options, **options}
         private = self.history.private or bool(self.options.get("private"))
         if private and options.get("private", True) is False:
@@ -359,6 +358,10 @@ class Session:
         if type(turn) is not int or not -len(starts) <= turn < len(starts):
             raise InvalidRequest(f"turn {turn!r} is out of range: there are {len(starts)} turns", parameter="turn")
         return starts[turn]
+
+
+def _check_result(name: str, value: object) -> None:
+    check_kind(name, value, ToolResultPart, "the result of a call", write="use ToolResultPart(call.id, 'its result')")
 
 
 def _user_message(prompt: Any) -> Message:

@@ -13,7 +13,7 @@ from os import PathLike, fsdecode
 from typing import Any, NamedTuple, cast, overload
 
 from .._internal import lazy_asyncio as asyncio
-from .._internal.arguments import check_list
+from .._internal.arguments import check_list, check_number
 from .._internal.nesting import encode_json
 from .._internal.threads import Threads, is_ctrl_c
 from ..backends.tools import tool_of
@@ -50,6 +50,7 @@ class FunctionTool:
         while isinstance(given, FunctionTool):
             given = cast("Any", given).function
         self.function: Callable[..., Any] = given
+        check_number("timeout_s", timeout_s, "above 0", lambda seconds: seconds > 0, optional=True)
         self.timeout_s = timeout_s
         self.leaves_device = leaves_device
         self._given = (name, description)

@@ -63,7 +63,8 @@ class Turn(Producer[ChatChunk, Reply]):
         self._begin()
         try:
             await self._enter()
-        except BaseException:
+        except BaseException as error:
+            self.failure = error if isinstance(error, Exception) else None
             self.abandon()
             raise
         backend, hooks, mode = self.setup.backend, self.setup.hooks, self.setup.mode
@@ -114,6 +115,7 @@ class Turn(Producer[ChatChunk, Reply]):
         except _Stopped:
             pass
         except Exception as error:
+            self.failure = error
             has_failed, is_too_long = True, context_exceeded(error) is not None
             with privately(record.history.private):
                 await hooks.on_error(error)

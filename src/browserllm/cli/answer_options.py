@@ -14,9 +14,7 @@ def answer_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add them."""
     for option in (
         click.option("--visible", is_flag=True, help="Show the browser's window."),
-        click.option(
-            "--thinking/--no-thinking", default=None, help="Think before answering or not, if the model can."
-        ),
+        click.option("--thinking/--no-thinking", default=None, help="Think before answering or not, if the model can."),
         click.option("--seed", type=int, help="The same seed gives the same answer."),
         click.option("--temperature", type=click.FloatRange(0, 2), help="0 always picks the likeliest token."),
         click.option("--max-tokens", type=click.IntRange(min=1), help="Stop after this many tokens."),

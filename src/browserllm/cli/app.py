@@ -61,12 +61,13 @@ def serve(*, port: int, no_open: bool, debug: bool) -> None:
     """
 
     async def work() -> int:
+        from ..app.opening import open_app
         from ..page.serving.static import site_folder
         from ..stores.sqlite import SQLiteStore
         from .app_server import AppServer
 
         store = SQLiteStore(user_data_path("browserllm") / STORE_NAME)
-        server = AppServer(site_folder(), lambda host: open_app(host, store), port=port)
+        server = AppServer(site_folder(), lambda host: open_app(host, store=store), port=port)
         try:
             await server.start()
             click.echo(f"The chat app is at {server.url} (Ctrl-C ends it)")

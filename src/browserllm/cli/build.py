@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path, PurePath
 
@@ -17,8 +18,8 @@ MARKER = "browserllm-site.json"
 def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
     """Copy the site to ``target``; returns the number of files and bytes.
 
-    What only pages that connect to a Python process need is left out. The files of an
-    earlier run are replaced. Raises `InvalidRequest` for a folder with other files, unless ``force``.
+    What only pages that connect to a Python process need is left out. The files of an earlier run are replaced. Raises
+    `InvalidRequest` for a folder with other files, unless ``force``, and for one that cannot be made.
     """
     marker = target / MARKER
     if marker.is_file():
@@ -28,6 +29,12 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
             f"the folder {str(target)!r} contains other files; choose an empty folder, or use --force",
             parameter="DIR",
         )
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(
+            f"the folder {str(target)!r} cannot be written: {error.strerror}; choose another folder", parameter="DIR"
+        ) from error
     paths = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
     files = sorted(path for path in paths if not is_for_processes(path))
     size_bytes = 0
@@ -44,6 +51,18 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
     _make_way(marker)
     marker.write_bytes(msgspec.json.encode([file.as_posix() for file in files]))
     return len(files), size_bytes
+
+
+def next_step(folder: Path) -> str:
+    """Return how to serve the written site."""
+    serve = f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(folder))} 8000"
+    return (
+        f"Try it: {serve}\n"
+        "and open http://127.0.0.1:8000/. Elsewhere, serve it over HTTPS, at any path. With these headers, models run "
+        "faster on the CPU:\n"
+        "  Cross-Origin-Opener-Policy: same-origin\n"
+        "  Cross-Origin-Embedder-Policy: require-corp"
+    )
 
 
 def _make_way(file: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import nullcontext
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from ..chat.reply import Reply
 from ..chat.turn_stream import TurnStream
-from ..errors import BrowserLLMError, Cancelled
+from ..errors import BrowserLLMError
 from ..models.loading import LoadedModel
 from ..page.host import Progress
 from ..types import ChatChunk, ChatResponse, ChatWarning, Hop
@@ -50,9 +49,7 @@ class Chat:
 
     def complain(self, error: Exception) -> None:
         """Print an error."""
-        self.console.print(
-            f"[bold red]Error:[/] [red]{escape(harmless_text(error_text(error)))}[/]", highlight=False
-        )
+        self.console.print(f"[bold red]Error:[/] [red]{escape(harmless_text(error_text(error)))}[/]", highlight=False)
 
     def connect(self, model: str, system: str | None) -> None:
         """Start the browser, and load the model. Raises what goes wrong."""
@@ -82,7 +79,9 @@ class Chat:
 
     def answer(self, stream: TurnStream) -> bool:
         """Show a turn as it comes; returns whether it ended well. Ctrl-C or ``/stop`` stops it, and keeps its text."""
-        view: AnswerView = LiveAnswer(self.console, self.worker.model) if self._can_redraw() else PlainAnswer(sys.stdout)
+        view: AnswerView = (
+            LiveAnswer(self.console, self.worker.model) if self._can_redraw() else PlainAnswer(sys.stdout)
+        )
         try:
             if self.worker.host.closed:
                 self._start(self.worker.reconnect())

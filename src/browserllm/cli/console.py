@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -22,7 +23,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .._internal.formatting import size_text
-from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, ModelNotFound, to_wire
+from ..errors import BrowserLLMError, DownloadInterrupted, InvalidRequest, ModelNotDownloaded, ModelNotFound, to_wire
 
 _NO_LOG = logging.NullHandler()
 
@@ -46,9 +47,12 @@ class Commands(click.Group):
         """Run a subcommand."""
         try:
             return super().invoke(ctx)
-        except click.UsageError as error:
+        except click.UsageError as raised:
+            error = raised
+            if ctx.invoked_subcommand == "run" and "unexpected extra argument" in raised.message:
+                error = click.UsageError(f"{raised.message}; put the prompt in quotes", raised.ctx)
             if not ctx.meta["browserllm.json"]:
-                raise
+                raise error from raised.__cause__
             wrong = InvalidRequest(error.format_message())
             print_json({"error": to_wire(wrong)}, line=True)
             ctx.exit(error.exit_code)
@@ -56,9 +60,9 @@ class Commands(click.Group):
 
 def browser_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of every command that launches a browser."""
-    return debug_option(click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(
-        launch_options(command)
-    ))
+    return debug_option(
+        click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(launch_options(command))
+    )
 
 
 def debug_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -84,17 +88,27 @@ def launch_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def finish(
-    work: Callable[[], Coroutine[Any, Any, int]], *, as_json: bool = False, debug: bool = False, lines: bool = False
+    work: Callable[[], Coroutine[Any, Any, int]],
+    *,
+    as_json: bool = False,
+    debug: bool = False,
+    lines: bool = False,
+    stopped: str = "Stopped.",
 ) -> None:
     """Run a command's work and exit with its code; an error becomes one message, not a traceback.
 
-    With ``as_json`` the message is a JSON object, on one line with ``lines``.
+    With ``as_json`` the message is a JSON object, on one line with ``lines``. ``stopped`` is printed after Ctrl-C.
     """
-    finish_call(lambda: asyncio.run(work()), as_json=as_json, debug=debug, lines=lines)
+    finish_call(lambda: asyncio.run(work()), as_json=as_json, debug=debug, lines=lines, stopped=stopped)
 
 
 def finish_call(
-    work: Callable[[], int], *, as_json: bool = False, debug: bool = False, lines: bool = False
+    work: Callable[[], int],
+    *,
+    as_json: bool = False,
+    debug: bool = False,
+    lines: bool = False,
+    stopped: str = "Stopped.",
 ) -> None:
     """Do what `finish` does, for work that needs no event loop in this thread."""
     # The commands print what the library logs; without a handler Python would print it again.
@@ -102,11 +116,13 @@ def finish_call(
     try:
         code = work()
     except KeyboardInterrupt:
+        if stopped and not as_json:
+            stderr_console().print(f"\n{stopped}", highlight=False)  # after ^C, or in the middle of an answer
         sys.exit(130)
     except Exception as error:
         if debug or (isinstance(error, OSError) and error.errno == errno.EPIPE):
             raise  # the reader closed the pipe; click exits silently
-        code = 1
+        code = 2 if isinstance(error, ModelNotFound) else 1  # a wrong name is wrong usage
         if as_json and not _is_full_output(error):
             print_json({"error": {**to_wire(error), "message": error_text(error)}}, line=lines)
         else:
@@ -176,11 +192,36 @@ def _remedy_text(error: BrowserLLMError) -> str:
         size = error.data["download_bytes"]
         there = f"model {str(model)!r} is not on this device" + (f": {size_text(size)} to download" if size else "")
         return f"{there}; fetch it with: browserllm models pull {shlex.quote(str(model))}"
+    if isinstance(error, DownloadInterrupted) and error.data.get("reason") in ("network", "offline"):
+        host = urlsplit(str(error.data.get("url", ""))).hostname or "the server"
+        what = f"cannot download {_model_asked_for() or 'the model'}"
+        if error.data["reason"] == "offline":
+            return f"{what}: this device is offline; connect it and try again"
+        return f"{what}: {host} did not answer; check the connection and try again"
     if isinstance(error, ModelNotFound) and error.data.get("reason") == "unknown_name":
         near = error.data.get("candidates", ())
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         return f"unknown model {str(model)!r}; {hint}`browserllm models list` lists all models"
     return error.message
+
+
+def _model_asked_for() -> str:
+    """Return the model that the running command was asked for, by its name in the catalog; empty if there is none."""
+    context = click.get_current_context(silent=True)
+    given = {} if context is None else context.params
+    name = given.get("model") or given.get("name") or ""
+    return canonical_name(str(name)) if name else ""
+
+
+def canonical_name(name: str) -> str:
+    """Return the catalog's name of a model or build, or the name itself if it is unknown."""
+    from ..models import Catalog
+
+    try:
+        match = Catalog().find(name)
+    except BrowserLLMError:
+        return name
+    return match.card.id if match.artifact is None else match.artifact.id or match.card.id
 
 
 def _option_of(error: BrowserLLMError) -> str:

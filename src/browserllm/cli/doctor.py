@@ -12,12 +12,17 @@ from .._internal.formatting import size_text
 from .._internal.version import __version__
 from ..backends.local import LocalBackend
 from ..errors import BrowserLLMError
+from ..models import Catalog
+from ..models.choosing import engine_names
 from ..models.fit import NO_WEBGPU
 from ..models.loading import describe_adapter
+from ..models.machine import READING_SPEED, graphics
 from ..models.manager import DEFAULT_MODEL
+from ..models.recommend import recommend
 from ..page.chrome.find import find_browser
 from ..page.connect import Connecting
 from ..page.device import AdapterInfo, DeviceFacts
+from ..page.host import EngineInfo, Host
 from ..page.serving.static import site_folder
 from .console import error_text
 
@@ -49,13 +54,14 @@ async def examine(connect: Callable[[], Connecting], browser: str | None = None)
         yield Check(name="browser", state="ok", detail=str(find_browser(browser)))
         async with connect() as host:
             facts = await host.probe()
-            engines = ", ".join(f"{engine.name} {engine.version}" for engine in host.hello.engines)
+            engines = ", ".join(_engine_text(engine, facts) for engine in host.hello.engines)
             version = " ".join(filter(None, [facts.browser.name, facts.browser.version])) or host.hello.user_agent
             yield Check(name="page", state="ok", detail=f"{version or 'connected'}; engines: {engines or 'none'}")
             for notice in host.notices:
                 yield Check(name="profile", state="warn", detail=notice)
             yield _check_webgpu(facts)
             yield _check_storage(facts)
+            yield _check_models(host, facts)
             response = await LocalBackend(host, DEFAULT_MODEL).complete(QUESTION, temperature=0, max_tokens=16)
             speed = response.timings.tokens_per_s
             yield Check(
@@ -67,6 +73,20 @@ async def examine(connect: Callable[[], Connecting], browser: str | None = None)
             )
     except BrowserLLMError as error:
         yield Check(name=error.code.replace("_", " "), state="fail", detail=error_text(error), remedy=_remedy(error))
+
+
+def _engine_text(engine: EngineInfo, facts: DeviceFacts) -> str:
+    said = facts.engines.get(engine.name, "available")
+    return " ".join(filter(None, [engine.name, engine.version, f"({said})" if said != "available" else ""]))
+
+
+def _check_models(host: Host, facts: DeviceFacts) -> Check:
+    """Name the models that answer at a useful speed here: many more fit."""
+    names = [found.model for found in recommend(Catalog(), facts, engines=engine_names(host))]
+    most = READING_SPEED.get(graphics(facts))
+    size = "" if most is None else f"up to {most / 1e9:.1f} billion parameters answer at about reading speed"
+    good = f"good for chat here: {', '.join(names)}" if names else f"only {DEFAULT_MODEL} suits this device"
+    return Check(name="models", state="ok", detail="; ".join(filter(None, [good, size])))
 
 
 def _check_webgpu(facts: DeviceFacts) -> Check:

@@ -15,13 +15,14 @@ from .._internal.formatting import size_text
 from ..errors import BrowserLLMError, InvalidRequest, ModelNotDownloaded, QuotaExceeded
 from ..models import Catalog, ModelManager, engines
 from ..models.catalog.catalog import check_purpose
+from ..models.choosing import only_pinned
 from ..models.downloads.download import Download
 from ..models.fit import fit
 from ..models.storage import Storage, StoredModel
 from ..page.chrome.profile import default_folder
 from ..page.connect import connect
 from ..page.host import Progress
-from .console import browser_options, finish, print_json, print_notices, stderr_console
+from .console import browser_options, canonical_name, finish, print_json, print_notices, stderr_console
 from .progress import DownloadBars
 from .tables import print_card, print_catalog, print_entries, print_plan
 from .waiting import Waiting
@@ -33,7 +34,7 @@ STOP_WITHIN_S = 5.0
 """How long Ctrl-C waits for the browser to store what was downloaded, and to report its size."""
 
 
-@click.group()
+@click.group(short_help="List, check, download and delete models.")
 def models() -> None:
     """List models, see which fit this device, download and delete them.
 
@@ -90,7 +91,7 @@ def list_models(
     finish(work, as_json=as_json, debug=debug)
 
 
-@models.command()
+@models.command(short_help="Show a model, and whether this device can run it.")
 @click.argument("name")
 @browser_options
 def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
@@ -111,8 +112,9 @@ def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as
             judged = await manager.fit(name)
             stored = [model for model in storage.models if model.model == match.card.id]
             here = {model.artifact_id for model in stored if model.complete and model.artifact_id is not None}
+            options: dict[str, Any] = {"free_bytes": storage.available_bytes, "stored": here}
             builds = [
-                (artifact, fit(artifact, facts, engines=engines, free_bytes=storage.available_bytes, stored=here))
+                (artifact, fit(only_pinned(match.card, artifact), facts, engines=engines, **options))
                 for artifact in match.card.artifacts
                 if match.artifact in (None, artifact)
             ]
@@ -126,7 +128,7 @@ def info(*, name: str, browser: str | None, profile: str | None, webgpu: Any, as
     finish(work, as_json=as_json, debug=debug)
 
 
-@models.command()
+@models.command(short_help="Download a model.")
 @click.argument("name")
 @click.option("--engine", type=ENGINES, help="Download the build for this engine.")
 @click.option("--device", type=DEVICES, help="Download the build for this device.")
@@ -153,13 +155,13 @@ def pull(
         bars = DownloadBars(name, as_json=as_json)
 
         def show(progress: Progress) -> None:
-            waiting.update(f"Fetching {name}")
+            waiting.update(f"Fetching {canonical_name(name)}")
             bars.show(progress)
 
         # Name the default profile: a second process would otherwise get a temporary one, and lose the model at its end.
         with Waiting(console, "Starting the browser", quiet=as_json) as waiting:
             async with connect(browser=browser, profile=profile or default_folder(), webgpu=webgpu) as host:
-                waiting.update(f"Looking for the files of {name}")
+                waiting.update(f"Looking for the files of {canonical_name(name)}")
                 manager = ModelManager(host, Catalog(), on_full="evict" if evict else "fail")
                 download = await manager.start_download(name, engine=engine, device=device, on_progress=show)
                 if console.is_terminal:
@@ -185,10 +187,10 @@ def pull(
             return 1
         return await work(evict=True)
 
-    finish(ask_or_fail, as_json=as_json, debug=debug, lines=True)
+    finish(ask_or_fail, as_json=as_json, debug=debug, lines=True, stopped="")  # the bars say what is kept
 
 
-@models.command()
+@models.command(short_help="Delete models from this device.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "everything", is_flag=True, help="Delete all models, and all files that belong to no model.")
 @click.option("--orphans", is_flag=True, help="Delete the files that belong to no model.")
@@ -225,7 +227,7 @@ def rm(
         if as_json:
             print_json({"deleted": [build.key for build in chosen], "freed_bytes": freed})
         else:
-            click.echo(f"Deleted {_names(chosen) or 'the files that belonged to no model'}: {size_text(freed)} freed.")
+            click.echo(_deleted_text(chosen, freed))
         return 0
 
     async def ask_and_delete() -> int:
@@ -275,6 +277,17 @@ def _chosen(names: Iterable[str], manager: ModelManager, storage: Storage) -> li
             )
         chosen.update({build.key: build for build in stored})
     return list(chosen.values())
+
+
+def _deleted_text(chosen: Iterable[StoredModel], freed: int) -> str:
+    """Return what was deleted: a built-in model loses only the browser's copy."""
+    built_in = {card.id for card in Catalog() if any(artifact.bundled for artifact in card.artifacts)}
+    copies = [build for build in chosen if build.model in built_in]
+    others = [build for build in chosen if build.model not in built_in]
+    parts = [f"Deleted {_names(others)}"] if others else []
+    if copies:
+        parts.append(f"Cleared the browser's copy of {_names(copies)} (built in; it stays usable)")
+    return f"{'. '.join(parts) or 'Deleted the files that belonged to no model'}: {size_text(freed)} freed."
 
 
 def _names(builds: Iterable[StoredModel]) -> str:

@@ -117,10 +117,17 @@ class DownloadBars:
 
 
 def describe_progress(progress: Progress) -> str:
-    """Return the progress of a download or load on one line: bytes, percent, speed and time left, or the phase."""
+    """Return the progress of a download or load on one line: bytes, percent, speed and time left, or the phase.
+
+    Empty if there is nothing to add to "loading".
+    """
     if progress.loaded_bytes is None or progress.phase not in ("downloading", "verifying"):
-        percent = "" if progress.fraction is None else f" {progress.fraction:.0%}"
-        return progress.phase.replace("_", " ") + percent
+        if progress.phase == "ready":
+            return ""
+        # The caller's own word is "loading".
+        phase = "" if progress.phase == "loading" else progress.phase.replace("_", " ")
+        percent = "" if progress.fraction is None else f"{progress.fraction:.0%}"
+        return f"{phase} {percent}".strip()
     parts = [_of(progress.loaded_bytes, progress.total_bytes)]
     if progress.fraction is not None:
         parts.append(f"{progress.fraction:.0%}")

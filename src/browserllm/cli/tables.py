@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import click
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -41,6 +42,11 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
 def _print_table(console: Console, table: Table) -> None:
     """Print a table, or in a narrow terminal each row as its name and a line with the rest."""
     wide = console.options.update(max_width=10_000)
+    if not console.is_terminal:
+        with console.capture() as printed:
+            console.print(table)
+        click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
+        return
     if Measurement.get(console, wide, table).minimum <= console.width:
         console.print(table)
         return
@@ -81,19 +87,13 @@ def print_entries(
     """
     console = _console()
     if judged:
-        table = _table("Model", "Download", "Runs on", "Here", right=["Download", "Here"])
-        for entry in entries:
-            table.add_row(
-                entry.card.id,
-                _download(entry.fit.artifact),
-                _place(entry.fit.artifact),
-                _size_here(entry),
-            )
-        _print_table(console, table)
+        _print_judged(console, entries)
+        slow = sum(map(_is_slow, entries))
         console.print(
             f"{_counted(len(entries), 'downloaded model' if downloaded else 'model')}"
-            f"{f' for {purpose}' if purpose else ''} {'fits' if len(entries) == 1 else 'fit'} this device. "
-            "Why another does not fit: browserllm models info NAME",
+            f"{f' for {purpose}' if purpose else ''} {'fits' if len(entries) == 1 else 'fit'} this device"
+            f"{f', {slow} of them slow' if slow else ''}. "
+            "Why another does not fit, or is slow: browserllm models info NAME",
             style="dim",
             highlight=False,
         )
@@ -113,6 +113,30 @@ def print_entries(
             table.add_row(*_stored_row(build))
     _print_table(console, table)
     console.print(_space(storage), style="dim", highlight=False)
+
+
+def _print_judged(console: Console, entries: Sequence[ModelEntry]) -> None:
+    """Print where models run; a column that would be empty is left out."""
+    rows = [
+        (
+            entry.card.id,
+            _download(entry.fit.artifact),
+            _place(entry.fit.artifact),
+            "slow" if _is_slow(entry) else "",
+            _size_here(entry),
+        )
+        for entry in entries
+    ]
+    headers = ["Model", "Download", "Runs on", "Speed", "Downloaded"]
+    shown = [index for index in range(len(headers)) if index < 3 or any(row[index] for row in rows)]
+    table = _table(*(headers[index] for index in shown), right=["Download", "Downloaded"])
+    for row in rows:
+        table.add_row(*(row[index] for index in shown))
+    _print_table(console, table)
+
+
+def _is_slow(entry: ModelEntry) -> bool:
+    return any(warning.code == "slow" for warning in entry.fit.warnings)
 
 
 def _is_built_in(card: ModelCard) -> bool:
@@ -154,8 +178,10 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
     console.print(f"[bold]{escape(card.id)}[/]  {escape(' · '.join(filter(None, facts)))}", highlight=False)
     if _good_for(card):
         console.print(f"Good for {_good_for(card)}", highlight=False)
+    if "low-end" in card.purposes:
+        console.print("Small enough for devices without a GPU", highlight=False)
     if card.cloud_equivalent:
-        console.print(f"Comparable cloud model: {escape(card.cloud_equivalent)}", highlight=False)
+        console.print(f"Cloud fallback: {escape(card.cloud_equivalent)}", highlight=False)
     fits = next((artifact for artifact, judged in builds if judged.fits), None)
     verdict = f"[green]fits this device[/]: {_place(fits)}" if fits else "[red]does not fit this device[/]"
     console.print(f"This model {verdict}\n", highlight=False)
@@ -166,11 +192,11 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
             f"{sign} [bold]{escape(artifact.id or artifact.dtype or card.id)}[/]  {_place(artifact)}, "
             f"download {_download(artifact)}{memory}",
             highlight=False,
-            soft_wrap=True,
         )
         for reason in (*judged.reasons, *judged.warnings):
-            console.print(f"    {escape(reason.message)}", style="yellow", highlight=False, soft_wrap=True)
-        console.print(f"    {escape(artifact.url)}", style="dim", highlight=False, soft_wrap=True)
+            console.print(Padding(escape(reason.message), (0, 0, 0, 4), expand=False), style="yellow", highlight=False)
+        if not artifact.bundled:
+            console.print(f"    {escape(artifact.url)}", style="dim", highlight=False, soft_wrap=True)
     if _is_built_in(card):
         console.print("\nBuilt in: there is nothing to download.", highlight=False)
         return
@@ -181,7 +207,9 @@ def print_card(card: ModelCard, builds: Sequence[tuple[Artifact, Fit]], stored: 
         )
     if not stored:
         console.print(
-            f"\nNot on this device. To download it: browserllm models pull {escape(card.id)}", highlight=False
+            f"\nNot on this device. To download it:\n  browserllm models pull {escape(card.id)}",
+            highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -230,7 +258,9 @@ def _smallest(card: ModelCard) -> str:
 
 
 def _good_for(card: ModelCard) -> str:
-    return ", ".join([*card.purposes, *(["tools"] if card.tools else [])])
+    # "low-end" says on which devices, not for what.
+    purposes = [purpose for purpose in card.purposes if purpose != "low-end"]
+    return ", ".join([*purposes, *(["tools"] if card.tools else [])])
 
 
 def _place(artifact: Artifact | None) -> str:

@@ -141,7 +141,9 @@ def schema_of(kind: Any) -> Schema:
         made, extra = _schema_of(kind, set())
         if extra.keys() & made.get("$defs", {}).keys():  # a class of a hook has the same name as one of msgspec's
             made, extra = _schema_of(kind, set(made["$defs"]))
-    except (_NoSchema, TypeError, NotImplementedError, NameError, ValueError, RecursionError) as error:
+    except InvalidRequest:
+        raise
+    except Exception as error:  # an annotation may be any expression, and raise anything
         name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else repr(kind)
         why = str(error)
         if isinstance(error, NameError):

@@ -53,7 +53,7 @@ def _hints(one: Any) -> dict[str, Any]:
         return {}
     try:
         return typing.get_type_hints(cast("Any", one), include_extras=True)
-    except (NameError, TypeError):  # making the schema raises a better error
+    except Exception:  # an annotation is any expression; making the schema raises a better error
         return {}
 
 

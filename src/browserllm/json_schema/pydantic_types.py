@@ -144,7 +144,7 @@ class _TypeScan:
         if hasattr(kind, "__annotations__"):
             try:
                 hints = typing.get_type_hints(cast("Any", kind), include_extras=True)
-            except (NameError, TypeError):  # making the schema raises a better error
+            except Exception:  # an annotation is any expression; making the schema raises a better error
                 return
             for inner in hints.values():
                 self.visit(inner)

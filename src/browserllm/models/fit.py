@@ -16,7 +16,7 @@ from ..errors import BrowserLLMError, DownloadInterrupted, OutOfMemory, QuotaExc
 from ..page.device import DeviceFacts
 from . import engines as registry
 from .catalog.card import Artifact, ModelCard
-from .machine import MIB, Memory, computer_memory, gpu_memory, graphics, metered
+from .machine import MIB, READING_SPEED, Graphics, Memory, computer_memory, gpu_memory, graphics, metered
 
 NO_WEBGPU = {
     "insecure_context": "WebGPU needs a secure page (https, or localhost)",
@@ -29,6 +29,14 @@ NO_WEBGPU = {
 
 # Below this, unknown GPU memory is not worth a warning.
 SMALL_MB = 1024
+
+# Where a model with many parameters is slow.
+_SLOW_ON: dict[Graphics, str] = {
+    "cpu": "on the CPU",
+    "software": "on a WebGPU adapter that runs in software",
+    "phone": "on a phone",
+    "integrated": "on an integrated GPU",
+}
 
 # A WebAssembly memory is limited to 4 GiB, and the runtime needs room beside the weights.
 WASM_MB = 3584
@@ -106,23 +114,31 @@ def fit(
         here = registry.is_here(artifact, facts) or artifact.id in stored
         obstacle = unfit or (None if here else _download_obstacle(artifact, facts, free_bytes))
         if obstacle is None:
-            return Fit(card.id, True, artifact, reasons, warnings(artifact, facts, stored=here))
+            return Fit(card.id, True, artifact, reasons, warnings(artifact, facts, card.parameters, stored=here))
         reason = Reason(_code(obstacle), str(obstacle), artifact.id)
         if not any(known.message == reason.message for known in reasons):
             reasons.append(reason)
     return Fit(card.id, False, None, reasons)
 
 
-def warnings(artifact: Artifact, facts: DeviceFacts, *, stored: bool = False) -> list[Reason]:
-    """Return the warnings about a build that this device can run."""
+def warnings(
+    artifact: Artifact, facts: DeviceFacts, parameters: int | None = None, *, stored: bool = False
+) -> list[Reason]:
+    """Return the warnings about a build that this device can run; ``parameters`` are the model's, if known."""
     found: list[Reason] = []
 
     def warn(code: str, message: str) -> None:
         found.append(Reason(code, message, artifact.id))
 
+    kind = "cpu" if artifact.device == "wasm" else graphics(facts)
+    most = READING_SPEED.get(kind)
+    if most is not None and parameters is not None and parameters > most and artifact.device != "browser":
+        warn(
+            "slow",
+            f"slow: {parameters / 1e9:.1f} billion parameters {_SLOW_ON[kind]}; "
+            f"up to {most / 1e9:.1f} billion answer at about reading speed",
+        )
     if artifact.device == "webgpu":
-        if graphics(facts) == "software":
-            warn("software_adapter", "WebGPU runs in software on this device, which is slow; choose a small model")
         need, memory = memory_need(artifact), gpu_memory(facts)
         if memory.usable_mb is None and need.mb > SMALL_MB:
             warn("memory_unknown", f"{need} of GPU memory; the browser does not report how much there is")

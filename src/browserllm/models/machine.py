@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from ..page.device import AdapterInfo, DeviceFacts
@@ -15,6 +16,10 @@ _USABLE = 0.75
 
 COUNTS_TO_32 = 156
 """The Chromium version that reports up to 32 GB: seen in 156; announced for 147, where it may have been turned off."""
+
+
+READING_SPEED: Mapping[Graphics, float] = {"cpu": 0.7e9, "software": 0.7e9, "phone": 2e9, "integrated": 4.5e9}
+"""The largest parameter count that each kind of device computes at about reading speed; others have no such limit."""
 
 
 class Memory(NamedTuple):

@@ -19,7 +19,7 @@ from ..page.device import DeviceFacts
 from .catalog.card import Artifact, ModelCard, Purpose
 from .catalog.catalog import BROWSER, POCKET, Catalog
 from .fit import Fit, fit, memory_need
-from .machine import graphics, metered
+from .machine import READING_SPEED, graphics, metered
 
 PURPOSES: tuple[Purpose, ...] = Purpose.__args__
 """The purposes that a model can be recommended for."""
@@ -39,9 +39,6 @@ CURRENT = (
     "OLMo 2",
 )
 """Families that no newer one has replaced, the better one first for models of the same size."""
-
-# The largest parameter count that each kind of device computes at about reading speed.
-_PARAMETERS = {"cpu": 0.7e9, "software": 0.7e9, "phone": 2e9, "integrated": 4.5e9}
 
 # The memory to assume if the browser does not report it: what graphics cards of the last ten years have.
 _UNKNOWN_MB = 4096
@@ -64,6 +61,9 @@ class Recommendation(msgspec.Struct, frozen=True):
     card: ModelCard
     fit: Fit
     reason: str
+
+    def __repr__(self) -> str:
+        return f"<Recommendation {self.model!r}: {self.reason}>"
 
     @property
     def model(self) -> str:
@@ -202,7 +202,7 @@ def _suited(
 
 def _limits(facts: DeviceFacts) -> _Limits:
     kind = graphics(facts)
-    parameters = _PARAMETERS.get(kind, math.inf)
+    parameters = READING_SPEED.get(kind, math.inf)
     useful = _USEFUL_WHERE_SLOW if kind in ("cpu", "software", "phone") else _USEFUL
     half_mb = None if facts.memory_gb is None else facts.memory_gb * 512
     mb: float = _UNKNOWN_MB if half_mb is None or kind == "card" else half_mb

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..errors import BrowserLLMError
+from ..errors import AllBackendsFailed, BrowserLLMError, RateLimited, Unavailable
 
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
@@ -50,11 +50,27 @@ def error_reply(error: BaseException) -> ErrorReply:
     if not isinstance(error, BrowserLLMError):
         message = f"internal error: {type(error).__name__}"
         return ErrorReply(500, _body(message, _SERVER, None, "internal"), {})
-    status, kind, code = _OPENAI_ERRORS.get(error.code) or (*_by_meaning(error), error.code)
+    status, kind, code = _openai_error(error)
     parameter = error.data.get("parameter")
     wait_s = error.retry_after_s
     headers = {} if wait_s is None else {"retry-after": f"{wait_s:g}"}
     return ErrorReply(status, _body(str(error), kind, parameter, code), headers)
+
+
+def _openai_error(error: BrowserLLMError) -> tuple[int, str, str]:
+    """Return status, type and code; what a retry cannot mend has neither 503 nor the code of a rate limit."""
+    if isinstance(error, RateLimited) and not error.retryable:
+        return _OPENAI_ERRORS["budget_exceeded"]
+    if _is_refused(error):
+        return 403, _INVALID, error.code
+    return _OPENAI_ERRORS.get(error.code) or (*_by_meaning(error), error.code)
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether a rule forbids to ask any backend: the request is private, or the router's policy excludes it."""
+    if isinstance(error, AllBackendsFailed):
+        return bool(error.causes) and all(map(_is_refused, error.causes))
+    return isinstance(error, Unavailable) and error.reason in ("private", "policy")
 
 
 def _by_meaning(error: BrowserLLMError) -> tuple[int, str]:

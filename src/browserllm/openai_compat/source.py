@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from .._internal import lazy_asyncio as asyncio
-from ..backends.base import Backend
+from .._internal.arguments import check_kind
+from ..backends.base import Backend, check_backend
 from ..errors import InvalidRequest, Unavailable
 from ..page.host import Host
 
@@ -59,9 +60,13 @@ class Source:
         if self._backend is None and not self._closed:
             async with self._opening():
                 if self._backend is None and not self._closed:
-                    opened = self._open()
-                    self._backend = await opened.__aenter__()
+                    opened: Any = self._open()
+                    write = "return an async context manager of a backend: decorate it with asynccontextmanager"
+                    check_kind("what backend() returned", opened, AbstractAsyncContextManager, "valid", write=write)
+                    given = await opened.__aenter__()
                     self._opened = opened
+                    check_backend("the backend of backend()", given)
+                    self._backend = given
         if self._backend is None or self._closed:
             raise Unavailable("the client is closed; create a new one", reason="closed")
         return self._backend

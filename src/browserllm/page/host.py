@@ -186,6 +186,9 @@ class Host(ABC):
         self._environment_facts: EnvironmentFacts | None = None
         self._environment = Environment()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {'closed' if getattr(self, 'closed', True) else 'connected'}>"
+
     @abstractmethod
     async def call(
         self, op: str, args: Mapping[str, Any] | None = None, on_progress: Callable[[Progress], None] | None = None

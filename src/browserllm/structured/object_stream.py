@@ -140,7 +140,6 @@ class _Generation(Producer[Any, Generated[Any]]):
         self.shown: Any = MISSING
         self.stream: ChatStream | None = None
         self.response: ChatResponse | None = None
-        self.failure: Exception | None = None
         self._found: Generated[Any] | None = None
         self._problems: list[list[Problem]] = []
         self._usage = Usage()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.arguments import check_kind
 from .._internal.identity import Hashed
 from ..backends.base import Backend
 from ..backends.draft import Draft
@@ -37,6 +38,7 @@ class ScriptedBackend(Backend):
 
         ``leaves_device``, ``facts`` and ``environment`` are what a router sees.
         """
+        check_kind("answers", answers, (str, Sequence), "a script", write="use a text, or a list of answers")
         self.name = name
         self.leaves_device = self.needs_network = leaves_device
         self.known_facts = facts

@@ -358,6 +358,8 @@ async def test_a_context_that_is_full_leaves_out_the_oldest_turns_and_the_sessio
     assert firsts[0] == "Question 0"
     assert firsts[-1] != "Question 0"
     assert len(set(firsts)) < len(firsts) - 3
+    warned = [message for message in chats.shown(conversation) if message.answer and message.answer.warnings]
+    assert len(warned) == len(set(firsts)) - 1  # the answers for which turns were left out say so
     assert len(chats.shown(conversation)) == 24
     await host.close()
 

@@ -292,6 +292,31 @@ async def test_an_answer_in_progress_in_another_tab_is_shown_as_such() -> None:
     assert not two.thread(conversation).elsewhere
 
 
+async def test_a_reload_keeps_what_is_not_written_yet() -> None:
+    chats = Chats(store=SlowStore())
+    conversation = await chats.create()
+    answer = await chats.ask(conversation, "a")
+    better = act.EditMessage(conversation=conversation, message=answer.id, parts=(TextPart(text="Better."),))
+    await asyncio.gather(chats.conversations.reload(conversation), chats.app.call(better))
+    assert chats.texts(conversation)[-1] == ("assistant", "Better.", "done")
+
+
+async def test_a_tab_that_goes_away_in_the_middle_of_an_answer_leaves_it_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("browserllm.app.conversations.ELSEWHERE_S", 0.01)
+    one, two, conversation = await tabs(["Hello.", ["One", HANG]])
+    await one.send(conversation, "b")
+    await one.streaming(conversation, "One")
+    await one.conversations.records.flush()
+    await two.conversations.reload(conversation, elsewhere=True)
+    assert two.thread(conversation).elsewhere
+    # Nothing more is heard of the other tab.
+    await two.until(lambda: not two.thread(conversation).elsewhere)
+    assert two.texts(conversation)[-1][2] == "stopped"
+    await one.rooms.close()
+
+
 async def test_a_reload_does_not_touch_the_answer_of_this_tab() -> None:
     one, two, conversation = await tabs(["Hello.", ["One", HANG]])
     await one.send(conversation, "b")

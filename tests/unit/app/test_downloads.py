@@ -116,12 +116,22 @@ async def test_a_failed_download_stays_with_its_error_and_can_go_on() -> None:
     await app.app.close()
 
 
-async def test_a_full_storage_fails_the_download_with_what_can_go() -> None:
+async def test_a_download_over_the_budget_fails_with_what_can_go() -> None:
     """The error's data has the plan, its actions the way out, and a notice tells of it."""
-    files = ScriptedFiles(web(tiny=[]), quota_bytes=500)
-    app = await with_models(files, "tiny")
-    with pytest.raises(bl.BrowserLLMError):  # the device cannot run what it cannot store
-        await app.call(act.LoadModel(model="tiny"))
+    app = await with_models(ScriptedFiles(web(old=[], new=[])), "old", "new")
+    await app.call(act.DownloadModel(model="old"))
+    await app.until(lambda: app.state.models["old"].downloaded)
+    await app.settings(storageBudgetBytes=1500)
+    await app.call(act.DownloadModel(model="new"))
+    await app.until(lambda: download(app, "new").state == "failed")
+    error = download(app, "new").error
+    assert error is not None
+    assert (error.code, "free_space" in error.actions) == ("quota_exceeded", True)
+    assert [model["model"] for model in error.data["plan"]["models"]] == ["old"]
+    assert [notice.id for notice in app.state.notices] == ["quota-new"]
+    await app.call(act.DeleteModel(model="old"))
+    await app.call(act.ResumeDownload(model="new"))
+    await app.until(lambda: app.state.models["new"].downloaded)
     await app.app.close()
 
 

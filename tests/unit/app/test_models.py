@@ -122,6 +122,22 @@ async def test_a_picked_folder_becomes_a_model() -> None:
     app = await opened(ScriptedHost(files=files, facts=device_facts(webgpu=False)))
     assert await app.call(act.AddModel(id="mine")) == "mine"
     assert app.state.models["mine"].downloaded
+    assert await app.call(act.DeleteModel(model="mine")) > 30
+    assert "mine" not in app.state.models
+    assert not [key for key, _ in await app.store.items("model/")]
+    await app.app.close()
+
+
+async def test_a_model_with_an_address_stays_until_it_is_deleted_without_files() -> None:
+    """Deleting its files keeps it in the list, since it can be downloaded again; deleting it again removes it."""
+    app = await with_models(ScriptedFiles(web(tiny=[])), "tiny")
+    await app.call(act.DownloadModel(model="tiny"))
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    await app.call(act.DeleteModel(model="tiny"))
+    assert not app.state.models["tiny"].downloaded
+    while await app.call(act.DeleteModel(model="tiny")) > 0:
+        assert "tiny" in app.state.models
+    assert "tiny" not in app.state.models
     await app.app.close()
 
 
@@ -160,14 +176,14 @@ async def test_storage_is_kept_when_asked() -> None:
 
 
 async def test_a_model_is_freed_after_the_time_of_the_settings() -> None:
-    """The state says when; afterwards a notice says why, and the next answer loads it again."""
+    """The state says when; afterwards the next answer loads it again."""
     app = await opened(ScriptedHost("Hello."))
     await app.settings(keepAliveS=60)
     await app.call(act.LoadModel(model="pocket"))
     assert app.state.loaded[0].expires_at == 1_060_000
     await pass_time(app, 60)
     assert app.state.loaded == ()
-    assert "60 seconds" in app.state.notices[-1].text
+    assert app.state.notices == ()
     await app.settings(keepAliveS=None)
     assert (await app.ask("Hi")).status == "done"
     assert app.state.loaded[0].expires_at is None
@@ -202,6 +218,7 @@ async def test_a_load_that_runs_out_of_memory_frees_idle_models_if_asked() -> No
             await app.call(act.LoadModel(model="tiny", keep_others=True))
         await pass_time(app, 0)
         assert list(host.loaded) == left
+        assert [notice.id for notice in app.state.notices] == (["freed"] if option else [])
         await app.app.close()
 
 

@@ -130,6 +130,26 @@ async def test_without_a_store_of_the_browser_the_app_works_and_says_so() -> Non
     await app.app.close()
 
 
+async def test_what_cannot_be_looked_at_is_a_notice_and_the_model_answers() -> None:
+    """A browser whose caches cannot be read still has the built-in model."""
+
+    class Broken(ScriptedHost):
+        async def call(self, op: str, args: Any = None, on_progress: Any = None) -> dict[str, Any]:
+            if op == "stored":
+                raise bl.errors.InternalError("the caches cannot be read")
+            return await super().call(op, args, on_progress)
+
+    app = await opened(Broken("Hello."), settled=False)
+    assert text_of(await app.ask("Hi")) == "Hello."
+    await app.until(lambda: [notice.id for notice in app.state.notices] == ["models"])
+    error = app.state.notices[0].error
+    assert error is not None
+    assert "the caches cannot be read" in error.message
+    with pytest.raises(bl.errors.InternalError):
+        await app.call(act.RefreshModels())
+    await app.app.close()
+
+
 async def test_the_device_follows_the_page() -> None:
     """Going offline, and the loss of the GPU, show."""
     host = ScriptedHost()
@@ -142,6 +162,9 @@ async def test_the_device_follows_the_page() -> None:
     host.emit("device_lost", reason="the driver was updated")
     assert [notice.id for notice in app.state.notices] == ["device-lost"]
     await app.until(lambda: app.state.loaded == ())
+    host.emit("internal_error", code="internal", message="a library failed", data={})
+    assert app.state.notices[-1].error is not None
+    assert app.state.notices[-1].error.message == "a library failed"
     await app.app.close()
 
 

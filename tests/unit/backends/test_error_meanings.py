@@ -37,7 +37,7 @@ DECISIONS: dict[str, tuple[bool, bool, bool, int]] = {
     "budget_exceeded": (False, False, False, 429),
     "content_filtered": (False, False, False, 400),
     "invalid_output": (False, True, True, 500),
-    "all_backends_failed": (False, False, True, 503),
+    "all_backends_failed": (False, True, True, 503),
     "protocol": (False, True, True, 502),
     "internal": (False, True, True, 500),
 }

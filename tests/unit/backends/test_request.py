@@ -175,7 +175,11 @@ def test_thinking_is_one_option_with_six_values(thinking: Any) -> None:
     ("messages", "said"),
     [
         ([], "messages=[] is empty"),
-        ([{"role": "robot", "content": "x"}], "robot"),
+        (
+            [{"role": "robot", "content": "x"}],
+            "'robot' - at `$.role`; use one of 'system', 'user', 'assistant', 'tool'",
+        ),
+        (" ", "the prompt ' ' is empty"),
         ([{"role": "user", "content": 7}], "content"),
         (7, "messages=7"),
         ([bl.Message("user", "a"), bl.Message("system", "b")], "system messages come first"),

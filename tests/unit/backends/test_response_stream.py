@@ -126,6 +126,49 @@ async def test_a_failure_is_raised_where_it_happens(open_stream: Open) -> None:
 
 
 @each
+@pytest.mark.parametrize("is_read_first", [True, False])
+async def test_every_await_of_a_failed_stream_raises_its_failure(open_stream: Open, is_read_first: bool) -> None:
+    """The first and the later ones, and one after the failure was raised to a loop; the partial answer stays."""
+    failure = bl.errors.DeviceLost("the GPU went away")
+    stream = open_stream(Counter(failure=failure))
+    if is_read_first:
+        with pytest.raises(bl.errors.DeviceLost):
+            await read(stream)
+    for _ in range(2):
+        with pytest.raises(bl.errors.DeviceLost) as raised:
+            await stream
+        assert raised.value is failure
+    assert finish_reason(stream) == "error"
+
+
+async def test_a_turn_that_may_not_begin_raises_that_however_often_it_is_awaited() -> None:
+    """Another turn runs: no await of the second one returns a reply."""
+    backend = Counter()
+    session = bl.Session(backend)
+    second = session.stream("Count.")
+    async with session.stream("Count.") as first:
+        await anext(first)
+        for _ in range(2):
+            with pytest.raises(bl.InvalidRequest, match="another turn"):
+                await second
+
+
+@each
+async def test_a_second_reader_is_refused(open_stream: Open) -> None:
+    """However it reads; the first one goes on."""
+    backend = Counter()
+    stream = open_stream(backend)
+    first = asyncio.create_task(read(stream))
+    await backend.waits.wait()
+    for reads in (anext, type(stream).finish, read):
+        with pytest.raises(bl.InvalidRequest, match="one reader"):
+            await reads(stream)
+    stream.stop()
+    await first
+    assert_is_over(stream)
+
+
+@each
 async def test_leaving_async_with_closes_the_stream(open_stream: Open) -> None:
     """After the block the backend has stopped."""
     backend = Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
 import msgspec
 import pytest
 
+from browserllm.chat.tools import tool
 from browserllm.errors import InvalidRequest
 from browserllm.json_schema.types import InvalidValue, OutputType, Problem, output_type
 from browserllm.json_schema.validate import Validator
@@ -385,3 +386,28 @@ def test_an_ambiguous_union_is_rejected_with_advice() -> None:
         assert "tag" not in str(caught.value), "a tag would not help"
     with pytest.raises(InvalidRequest, match=r"JSON cannot represent .*Unknown.*; use a str, a number or a data class"):
         output_type(list[Unknown])
+
+
+BROKEN = pytest.mark.parametrize("annotation", ["1 +", "1/0", "[].x", "{}['x']", "Missing", "list[int", "int.real()"])
+
+
+@BROKEN
+@pytest.mark.parametrize("make", [make_dataclass, msgspec.defstruct])
+@pytest.mark.parametrize("wrap", [lambda kind: kind, lambda kind: list[kind]], ids=["itself", "in a list"])
+def test_an_annotation_that_cannot_be_evaluated_is_an_invalid_output_type(
+    make: Any, annotation: str, wrap: Any
+) -> None:
+    """An annotation may be any expression, and raise anything."""
+    with pytest.raises(InvalidRequest, match="has no JSON Schema"):
+        output_type(wrap(make("Made", [("x", annotation)])))
+
+
+@BROKEN
+def test_an_annotation_that_cannot_be_evaluated_makes_no_tool(annotation: str) -> None:
+    """A tool's function is read in the same way."""
+
+    def function(x: Any) -> None: ...
+
+    function.__annotations__["x"] = annotation
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        tool(function)

@@ -97,6 +97,7 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "gemma-2-9b-it-q4f16_1-MLC",
         [],
         [
+            ("slow", "slow: 9.0 billion parameters on a phone; up to 2.0 billion answer at about reading speed"),
             ("memory_unknown", "needs 6,422 MB of memory; the browser reports only 8 GB or more"),
             (
                 "not_for_phones",
@@ -110,10 +111,11 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "Qwen3-8B-q4f16_1-MLC",
         [],
         [
+            ("slow", "slow: 8.0 billion parameters on a phone; up to 2.0 billion answer at about reading speed"),
             (
                 "not_for_phones",
                 "WebLLM does not list this build as one for phones: the page may run out of memory and be closed",
-            )
+            ),
         ],
     ),
     (
@@ -170,7 +172,20 @@ TABLE: list[tuple[str, str, str | None, list[tuple[str, str]], list[tuple[str, s
         "SmolLM2-360M-Instruct",
         "SmolLM2-360M-Instruct-q4f32_1-MLC",
         [("missing_feature", NO_F16.format("580"))],
-        [("software_adapter", "WebGPU runs in software on this device, which is slow; choose a small model")],
+        [],
+    ),
+    (
+        "software adapter",
+        "Llama-3.2-1B-Instruct",
+        "Llama-3.2-1B-Instruct-q4f32_1-MLC",
+        [("missing_feature", NO_F16.format("1,129"))],
+        [
+            (
+                "slow",
+                "slow: 1.2 billion parameters on a WebGPU adapter that runs in software; up to 0.7 billion answer at "
+                "about reading speed",
+            ),
+        ],
     ),
     ("nearly full disk", "SmolLM2-360M-Instruct", "SmolLM2-360M-Instruct-q4f16_1-MLC", [], []),
     (
@@ -436,6 +451,6 @@ def test_a_custom_model_is_judged_by_its_card() -> None:
 def test_a_phone_is_recognised_by_its_user_agent() -> None:
     """The same adapter in a laptop gets no warning."""
     card = CATALOG.get("Qwen3-8B")
-    for agent, codes in ((ANDROID, ["not_for_phones"]), ("Mozilla/5.0 (X11; CrOS aarch64)", [])):
+    for agent, codes in ((ANDROID, ["slow", "not_for_phones"]), ("Mozilla/5.0 (X11; CrOS aarch64)", ["slow"])):
         found = fit(card, device(gpu("qualcomm", None), memory_gb=8, user_agent=agent))
         assert [reason.code for reason in found.warnings] == codes

@@ -276,6 +276,32 @@ def test_every_error_has_a_status_and_a_body(code: str) -> None:
     assert (status < 429) == (mine or code in {"authentication", "content_filtered", "model_not_downloaded"})
 
 
+PRIVATE = bl.Unavailable("the request is private", reason="private")
+RULED_OUT = bl.Unavailable("the policy does not ask it", reason="policy")
+DOWN = bl.Unavailable("the server fails", reason="server_error")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (bl.RateLimited("slow down"), 429, "rate_limit_exceeded"),
+        (bl.RateLimited("the credit is used up", data={"reason": "quota"}), 429, "insufficient_quota"),
+        (PRIVATE, 403, "unavailable"),
+        (RULED_OUT, 403, "unavailable"),
+        (bl.AllBackendsFailed("none", causes=[PRIVATE, RULED_OUT]), 403, "all_backends_failed"),
+        (bl.AllBackendsFailed("none", causes=[PRIVATE, DOWN]), 503, "all_backends_failed"),
+        (bl.Unavailable("it has failed often", reason="circuit_open"), 503, "unavailable"),
+        (DOWN, 503, "unavailable"),
+    ],
+)
+def test_a_failure_that_a_retry_cannot_mend_does_not_look_like_one_that_passes(
+    error: bl.BrowserLLMError, status: int, code: str
+) -> None:
+    """The official SDKs ask again after 503; a program tells a quota from a rate limit by the code."""
+    reply = error_reply(error)
+    assert (reply.status, reply.body["error"]["code"]) == (status, code)
+
+
 def test_the_message_of_a_foreign_error_is_hidden() -> None:
     """It could contain anything; a rate limit says how long to wait."""
     assert error_reply(RuntimeError("/home/me/secret"))[:2] == (

@@ -180,6 +180,20 @@ async def test_the_router_itself_refuses_a_private_request(server: VendorServer)
     await app.app.close()
 
 
+async def test_the_switch_counts_from_the_next_request_on(server: VendorServer) -> None:
+    """Turned on in the middle of a turn, its next request stays on the device."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False, policy="cloud_first")
+    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
+    backend = rooms.routing.backend_for(ConversationSettings())
+    assert (await backend.complete("Hi")).backend == "cloud:cloud"
+    await app.settings(neverLeaveDevice=True)
+    assert (await backend.complete("My secret diary")).backend == "local"
+    assert app.asked == 1
+    await app.app.close()
+
+
 async def test_a_chosen_cloud_is_asked_and_no_other_one(server: VendorServer) -> None:
     """When it fails, the device answers: what was meant for one vendor does not go to another one."""
     app = await hybrid(server)

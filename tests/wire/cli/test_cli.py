@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import browserllm as bl
+from browserllm.cli import app as app_module
 from browserllm.cli import doctor as doctor_module
 from browserllm.cli import main as cli_module
 from browserllm.page.device import AdapterInfo, DeviceFacts, StorageFacts
@@ -71,9 +72,40 @@ def test_version_and_help() -> None:
     """Every command is in the help; the version is the package's."""
     assert bl.__version__ in invoke("--version").output
     text = invoke("--help").output
-    for command in ("run", "chat", "doctor", "build"):
-        assert command in text
+    commands = re.findall(r"^  ([a-z]+) {2,}\S", text.partition("Commands:")[2], re.MULTILINE)
+    assert commands == ["run", "chat", "app", "serve", "models", "doctor", "build"]
+    assert invoke().output == text
+    for command in commands:
         assert invoke(command, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["models"]])
+def test_the_help_is_whole_at_80_columns(arguments: list[str]) -> None:
+    """No command's line is cut; `run`, with which one begins, comes first."""
+    text = invoke(*arguments, "--help", env={"COLUMNS": "80"}).output
+    assert "..." not in text.partition("Commands:")[2]
+    if not arguments:
+        assert text.partition("Commands:")[2].split()[0] == "run"
+
+
+def test_a_prompt_without_quotes_is_told_to_have_some() -> None:
+    """The shell makes several arguments of it."""
+    result = invoke("run", "why", "is", "the", "sky", "blue")
+    assert result.exit_code == 2
+    assert "put the prompt in quotes" in result.stderr
+
+
+@pytest.mark.parametrize(("reason", "said"), [("network", "hub.test did not answer"), ("offline", "is offline")])
+def test_a_model_that_cannot_be_fetched_is_named_as_the_catalog_does(
+    page: Callable[..., Connect], reason: str, said: str
+) -> None:
+    """With the server that did not answer, and without an address of a file."""
+    data = {"reason": reason, "url": "https://hub.test/qwen/config.json"}
+    page(bl.errors.DownloadInterrupted("no answer from the server (https://hub.test/qwen/config.json)", data=data))
+    result = invoke("run", "hi", "--model", "qwen3-0.6b")
+    assert result.exit_code == 1
+    assert "cannot download Qwen3-0.6B: " in result.stderr and said in result.stderr
+    assert "config.json" not in result.stderr
 
 
 def test_run_streams_the_answer_and_says_where_it_ran(page: Callable[..., Connect]) -> None:
@@ -143,7 +175,7 @@ def test_a_notice_is_printed_once(page: Callable[..., Connect], monkeypatch: pyt
 def test_the_error_for_a_port_in_use_names_the_option(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error of the library names an argument; the command's names its option."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = invoke("chat", "--no-open", "--port", str(taken.getsockname()[1]))
+        result = invoke("app", "--no-open", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
     assert "--port: cannot listen" in result.stderr
 
@@ -296,13 +328,16 @@ IN_PYTHON = re.compile(r"\w\(|\b\w+=|\bCatalog\b|\bErrno\b|Error: \w+Error\b")
             "--browser: the browser '/no/such' is not an executable program",
         ),
         (["doctor", "--browser", "/no/such"], "--browser: the browser '/no/such' is not an executable program"),
-        (["build", "/dev/null/site"], "Not a directory ('/dev/null/site')"),
+        (
+            ["build", "/dev/null/site"],
+            "the folder '/dev/null/site' cannot be written: Not a directory; choose another folder",
+        ),
     ],
 )
 def test_errors_name_options_and_commands(arguments: list[str], words: str) -> None:
     """What the user typed, and what to type: no argument, function or class of Python's; as text and as JSON."""
     result = invoke(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == (2 if "unknown model" in result.output or "choose one of" in result.output else 1)
     assert words in result.output
     assert not IN_PYTHON.search(result.output), result.output
     if arguments[0] not in ("build", "doctor"):
@@ -368,7 +403,7 @@ def test_a_closed_pipe_is_not_reported(arguments: list[str]) -> None:
         ["run", "hi", "--temperature", "3"],
         ["run", "hi", "--webgpu", "x"],
         ["sing"],
-        ["chat", "--port", "x"],
+        ["app", "--port", "x"],
     ],
 )
 def test_wrong_usage_exits_with_2(page: Callable[..., Connect], arguments: list[str]) -> None:
@@ -406,7 +441,7 @@ def test_ctrl_c_stops_the_generation(page: Callable[..., Connect], monkeypatch: 
     monkeypatch.setattr(cli_module.click, "echo", interrupt)
     result = invoke("run", "hi")
     assert result.exit_code == 130
-    assert result.stdout == "Once "
+    assert (result.stdout, result.stderr.splitlines()[-1]) == ("Once ", "Stopped.")
     assert connect.opened is not None
     assert connect.opened.closed
 
@@ -419,9 +454,10 @@ def built(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
+@pytest.mark.parametrize("command", ["app", "serve"])
 @pytest.mark.parametrize("display", [True, False])
-def test_chat_serves_the_page_until_it_is_interrupted(
-    built: Path, monkeypatch: pytest.MonkeyPatch, display: bool
+def test_app_and_serve_serve_the_page_until_they_are_interrupted(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, display: bool, command: str
 ) -> None:
     """It prints the address and opens it, or says what to do if no browser can be opened; Ctrl-C ends it."""
     opened: list[str] = []
@@ -437,17 +473,19 @@ def test_chat_serves_the_page_until_it_is_interrupted(
         if "No browser" in str(message):
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(cli_module.webbrowser, "open", open_browser)
-    monkeypatch.setattr(cli_module.click, "echo", echo_and_end)
+    monkeypatch.setattr(app_module.webbrowser, "open", open_browser)
+    monkeypatch.setattr(app_module.click, "echo", echo_and_end)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if display:
         monkeypatch.setenv("DISPLAY", ":0")
     else:
         monkeypatch.delenv("DISPLAY", raising=False)
-    result = invoke("chat", "--port", "0")
+    result = invoke(command, "--port", "0")
     assert result.exit_code == 130
     assert "http://127.0.0.1:" in result.output
+    assert ("#key=" in result.output) == (command == "serve")
     assert len(opened) == (1 if display else 0)
     assert ("No browser could be opened" in result.output) == (not display)
 
@@ -458,6 +496,8 @@ def test_build_writes_the_site(built: Path, tmp_path: Path) -> None:
     result = invoke("build", str(target))
     assert result.exit_code == 0, result.output
     assert "Wrote 4 files" in result.output
+    assert f"--directory {target} 8000" in result.stderr
+    assert "Cross-Origin-Embedder-Policy: require-corp" in result.stderr
     assert (target / "assets" / "model.wasm").read_bytes() == b"\0asm"
     (built / "assets" / "engine.mjs").rename(built / "assets" / "engine2.mjs")
     (target / "mine.txt").touch()
@@ -522,6 +562,8 @@ def test_doctor_finds_an_able_machine_able(page: Callable[..., Connect]) -> None
     for name in ("Python", "browserllm", "site files", "browser", "page", "WebGPU", "storage", "answer"):
         assert f"ok   {name}: " in result.stdout
     assert "'Hello!'" in result.stdout
+    assert "good for chat here: " in result.stdout
+    assert not any(line.endswith(" ") for line in result.stdout.splitlines())
 
 
 @pytest.mark.usefixtures("built", "browser")

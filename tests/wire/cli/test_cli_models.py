@@ -19,6 +19,7 @@ from browserllm.cli import main as cli
 from browserllm.cli import models as cli_models
 from browserllm.cli import waiting
 from browserllm.cli.progress import describe_progress
+from browserllm.page.device import AdapterInfo
 from browserllm.page.host import FileProgress, Progress
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
@@ -207,6 +208,48 @@ def test_pull_then_list_then_info_then_rm(browser: Callable[..., Browser]) -> No
     assert "Not on this device" in invoke("info", "tiny-q8").stdout
 
 
+def test_deleting_the_copy_of_a_built_in_model_says_that_it_stays(browser: Callable[..., Browser]) -> None:
+    """What is freed is the browser's copy; together with others the two are told apart."""
+    browser()
+    kept = bl.models.StoredModel(key="pocket", model="pocket", engine="webllm", device="webgpu", size_bytes=1_900_000)
+    other = bl.models.StoredModel(key="tiny", model="tiny", engine="webllm", device="webgpu", size_bytes=2_000_000)
+    assert cli_models._deleted_text([kept], 1_900_000) == (
+        "Cleared the browser's copy of pocket (built in; it stays usable): 1.9 MB freed."
+    )
+    assert cli_models._deleted_text([other, kept], 3_900_000) == (
+        "Deleted tiny. Cleared the browser's copy of pocket (built in; it stays usable): 3.9 MB freed."
+    )
+
+
+def test_what_is_slow_is_marked(browser: Callable[..., Browser]) -> None:
+    """On a software adapter most models fit, and few answer at a useful speed; the empty column is left out."""
+    browser(facts=device_facts(adapter=AdapterInfo(vendor="google", fallback=True)), quota_bytes=10**11)
+    rows = {line.split()[0]: line for line in invoke("list", "--fits", "--purpose", "code").stdout.splitlines() if line}
+    assert rows["Qwen2.5-Coder-7B-Instruct"].endswith("slow")
+    assert not rows["Qwen2.5-Coder-0.5B-Instruct"].endswith("slow")
+    assert "Downloaded" not in rows["Model"]
+    assert re.search(r"fit this device, \d+ of them slow\.", invoke("list", "--fits").stdout)
+    info = invoke("info", "Qwen2.5-Coder-7B-Instruct").stdout
+    assert "slow: 7.6 billion parameters on a WebGPU adapter that runs in software" in info
+    assert "slow" not in invoke("info", "pocket").stdout
+
+
+def test_a_list_for_a_pipe_has_no_blanks_at_the_ends_of_its_lines(browser: Callable[..., Browser]) -> None:
+    """Programs read it, and people paste it."""
+    browser()
+    for arguments in (["list"], ["list", "--fits"], ["list", "--downloaded"]):
+        assert [line for line in invoke(*arguments).stdout.splitlines() if line != line.rstrip()] == []
+
+
+def test_info_hides_what_is_of_no_use(browser: Callable[..., Browser]) -> None:
+    """The address of a built-in build, and "low-end" among what a model is good for."""
+    browser()
+    text = invoke("info", "pocket").stdout
+    assert "models/pocket" not in text and "low-end" not in text
+    assert "Good for tools" in text
+    assert "Cloud fallback: " in invoke("info", "Qwen3-0.6B").stdout
+
+
 def test_info_says_why_a_build_does_not_fit(browser: Callable[..., Browser]) -> None:
     """Each build with its reason; the same as JSON."""
     browser(facts=device_facts())
@@ -223,7 +266,7 @@ def test_an_unknown_name_is_an_error_with_its_neighbours(browser: Callable[..., 
     browser()
     for arguments in (["info", "tinny"], ["pull", "tinny"], ["rm", "tinny", "--yes"]):
         result = invoke(*arguments)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "'tinny'" in result.stderr and "tiny" in result.stderr
     error = json.loads(invoke("pull", "tinny", "--json").stdout.splitlines()[-1])["error"]
     assert error["code"] == "model_not_found"
@@ -369,7 +412,10 @@ def test_an_incomplete_model_is_listed_as_incomplete(browser: Callable[..., Brow
 @pytest.mark.parametrize(
     ("progress", "line"),
     [
-        (Progress("loading", 0.5), "loading 50%"),
+        (Progress("loading"), ""),
+        (Progress("loading", 0.5), "50%"),
+        (Progress("compiling", 0.5), "compiling 50%"),
+        (Progress("ready", 1.0), ""),
         (Progress("warming_up"), "warming up"),
         (Progress("downloading", None, loaded_bytes=5_000_000), "5.0 MB"),
         (

@@ -65,7 +65,7 @@ def command(*arguments: str, stderr: int) -> subprocess.CompletedProcess[str]:
         (["--help"], 0, "Usage: browserllm"),
         # What fails, fails as it always does, without a word.
         (["run", ""], 2, ""),
-        (["models", "info", "nothing of the kind"], 1, ""),
+        (["models", "info", "nothing of the kind"], 2, ""),
     ],
 )
 def test_an_answer_does_not_depend_on_standard_error(kind: str, arguments: list[str], code: int, said: str) -> None:

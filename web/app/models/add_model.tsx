@@ -1,5 +1,5 @@
 import { useCall, useClient } from "@browserllm/react";
-import { type FormEvent, type JSX, useState } from "react";
+import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
 import { useStrings } from "../strings/index.ts";
@@ -53,11 +53,10 @@ export function AddModel({ onClose }: AddModelProps): JSX.Element {
         ) : (
           work.error && <ErrorPanel error={{ ...work.error, actions: [] }} />
         )}
-        <TextField label={words.addId} note={words.addIdNote} error={wrong.id} value={id} maxLength={100} disabled={work.running} onChange={(event) => { setId(event.target.value); }} />
         <form
           className="stack"
           noValidate
-          onSubmit={(event: FormEvent) => {
+          onSubmit={(event: SubmitEvent) => {
             event.preventDefault();
             if (isAddress(address.trim())) add(address.trim());
             else setWrong({ address: words.addAddressBad });
@@ -91,6 +90,7 @@ export function AddModel({ onClose }: AddModelProps): JSX.Element {
             </Button>
           </div>
         </section>
+        <TextField label={words.addId} note={words.addIdNote} error={wrong.id} value={id} maxLength={100} disabled={work.running} onChange={(event) => { setId(event.target.value); }} />
       </div>
     </Dialog>
   );

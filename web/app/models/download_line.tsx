@@ -1,11 +1,12 @@
 import type { Download } from "@browserllm/react";
 import { type JSX, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatBytes, formatDuration, formatPercent } from "../format.ts";
+import { formatBytes, formatPercent } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, Dialog, IconButton, Milestones, Progress } from "../ui/index.ts";
 import { CloseIcon, PauseIcon, PlayIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
+import { formatTimeLeft } from "./words.ts";
 
 interface DownloadLineProps {
   readonly download: Download;
@@ -25,7 +26,7 @@ export function DownloadLine({ download, name }: DownloadLineProps): JSX.Element
   if (totalBytes !== null) facts.push(strings.progress(formatBytes(receivedBytes, language), formatBytes(totalBytes, language)));
   else if (receivedBytes > 0) facts.push(formatBytes(receivedBytes, language));
   if (state === "running" && bytesPerS !== null) facts.push(strings.speed(formatBytes(bytesPerS, language)));
-  if (state === "running" && leftS !== null) facts.push(strings.left(formatDuration(leftS * 1000, language)));
+  if (state === "running" && leftS !== null) facts.push(strings.left(formatTimeLeft(leftS, language)));
   const cancel = (parts: boolean) => (): void => {
     setAsking(false);
     void act("models.cancel", { model, delete: parts });

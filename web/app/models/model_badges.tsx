@@ -3,6 +3,7 @@ import type { JSX } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { CheckIcon, WarningIcon } from "../ui/icons.tsx";
+import { useEngineName } from "./use_engine_name.ts";
 import { deviceName } from "./words.ts";
 
 /** Whether this device runs a model, with the reasons in the tooltip. */
@@ -35,9 +36,10 @@ interface PlaceBadgeProps {
 /** Where a model is: in memory, on the device, or neither. */
 export function PlaceBadge({ model, loaded }: PlaceBadgeProps): JSX.Element | null {
   const strings = useStrings().models;
+  const engineName = useEngineName();
   if (loaded) {
     return (
-      <Badge tone="accent" title={strings.inMemoryNote(loaded.engine, deviceName(loaded.device, strings))}>
+      <Badge tone="accent" title={strings.inMemoryNote(engineName(loaded.engine), deviceName(loaded.device, strings))}>
         {strings.inMemory}
       </Badge>
     );

@@ -6,6 +6,7 @@ import { Button, Confirm, useToast } from "../ui/index.ts";
 import { CheckIcon, TrashIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
 import { asSentence } from "./model_badges.tsx";
+import { useEngineName } from "./use_engine_name.ts";
 import type { ModelWork } from "./use_model_work.ts";
 import { deviceName } from "./words.ts";
 
@@ -19,6 +20,7 @@ export function ModelDetails({ model, work }: ModelDetailsProps): JSX.Element {
   const strings = useStrings().models;
   const language = useLanguageCode();
   const act = useAction();
+  const engineName = useEngineName();
   const inUse = useSelector((state) => state.settings.model === model.id);
   const abilities = (["vision", "tools", "thinking"] as const).filter((name) => model[name]).map((name) => strings.abilities[name]);
   const { loaded } = work;
@@ -44,7 +46,7 @@ export function ModelDetails({ model, work }: ModelDetailsProps): JSX.Element {
         )}
         {loaded && (
           <Fact name={strings.inMemory}>
-            {[strings.inMemoryNote(loaded.engine, deviceName(loaded.device, strings)), loaded.expiresAt === null ? null : strings.freedAt(formatWhen(loaded.expiresAt, Date.now(), language))]
+            {[strings.inMemoryNote(engineName(loaded.engine), deviceName(loaded.device, strings)), loaded.expiresAt === null ? null : strings.freedAt(formatWhen(loaded.expiresAt, Date.now(), language))]
               .filter((text) => text !== null)
               .join(", ")}
           </Fact>
@@ -79,6 +81,7 @@ function Fact({ name, children }: { readonly name: string; readonly children: Re
 function Builds({ model, work }: ModelDetailsProps): JSX.Element {
   const strings = useStrings().models;
   const language = useLanguageCode();
+  const engineName = useEngineName();
   const busy = work.work.running || work.loading !== null || work.download !== null;
   return (
     <section className="builds">
@@ -102,7 +105,7 @@ function Builds({ model, work }: ModelDetailsProps): JSX.Element {
               const offered = isOffered(build, model.builds);
               return (
                 <tr key={build.id}>
-                  <td>{build.engine}</td>
+                  <td>{engineName(build.engine)}</td>
                   <td>{deviceName(build.device, strings)}</td>
                   <td>{build.quantization ?? ""}</td>
                   <td>{build.downloaded ? strings.buildHere : build.downloadBytes === null ? "" : formatBytes(build.downloadBytes, language)}</td>
@@ -113,7 +116,7 @@ function Builds({ model, work }: ModelDetailsProps): JSX.Element {
                     ) : here && offered ? (
                       strings.inMemory
                     ) : offered ? (
-                      <Button small disabled={busy} aria-label={strings.loadBuild(build.engine, deviceName(build.device, strings))} onClick={() => { work.load(build.engine, build.device); }}>
+                      <Button small disabled={busy} aria-label={strings.loadBuild(engineName(build.engine), deviceName(build.device, strings))} onClick={() => { work.load(build.engine, build.device); }}>
                         {strings.loadOn}
                       </Button>
                     ) : (
@@ -149,7 +152,7 @@ export function DeleteModel({ id, name, bytes }: DeleteModelProps): JSX.Element 
   const toast = useToast();
   const [asking, setAsking] = useState(false);
   const remove = async (): Promise<void> => {
-    const freed = (await act("models.delete", { model: id })) as number | undefined;
+    const freed: number | undefined = await act("models.delete", { model: id });
     if (freed !== undefined) toast({ text: strings.removed(name, formatBytes(freed, language)) });
   };
   return (

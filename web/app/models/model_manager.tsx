@@ -10,7 +10,7 @@ import { AddModel } from "./add_model.tsx";
 import { countFilters, type Filters, listed, NO_FILTERS } from "./filters.ts";
 import { ModelRow } from "./model_row.tsx";
 import { StorageMeter } from "./storage_meter.tsx";
-import { TierCards } from "./tier_cards.tsx";
+import { TierCards, useTiers } from "./tier_cards.tsx";
 import { Toolbar } from "./toolbar.tsx";
 import "./models.css";
 
@@ -28,6 +28,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
   const act = useAction();
   const [filters, setFilters] = useState<Filters>(NO_FILTERS);
   const [adding, setAdding] = useState(false);
+  const tiers = useTiers();
   const models = useMemo(() => Object.values(byId), [byId]);
   const shown = useMemo(() => listed(models, filters), [models, filters]);
   const unfiltered = filters.text === "" && countFilters(filters) === 0;
@@ -35,7 +36,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
     <div className="models">
       <header className="section-head">
         <div>
-          <h1>{strings.title}</h1>
+          <h1 className="page-title">{strings.title}</h1>
           <p className="quiet">{strings.intro}</p>
         </div>
         <div className="section-buttons">
@@ -48,7 +49,14 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
       {device?.problem && <ErrorPanel error={device.problem} />}
       {device?.online === false && <p className="storage-warning" role="status">{strings.offline}</p>}
       {device !== null && device.online && (device.metered === true || device.saveData === true) && <p className="storage-warning">{strings.metered}</p>}
-      {unfiltered && <TierCards />}
+      {unfiltered && tiers.length > 0 && (
+        <section className="stack" aria-labelledby="models-recommended">
+          <h2 id="models-recommended" className="section-title">
+            {strings.recommended}
+          </h2>
+          <TierCards models={tiers} />
+        </section>
+      )}
       <StorageMeter />
       <section aria-labelledby="models-all" className="stack">
         <h2 id="models-all" className="section-title">{strings.all}</h2>

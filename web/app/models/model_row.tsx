@@ -1,7 +1,7 @@
 import type { Model } from "@browserllm/react";
 import { type JSX, memo, useEffect, useId, useRef, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatDuration, formatPercent } from "../format.ts";
+import { formatPercent } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, Milestones, Progress } from "../ui/index.ts";
 import { ChevronDownIcon, DownloadIcon } from "../ui/icons.tsx";
@@ -12,7 +12,7 @@ import { asSentence, FitBadge, PlaceBadge, TierBadge } from "./model_badges.tsx"
 import { ModelDetails } from "./model_details.tsx";
 import { useEstimate } from "./use_estimate.ts";
 import { type ModelWork, useModelWork } from "./use_model_work.ts";
-import { factsOf, sizeOf } from "./words.ts";
+import { factsOf, formatTimeLeft, sizeOf } from "./words.ts";
 
 interface ModelRowProps {
   readonly model: Model;
@@ -101,7 +101,7 @@ function NextStep({ model, work }: { readonly model: Model; readonly work: Model
   if (model.fit === "no") return null;
   if (model.downloaded || model.downloadBytes === null) {
     return (
-      <Button small kind="primary" aria-label={strings.loadOf(model.name)} onClick={() => { work.load(); }}>
+      <Button small aria-label={strings.loadOf(model.name)} onClick={() => { work.load(); }}>
         {strings.load}
       </Button>
     );
@@ -120,7 +120,7 @@ function Estimate({ model, row }: { readonly model: string; readonly row: React.
   const estimate = useEstimate(model, useOnScreen(row));
   return (
     <span className="model-estimate">
-      {estimate === undefined ? strings.estimating : estimate === null ? strings.estimateUnknown : strings.estimate(formatDuration(estimate * 1000, language))}
+      {estimate === undefined ? strings.estimating : estimate === null ? strings.estimateUnknown : strings.estimate(formatTimeLeft(estimate, language))}
     </span>
   );
 }

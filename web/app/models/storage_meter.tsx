@@ -17,7 +17,7 @@ export function StorageMeter(): JSX.Element {
   const toast = useToast();
   const bytes = (value: number): string => formatBytes(value, language);
   const clean = async (): Promise<void> => {
-    const freed = (await act("storage.clean")) as number | undefined;
+    const freed: number | undefined = await act("storage.clean");
     if (freed !== undefined) toast({ text: strings.cleaned(bytes(freed)) });
   };
   return (
@@ -82,7 +82,7 @@ function Persistence({ persisted }: { readonly persisted: boolean | null }): JSX
   const [refused, setRefused] = useState(false);
   if (persisted === null) return null;
   const ask = async (): Promise<void> => {
-    const kept = (await act("storage.persist")) as boolean | undefined;
+    const kept: boolean | undefined = await act("storage.persist");
     setRefused(kept === false);
   };
   return (
@@ -110,7 +110,7 @@ function Stored({ storage }: { readonly storage: StorageInfo }): JSX.Element {
   const stored = [...storage.models].sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0));
   const total = stored.reduce((sum, one) => sum + one.sizeBytes, 0);
   const removeAll = async (): Promise<void> => {
-    const freed = (await act("models.delete", { model: "*" })) as number | undefined;
+    const freed: number | undefined = await act("models.delete", { model: "*" });
     if (freed !== undefined) toast({ text: strings.cleaned(formatBytes(freed, language)) });
   };
   return (

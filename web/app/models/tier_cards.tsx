@@ -1,6 +1,6 @@
 import { type Model, useSelector } from "@browserllm/react";
-import { type JSX, useId, useRef } from "react";
-import { formatBytes, formatDuration } from "../format.ts";
+import { type JSX, useRef } from "react";
+import { formatBytes } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button } from "../ui/index.ts";
 import { CheckIcon, DownloadIcon } from "../ui/icons.tsx";
@@ -9,27 +9,24 @@ import { useAction } from "../use_action.ts";
 import { DownloadLine } from "./download_line.tsx";
 import { asSentence, FitBadge } from "./model_badges.tsx";
 import { useEstimate } from "./use_estimate.ts";
+import { formatTimeLeft } from "./words.ts";
 
 const TIERS = ["quick", "smart", "genius"] as const;
 
-/** The models that are recommended for this device, each one click away. */
-export function TierCards(): JSX.Element | null {
-  const strings = useStrings().models;
-  const title = useId();
+/** The models that are recommended for this device: Quick, Smart, Genius, as far as there are any beside the built-in one. */
+export function useTiers(): readonly Model[] {
   const models = useSelector((state) => state.models);
-  const found = TIERS.flatMap((tier) => Object.values(models).filter((model) => model.tier === tier && !model.bundled));
-  if (found.length === 0) return null;
+  return TIERS.flatMap((tier) => Object.values(models).filter((model) => model.tier === tier && !model.bundled));
+}
+
+/** Recommended models, each one click away. */
+export function TierCards({ models }: { readonly models: readonly Model[] }): JSX.Element {
   return (
-    <section className="stack" aria-labelledby={title}>
-      <h2 id={title} className="section-title">
-        {strings.recommended}
-      </h2>
-      <ul className="tiers">
-        {found.map((model) => (
-          <TierCard key={model.id} model={model} />
-        ))}
-      </ul>
-    </section>
+    <ul className="tiers">
+      {models.map((model) => (
+        <TierCard key={model.id} model={model} />
+      ))}
+    </ul>
   );
 }
 
@@ -61,7 +58,7 @@ function TierCard({ model }: { readonly model: Model }): JSX.Element {
           .filter((text) => text !== null)
           .join(" · ")}
       </p>
-      {open && estimate !== undefined && <p className="model-facts">{estimate === null ? strings.estimateUnknown : strings.estimate(formatDuration(estimate * 1000, language))}</p>}
+      {open && estimate !== undefined && <p className="model-facts">{estimate === null ? strings.estimateUnknown : strings.estimate(formatTimeLeft(estimate, language))}</p>}
       {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{asSentence(model.reasons[0])}</p>}
       <div className="tier-next">
         {download ? (

@@ -31,3 +31,11 @@ export function formatCompact(value: number, language: string): string {
 export function deviceName(device: string, strings: Strings["models"]): string {
   return strings.devices[device] ?? device;
 }
+
+/** How long something will take: never more exact than it can be known. */
+export function formatTimeLeft(seconds: number, language: string): string {
+  const unit = (name: string, value: number): string => new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 1 }).format(value);
+  if (seconds < 90) return unit("second", seconds <= 10 ? Math.max(1, Math.ceil(seconds)) : Math.round(seconds / 5) * 5);
+  if (seconds < 90 * 60) return unit("minute", Math.round(seconds / 60));
+  return unit("hour", Math.round(seconds / 1800) / 2);
+}

@@ -167,7 +167,7 @@ interface EnteredProps {
 }
 
 /** A field that is kept when it is left, not with every letter. */
-function Entered({ value, onSave, children }: EnteredProps): JSX.Element {
+export function Entered({ value, onSave, children }: EnteredProps): JSX.Element {
   const [text, setText] = useState(value);
   return children({
     value: text,
@@ -189,7 +189,7 @@ interface NumberFieldProps {
   readonly onSave: (value: number | null) => void;
 }
 
-function NumberField({ name, label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
+export function NumberField({ name, label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
   const words = useStrings().conversation;
   const [error, setError] = useState<string | null>(null);
   return (

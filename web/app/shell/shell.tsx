@@ -1,6 +1,9 @@
 import { useSelector } from "@browserllm/react";
 import { type JSX, Suspense, useEffect, useRef, useState } from "react";
 import { Chat } from "../chat/chat.tsx";
+import { FullPageProblem } from "../errors/full_page.tsx";
+import { useNothingRuns } from "../errors/nothing_runs.ts";
+import { ActivityBar } from "../first_run/activity_bar.tsx";
 import { Palette } from "../palette/palette.tsx";
 import { Shortcuts } from "../palette/shortcuts.tsx";
 import { useShortcuts } from "../palette/use_shortcuts.ts";
@@ -27,6 +30,7 @@ export function Shell(): JSX.Element {
   const place = usePlace();
   const call = useAction();
   const { actions, hidden } = useConversations();
+  const nothingRuns = useNothingRuns();
   const introduced = useSelector((state) => state.settings.introduced);
   const title = useSelector((state) => (place.id === null ? undefined : state.conversations[place.id]?.title));
   const search = useRef<HTMLInputElement>(null);
@@ -119,12 +123,15 @@ export function Shell(): JSX.Element {
           onSidebar={toggleSidebar}
           onSettings={does.settings}
         />
+        {place.view !== "models" && <ActivityBar />}
         <Notices />
         <main ref={main} id="main" tabIndex={-1}>
           {view ? (
             <Suspense fallback={<div className="page" aria-busy="true" />}>
               <view.component id={place.id} />
             </Suspense>
+          ) : nothingRuns !== null && place.id === null ? (
+            <FullPageProblem error={nothingRuns} />
           ) : (
             <Chat key={place.id ?? ""} id={place.id} target={place.part} />
           )}

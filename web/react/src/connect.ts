@@ -69,8 +69,32 @@ function begin(address: string): Connecting {
 }
 
 async function start(address: string, onBoot: (boot: Boot) => void): Promise<AppClient> {
-  const module = (await import(/* @vite-ignore */ `${address}connect.js`)) as ConnectModule;
+  const module = await load(address);
   const client = createClient(await module.connect(onBoot));
   await client.ready;
   return client;
+}
+
+const failures = new Map<string, number>();
+
+async function load(address: string): Promise<ConnectModule> {
+  const failed = failures.get(address) ?? 0;
+  // A browser may remember that a module could not be fetched: then it asks again only under another address.
+  const script = `${address}connect.js${failed > 0 ? `?attempt=${failed + 1}` : ""}`;
+  try {
+    return (await import(/* @vite-ignore */ script)) as ConnectModule;
+  } catch (cause) {
+    failures.set(address, failed + 1);
+    throw new BrowserLLMError(
+      {
+        code: "connect_failed",
+        title: "The app did not start",
+        message: `${script} could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+        remedy: "Check the connection. `base` must be the address of the folder that `browserllm build` wrote.",
+        actions: ["retry", "reload"],
+        data: { address: script },
+      },
+      { cause },
+    );
+  }
 }

@@ -38,7 +38,8 @@ export function cancelled(cause?: unknown): BrowserLLMError {
 
 /** The error of calls after the connection to Python ended. */
 export function disconnected(cause?: unknown): BrowserLLMError {
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  const reason = cause instanceof Error ? cause.message : cause;
+  const why = typeof reason === "string" && reason !== "" ? `: ${reason}` : "";
   return new BrowserLLMError(
     {
       code: "disconnected",

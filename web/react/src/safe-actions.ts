@@ -20,13 +20,21 @@ export function useSafeActions<T extends object>(make: (call: SafeCall) => T): r
   const client = useClient();
   const [error, setError] = useState<BrowserLLMError | undefined>(undefined);
   const actions = useMemo(() => {
-    const clearError = (): void => { setError(undefined); };
+    let failed = false;
+    // Setting what is set already may render once more.
+    const clearError = (): void => {
+      if (failed) setError(undefined);
+      failed = false;
+    };
     const call: SafeCall = async (action, args, options) => {
       clearError();
       try {
         return await (client.call as SafeCall)(action, args, options);
       } catch (thrown) {
-        if (!isCancelled(thrown)) setError(asError(thrown)); // without effect if the component is gone
+        if (!isCancelled(thrown)) {
+          failed = true;
+          setError(asError(thrown)); // without effect if the component is gone
+        }
         return undefined;
       }
     };

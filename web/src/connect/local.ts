@@ -23,6 +23,7 @@ class PageApp {
   readonly #pipes = new Map<number, Listeners<string>>();
   #boot: Boot = { text: "Starting Python", fraction: 0 };
   #lastPipe = 0;
+  readonly #started: Promise<void>;
   #ended: string | null = null;
 
   constructor() {
@@ -39,22 +40,25 @@ class PageApp {
       this.boots.tell(this.#boot);
     });
     this.#engine.onCrash((reason) => { this.#end(`the engine stopped: ${reason}; reload the page`); });
-    this.#python.ready
-      .then(() => this.#python.run(MAIN))
-      .catch((error: unknown) => { this.#end(error instanceof Error ? error.message : String(error)); });
+    this.#started = this.#python.ready.then(() => this.#python.run(MAIN)).then(() => undefined);
+    this.#started.catch(() => {
+      if (app === this) app = null; // what failed can be tried again
+    });
   }
 
-  open(onBoot?: OnBoot): Promise<AppPipe> {
-    if (this.#ended !== null) return Promise.reject(new Error(this.#ended));
-    this.#lastPipe += 1;
-    const number = this.#lastPipe;
-    const texts = new Listeners<string>();
-    this.#pipes.set(number, texts);
+  /** Open a pipe, once Python has started. Rejects if it cannot, or if the engine has stopped. */
+  async open(onBoot?: OnBoot): Promise<AppPipe> {
     if (onBoot !== undefined) {
       onBoot(this.#boot);
       this.boots.add(onBoot);
     }
-    return Promise.resolve({
+    await this.#started;
+    if (this.#ended !== null) throw new Error(this.#ended);
+    this.#lastPipe += 1;
+    const number = this.#lastPipe;
+    const texts = new Listeners<string>();
+    this.#pipes.set(number, texts);
+    return {
       send: (text) => { this.#python.sendUi(`${number}:${text}`); },
       onText: (listener) => texts.add(listener),
       onClose: (listener) => this.closed.add(listener),
@@ -62,7 +66,7 @@ class PageApp {
         // An empty text closes the pipe on Python's side. Python and the engine stay: another part of the page may use them.
         if (this.#pipes.delete(number)) this.#python.sendUi(`${number}:`);
       },
-    });
+    };
   }
 
   /** The addresses of the files that this page and its engine have fetched. */

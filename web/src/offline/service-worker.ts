@@ -1,8 +1,7 @@
 /**
  * The site's `sw.js`: keeps the site on the device, so that it opens without a network, and takes what is shared to it.
  *
- * The build puts `self.BROWSERLLM_FILES = {...};` above this code, so that a changed file makes a changed worker. It imports
- * nothing that another bundle imports, so that it is one file, which every browser takes as a classic script. A page may
+ * The build puts `self.BROWSERLLM_FILES = {...};` above this code, so that a changed file makes a changed worker. A page may
  * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files) and `{type: "version"}`.
  */
 

@@ -39,6 +39,7 @@ export function startPython(engine: EngineHandle): PythonHandle {
     rejectReady = reject;
   });
   const ready = timings.then(() => undefined);
+  timings.catch(() => undefined);
   ready.catch(() => undefined); // a page that does not use `ready` shows the failure in other ways
 
   const fail = (error: Error): void => {

@@ -133,7 +133,7 @@ class Budget(Middleware):
         usd = await self._expected_usd(request) if facts.cost_usd is None else _sound(facts.cost_usd)
         estimate = self._estimate(request, usd, facts.model)
         reason = self._refusal(request, None, estimate) or self._refusal(request, today, estimate)
-        return replace(facts, available=False, reason=reason) if reason else facts
+        return replace(facts, available=False, reason=reason, code="budget_exceeded") if reason else facts
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
         """Answer if enough is left."""

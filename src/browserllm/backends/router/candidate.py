@@ -75,8 +75,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     def excluded(self, reason: str) -> Excluded:
         """Return this candidate as one that the policy excludes."""
-        code = "model_not_downloaded" if self.facts.downloaded is False else "unavailable"
-        return Excluded(name=self.name, reason=reason, code=code)
+        if self.facts.downloaded is False:
+            return Excluded(name=self.name, reason=reason, code="model_not_downloaded")
+        return Excluded(name=self.name, reason=reason, data={"reason": "policy"})
 
     def unhonoured(self, request: ChatRequest) -> list[str]:
         """Return the request's parameters that the backend does not honour, as far as it is known."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, cast
 
-from ..._internal.arguments import check_callable, check_kind
+from ..._internal.arguments import check_callable, check_kind, check_number
 from ..._internal.formatting import size_text
 from ..._internal.identity import Hashed, identity_of
 from ...errors import InvalidRequest
@@ -102,16 +102,11 @@ class LocalFirst(Policy):
         min_battery: float = 0.2,
     ) -> None:
         """Set the limits; ``max_fetch_bytes=None`` downloads any size, ``max_queue=None`` waits behind any number."""
-        if max_fetch_bytes is not None and max_fetch_bytes < 0:
-            raise InvalidRequest(
-                f"max_fetch_bytes={max_fetch_bytes!r} must be at least 0, or None", parameter="max_fetch_bytes"
-            )
+        for limit, value in (("max_fetch_bytes", max_fetch_bytes), ("max_queue", max_queue)):
+            check_number(limit, value, "at least 0, or None", lambda number: number >= 0, optional=True)
         if wait not in ("fetch", "load", "nothing"):
             raise InvalidRequest(f"wait={wait!r} is not valid; use 'fetch', 'load' or 'nothing'", parameter="wait")
-        if max_queue is not None and max_queue < 0:
-            raise InvalidRequest(f"max_queue={max_queue!r} must be at least 0, or None", parameter="max_queue")
-        if not 0 <= min_battery <= 1:
-            raise InvalidRequest(f"min_battery={min_battery!r} must be between 0 and 1", parameter="min_battery")
+        check_number("min_battery", min_battery, "between 0 and 1", lambda level: 0 <= level <= 1)
         self.max_fetch_bytes = max_fetch_bytes
         self.wait = wait
         self.max_queue = max_queue

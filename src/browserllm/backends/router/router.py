@@ -7,7 +7,7 @@ A request takes three steps: the survey decides which backends may be asked, the
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -25,7 +25,7 @@ from ..privacy import delegates_facts
 from ..request import Prompt, build_request
 from ..stream import Delta
 from .attempts import Attempts
-from .breaker import Breaker, CircuitBreaker
+from .breaker import AnyRandom, Breaker, CircuitBreaker
 from .candidate import Choice, Explanation, knows_model
 from .checks import check
 from .measurements import Measurements
@@ -34,11 +34,8 @@ from .policies import POLICIES, LocalFirst, Policy
 from .queue import MAX_WAITING, FairQueue
 from .race import Race, Runner
 from .routed import Attempt, RoutedBackend, union_of, unique_names
-from .translation import Translations, Translator
+from .translation import Translations, Translator, read_translations
 from .warming import Warming
-
-if TYPE_CHECKING:
-    from random import Random
 
 
 class Router(Backend):
@@ -64,7 +61,7 @@ class Router(Backend):
         warm_up: bool = True,
         environment: Callable[[], Environment | None] | None = None,
         clock: AnyClock | None = None,
-        random: Random | None = None,
+        random: AnyRandom | None = None,
         name: str = "router",
     ) -> None:
         """Route to ``backends``; closing the router closes them. Equal names get a number: "openai", "openai-2".
@@ -121,13 +118,16 @@ class Router(Backend):
             for name, backend in zip(names, backends, strict=True)
         }
         self._order = list(self._routed.values())
-        self._translations = {model: dict(targets) for model, targets in (translations or {}).items()}
+        self._translations = read_translations({} if translations is None else translations)
         self._planner = Planner(self._routed, Translator(self._translations, names), self._clock)
         self._parallel = parallel
         self._hedge_after_s = hedge_after_s
         self._warming = Warming() if warm_up else None
         self._environment = environment or _environment_of(backends)
         self._numbers = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} of {', '.join(getattr(self, '_routed', ()))}>"
 
     @property
     def backends(self) -> dict[str, Backend]:
@@ -254,11 +254,15 @@ class Router(Backend):
         """Return the facts of the first backend it would ask; ``leaves_device``, ``needs_network`` cover all."""
         choices, excluded, _ = await self._planner.plan_ahead(self.policy, request, self.environment())
         if not choices:
+            failure = AllBackendsFailed("no backend may answer", causes=[one.error() for one in excluded])
+            decisive = next((one for one in excluded if one.error().fault_of == failure.fault_of), None)
             return BackendFacts(
                 leaves_device=self.leaves_device and not request.private,
                 needs_network=self.needs_network,
                 available=False,
                 reason="; ".join(f"{one.name!r}: {one.reason}" for one in excluded),
+                code="unavailable" if decisive is None else decisive.code,
+                data={} if decisive is None else decisive.data,
             )
         return replace(
             choices[0].candidate.facts,

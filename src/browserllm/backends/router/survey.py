@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -87,7 +87,7 @@ async def survey(
         refused = _refusal(request, facts, match, tuple(dict.fromkeys([*missing, *ignored])), offline)
         if refused is not None:
             code, reason, data = refused
-            excluded.append(Excluded(name=routed.name, reason=reason, code=code, data=data))
+            excluded.append(Excluded(name=routed.name, reason=reason, code=code, data=dict(data)))
             continue
         candidate = Candidate(
             name=routed.name,
@@ -116,18 +116,21 @@ def _private(name: str) -> Excluded:
 
 def _refusal(
     request: ChatRequest, facts: BackendFacts, match: ModelMatch, missing: tuple[str, ...], offline: bool
-) -> tuple[str, str, dict[str, str]] | None:
+) -> tuple[str, str, Mapping[str, Any]] | None:
     """Return why a backend cannot be asked: an error's code, reason and data; ``None`` if it can."""
     if facts.leaves_device and request.private:
         return "unavailable", "the request is private, and this backend may leave the device", {"reason": "private"}
     if offline and facts.needs_network:
         return "unavailable", "the device is offline", {"reason": "offline"}
-    if not facts.available:
-        # A download does not help if the device cannot run the model.
-        code = "model_not_downloaded" if facts.downloaded is False and facts.fits is not False else "unavailable"
-        return code, facts.reason or "it cannot answer now", {}
+    if not facts.available and (facts.code != "unavailable" or facts.data):
+        return facts.code, facts.reason or "it cannot answer now", facts.data
     if facts.fits is False:
-        return "unavailable", facts.reason or f"{facts.model or 'its model'} does not fit this device", {}
+        # Before the download, which does not help if the device cannot run the model.
+        reason = facts.reason or f"{facts.model or 'its model'} does not fit this device"
+        return "unavailable", reason, {"reason": "missing_feature"}
+    if not facts.available:
+        code = "model_not_downloaded" if facts.downloaded is False else facts.code
+        return code, facts.reason or "it cannot answer now", {}
     if offline and facts.downloaded is False:
         return "model_not_downloaded", "its model is not on this device, and the device is offline", {}
     if request.unsupported == "error" and (missing or match == "own"):

@@ -6,10 +6,23 @@ import re
 from collections.abc import Collection, Mapping
 from fnmatch import translate
 
+from ..._internal.arguments import check_kind
 from ...errors import InvalidRequest
 
 Translations = Mapping[str, Mapping[str, str]]
 """For a model or a pattern of models (``"gpt-*"``; ``"*"`` is the default): the model to use, by backend."""
+
+
+def read_translations(translations: Translations) -> dict[str, dict[str, str]]:
+    """Return a copy. Raises `InvalidRequest` for anything that is not a dict of dicts of names."""
+    write = "use {'model': {'backend': 'its model'}}"
+    check_kind("translations", translations, Mapping, "a dict", write=write)
+    for model, targets in translations.items():
+        check_kind("a model in translations", model, str, "the name of a model", write=write)
+        check_kind(f"translations[{model!r}]", targets, Mapping, "a dict", write=write)
+        for backend, target in targets.items():
+            check_kind(f"translations[{model!r}][{backend!r}]", target, str, "the name of a model", write=write)
+    return {model: dict(targets) for model, targets in translations.items()}
 
 
 class Translator:

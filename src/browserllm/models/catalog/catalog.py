@@ -132,6 +132,10 @@ class Catalog:
             raise InvalidRequest(f"the card of model {card.id!r} is not valid: {error}", parameter="card") from error
         self._added[card.id] = card
 
+    def remove(self, name: str) -> None:
+        """Remove a model that the program added; does nothing if there is none with this id."""
+        self._added.pop(name, None)
+
     def get(self, name: str) -> ModelCard:
         """Return the card of a model; raises `ModelNotFound` as `find` does."""
         return self.find(name).card
@@ -193,7 +197,10 @@ def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
     near: list[str] = []
     for ids in (models, builds):
         near = near or [ids[plain] for plain in difflib.get_close_matches(_plain(name), ids, n=3, cutoff=0.5)]
-    hint = f"did you mean {_quoted(near)}?" if near else f"[card.id for card in Catalog()] lists all {len(cards)}."
+    everywhere = (
+        f"all {len(cards)} are in browserllm.models.Catalog(), and in client.models.list() of the OpenAI client."
+    )
+    hint = f"did you mean {_quoted(near)}?" if near else everywhere
     return ModelNotFound(
         f"unknown model {name!r}: {hint} Add your own with Catalog.add()",
         data={"model": name, "candidates": near, "reason": "unknown_name"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._internal.arguments import check_kind
+from ..._internal.arguments import check_kind, check_list
 from ...errors import InvalidRequest, Unsupported
 from ...page.device import DeviceFacts
 from ...page.host import Host
@@ -24,6 +24,9 @@ def register(engine: Engine, *, before: str | None = None) -> None:
     unknown.
     """
     check_kind("engine", engine, Engine, "an engine", write="pass an instance of your engine's class, as in Mine()")
+    write = "set it in your engine's class"
+    check_kind("engine.name", getattr(engine, "name", None), str, "the name of an engine", write=write)
+    check_list("engine.devices", getattr(engine, "devices", None), "devices", write=write, each=_check_device)
     if engine.name in _engines:
         raise InvalidRequest(f"engine {engine.name!r} is already registered; use another name", parameter="engine")
     place = len(_engines) if before is None else names().index(get(before).name)
@@ -31,6 +34,10 @@ def register(engine: Engine, *, before: str | None = None) -> None:
     order.insert(place, engine)
     _engines.clear()
     _engines.update({known.name: known for known in order})
+
+
+def _check_device(name: str, value: object) -> None:
+    check_kind(name, value, str, "the name of a device", write="use 'webgpu', 'wasm' or 'browser'")
 
 
 def unregister(name: str) -> None:

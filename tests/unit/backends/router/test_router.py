@@ -127,6 +127,44 @@ async def test_when_all_backends_fail_every_cause_is_kept_in_order() -> None:
     assert stream.response.finish_reason == "error"
 
 
+class RanksNone(bl.backends.router.Policy):
+    """Asks no backend."""
+
+    def rank(
+        self, request: bl.ChatRequest, candidates: Sequence[bl.backends.router.Candidate]
+    ) -> Sequence[bl.backends.router.Choice]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("backend", "policy", "options", "fault"),
+    [
+        (cloud(), bl.LocalOnly(), {}, "policy"),
+        (cloud(), RanksNone(), {}, "policy"),
+        (local(downloaded=False), RanksNone(), {}, "policy"),
+        (cloud(), None, {"private": True}, "policy"),
+        (bl.Budget(cloud(cost_usd=9.0), per_day=bl.Allowance(usd=1.0)), None, {}, "policy"),
+        (local(fits=False), None, {}, "device"),
+        (local(fits=False, available=False), None, {}, "device"),
+        (local(available=False, code="unavailable", data={"reason": "closed"}), None, {}, "device"),
+        (local(available=False, code="model_not_found"), None, {}, "caller"),
+        (local(available=False, reason="it is broken"), None, {}, "backend"),
+        (bl.OpenAI("gpt-6-luna", api_key=None, base_url="https://example.test/v1"), None, {}, "backend"),
+    ],
+)
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_the_error_says_whose_fault_it_is_that_a_backend_was_not_asked(
+    backend: bl.Backend, policy: Any, options: dict[str, Any], fault: str, depth: int
+) -> None:
+    """Also when the router that did not ask it is a backend of another one."""
+    router = bl.Router([backend], policy)
+    for _ in range(depth):
+        router = bl.Router([router])
+    with pytest.raises(bl.AllBackendsFailed) as caught:
+        await router.complete("hello", **options)
+    assert caught.value.fault_of == fault
+
+
 async def test_the_metadata_of_a_failed_backend_is_not_in_the_response() -> None:
     """Warnings, engine, cost and finish reason are those of the backend that answered."""
     failing = Warns([[DOWN]], name="failing")

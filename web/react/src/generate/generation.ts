@@ -1,6 +1,6 @@
 /** One request at a time without a conversation: what `useCompletion` and `useObject` hold between renders. */
 
-import type { ConversationSettingsInput, GenerateEvent, Generated, PlainMessageInput } from "../actions.ts";
+import type { Generate, GenerateEvent, Generated } from "../actions.ts";
 import { added, type AppClient } from "../client.ts";
 import { Throttle } from "../chat/throttle.ts";
 import type { BrowserLLMError } from "../errors.ts";
@@ -44,15 +44,15 @@ export class Generation {
 
   readonly subscribe = (listener: () => void): (() => void) => added(this.#listeners, listener);
 
-  /** Answer; a request in progress is stopped. Resolves with `undefined` if it failed or was stopped. */
-  async start(messages: readonly PlainMessageInput[], settings: ConversationSettingsInput | undefined): Promise<Generated | undefined> {
+  /** Answer what `request` returns; a request in progress is stopped. Resolves with `undefined` if it failed or was stopped. */
+  async start(request: () => Generate): Promise<Generated | undefined> {
     this.#abort?.abort();
     const abort = (this.#abort = new AbortController());
     const isCurrent = (): boolean => this.#abort === abort;
     this.#set({ ...EMPTY, isLoading: true });
     try {
       const onEvent = (event: GenerateEvent): void => { if (isCurrent()) this.#take(event); };
-      const generated = await this.#client.call("generate", { messages, ...(settings ? { settings } : {}) }, { signal: abort.signal, onEvent });
+      const generated = await this.#client.call("generate", request(), { signal: abort.signal, onEvent });
       if (!isCurrent()) return undefined;
       const { text, reasoning, answer } = generated;
       this.#set({ text, reasoning, value: generated.value ?? undefined, answer, isLoading: false });

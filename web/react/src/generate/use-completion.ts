@@ -39,8 +39,8 @@ export function useCompletion(options: UseCompletionOptions = {}): UseCompletion
   const [generation, now] = useGeneration(options, { text: options.initialCompletion ?? "" });
   const [input, setInput] = useState(options.initialInput ?? "");
   const complete = useEvent(async (prompt: string, more: { readonly settings?: ConversationSettingsInput } = {}) => {
-    const settings = options.settings || more.settings ? { ...options.settings, ...more.settings } : undefined;
-    const generated = await generation.start([{ role: "user", parts: [{ type: "text", text: prompt }] }], settings);
+    const messages = [{ role: "user", parts: [{ type: "text", text: prompt }] }] as const;
+    const generated = await generation.start(() => ({ messages, settings: { ...options.settings, ...more.settings } }));
     if (!generated) return null;
     finish(prompt, generated);
     return generated.text;

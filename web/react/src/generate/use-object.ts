@@ -52,7 +52,8 @@ export function useObject<T = unknown>(options: UseObjectOptions<T>): UseObject<
   const [generation, now] = useGeneration({ ...options, onError }, { value: options.initialValue });
   const finish = useEvent((generated: Generated) => { options.onFinish?.({ object: generated.value as T, error: undefined }); });
   const submit = useEvent(async (input: unknown) => {
-    const generated = await generation.start(messagesOf(input), { ...options.settings, schema: jsonSchemaOf(options.schema) });
+    const { settings, schema } = options;
+    const generated = await generation.start(() => ({ messages: messagesOf(input), settings: { ...settings, schema: jsonSchemaOf(schema) } }));
     if (!generated) return undefined;
     finish(generated);
     return generated.value as T;

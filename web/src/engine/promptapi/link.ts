@@ -89,7 +89,7 @@ export function errorOf({ name, message, requested, quota }: Fault): PageError {
   switch (name) {
     case "QuotaExceededError": {
       const numbers = { ...(requested === null ? {} : { prompt_tokens: requested }), ...(quota === null ? {} : { context_window: quota }) };
-      return new PageError("context_exceeded", `the prompt is longer than the context window of the browser's model (${message})`, numbers);
+      return new PageError("context_exceeded", `the prompt is longer than the context window of the browser's model (${message}); shorten the messages`, numbers);
     }
     case "NotAllowedError": {
       const remedy = "browsers download their model only after a click or a key press in the page, and only if the page's permissions policy allows it";

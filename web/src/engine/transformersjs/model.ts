@@ -81,7 +81,7 @@ export class TransformersJsModel extends Loaded implements LoadedModel {
     if (prompt.length >= window) {
       throw new PageError(
         "context_exceeded",
-        `the prompt has ${prompt.length} tokens, but the model's context window is ${window}`,
+        `the prompt has ${prompt.length} tokens, but the model's context window is ${window}; shorten the messages, or use a model with a larger context window`,
         { prompt_tokens: prompt.length, context_window: window },
       );
     }

@@ -51,7 +51,7 @@ export function chatError(error: unknown, cached: number): PageError {
       const prompt_tokens = prompt + cached;
       return new PageError(
         "context_exceeded",
-        `the prompt has ${prompt_tokens} tokens, but the model's context window is ${window}`,
+        `the prompt has ${prompt_tokens} tokens, but the model's context window is ${window}; shorten the messages, or use a model with a larger context window`,
         { prompt_tokens, context_window: window },
         error,
       );

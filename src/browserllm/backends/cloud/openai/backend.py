@@ -80,7 +80,7 @@ class OpenAI(CloudBackend):
         ``options`` are those of `CloudBackend`.
         """
         options = hidden_options(options)  # before anything can fail: see CloudBackend
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequest(
                 f"unknown preset={preset!r}; use one of {', '.join(map(repr, PRESETS))}, or a base_url",
                 parameter="preset",

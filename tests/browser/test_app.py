@@ -1,0 +1,172 @@
+"""The app, written by `browserllm build` into a folder of a plain static server, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from app_page import READY_MS, AppPage, text_of
+from browserllm.cli.build import copy_site
+from in_page import SITE
+from static_server import StaticServer
+
+STORY = "Tell me a story about a fox."
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a server: the site is somewhere below it, as on the pages of a project."""
+    root = tmp_path_factory.mktemp("www")
+    copy_site(SITE, root / "people" / "llm")
+    return root
+
+
+@pytest.fixture
+def app(start_browser: Callable[..., BrowserContext], serve: Callable[[Path], str], built: Path) -> Iterator[AppPage]:
+    """The app at its first run, after the first screen."""
+    app = AppPage(start_browser(), f"{serve(built)}people/llm/").open().start_chatting()
+    yield app
+    app.check()
+    app.page.context.close()
+
+
+def test_from_the_first_run_to_the_first_answer(
+    start_browser: Callable[..., BrowserContext], serve: Callable[[Path], str], built: Path
+) -> None:
+    """The first screen says what is downloaded and why it is private; the built-in model answers at once."""
+    app = AppPage(start_browser(), f"{serve(built)}people/llm/").open()
+    expect(app.page.get_by_role("heading", name="A language model of your own")).to_be_visible()
+    expect(app.page.get_by_text("There is no account, and no server that reads along.")).to_be_visible()
+    app.start_chatting()
+    answer = app.ask(STORY)
+    assert "fox" in text_of(answer)
+    expect(answer.get_by_text("On this device")).to_be_visible()
+    expect(answer.get_by_text("tokens/s")).to_be_visible()
+    app.page.reload()
+    expect(app.said).to_have_text(STORY, timeout=READY_MS)
+    assert "fox" in text_of(app.answered(1))
+    app.check()
+
+
+def test_a_message_that_is_sent_while_the_model_loads_is_answered(
+    start_browser: Callable[..., BrowserContext], serve: Callable[[Path], str], built: Path
+) -> None:
+    """It waits for the load that is in progress."""
+    app = AppPage(start_browser(), f"{serve(built)}people/llm/").open().start_chatting()
+    assert app.state()["loaded"] == []
+    app.send(STORY)
+    app.send("And another one.")
+    assert text_of(app.answered(2))
+    expect(app.questions).to_have_count(2)
+    app.check()
+
+
+def test_stop_keeps_the_text_and_the_conversation_goes_on(app: AppPage) -> None:
+    """A stopped answer says so, and can be continued."""
+    app.send(STORY)
+    expect(app.answers.first).to_contain_text("fox", timeout=READY_MS)
+    app.page.get_by_role("button", name="Stop the answer").click()
+    answer = app.answered(1)
+    expect(answer.get_by_text("Stopped")).to_be_visible()
+    stopped = text_of(answer)
+    assert stopped
+    app.ask("Hello!", 2)
+    assert text_of(app.answers.first) == stopped
+
+
+def test_edit_and_regenerate_make_branches_that_can_be_switched(app: AppPage) -> None:
+    """Nothing that was said is lost, also over a reload."""
+    app.ask(STORY)
+    app.page.get_by_role("button", name="Answer again").click()
+    expect(app.page.get_by_text("2/2")).to_be_visible()
+    app.answered(1)
+    question = app.questions.first
+    question.hover()
+    question.get_by_role("button", name="Edit").click()
+    box = app.page.get_by_role("textbox", name="Edit the message")
+    box.fill("Tell me a story about a whale.")
+    app.page.get_by_role("button", name="Send again").click()
+    expect(app.said).to_have_text("Tell me a story about a whale.")
+    assert "whale" in text_of(app.answered(1))
+    question.get_by_role("button", name="Previous version").click()
+    expect(app.said).to_have_text(STORY)
+    app.page.reload()
+    expect(app.said).to_have_text(STORY, timeout=READY_MS)
+    app.questions.first.get_by_role("button", name="Next version").click()
+    expect(app.said).to_have_text("Tell me a story about a whale.")
+
+
+def test_a_reload_in_the_middle_of_an_answer_loses_nothing(app: AppPage) -> None:
+    """What had arrived is there, marked as stopped, and can be continued."""
+    app.send(STORY)
+    # A record is written about once a second; this waits for the first one with a word of the answer.
+    app.page.wait_for_function(_IS_WRITTEN, arg="fox called")
+    app.page.reload()
+    expect(app.said).to_have_text(STORY, timeout=READY_MS)
+    answer = app.answered(1)
+    assert "fox called" in text_of(answer)
+    expect(answer.get_by_text("Stopped")).to_be_visible()
+
+
+def test_two_tabs_show_the_same_conversations(app: AppPage) -> None:
+    """What is said in one appears in the other."""
+    other = AppPage(app.page.context, app.url).open()
+    app.ask(STORY)
+    link = other.page.get_by_role("link", name=STORY)
+    expect(link).to_be_visible(timeout=READY_MS)
+    link.click()
+    expect(other.said).to_have_text(STORY)
+    assert text_of(other.answered(1)) == text_of(app.answered(1))
+    other.ask("Hello!", 2)
+    assert text_of(app.answered(2)) == text_of(other.answers.nth(1))
+    other.check()
+
+
+def test_the_site_opens_and_answers_without_its_server(
+    start_browser: Callable[..., BrowserContext], built: Path, tmp_path: Path
+) -> None:
+    """After the first visit: the server is gone, and the browser was restarted."""
+    server = StaticServer(built)
+    url = f"{server.url}people/llm/"
+    profile = tmp_path / "profile"
+    app = AppPage(start_browser(profile=profile), url).open().start_chatting()
+    app.ask(STORY)
+    app.page.wait_for_function(_ENGINE_IS_KEPT)
+    app.page.context.close()
+    server.stop()
+    app = AppPage(start_browser(profile=profile), url).open()
+    assert app.page.evaluate("crossOriginIsolated"), "the service worker sends the headers that threads need"
+    app.page.get_by_role("link", name=STORY).click()
+    expect(app.said).to_have_text(STORY)
+    assert text_of(app.ask("Hello!", 2))
+    app.check()
+
+
+_IS_WRITTEN = """async (word) => {
+  for (const { name } of await indexedDB.databases()) {
+    const db = await new Promise((resolve) => {
+      indexedDB.open(name).onsuccess = (event) => resolve(event.target.result);
+    });
+    try {
+      for (const store of db.objectStoreNames) {
+        const all = await new Promise((resolve) => {
+          db.transaction(store).objectStore(store).getAll().onsuccess = (event) => resolve(event.target.result);
+        });
+        for (const value of all) {
+          const bytes = value instanceof Uint8Array ? value : (value?.value ?? value);
+          if (ArrayBuffer.isView(bytes) && new TextDecoder().decode(bytes).includes(word)) return true;
+        }
+      }
+    } finally { db.close(); }
+  }
+  return false;
+}"""
+
+_ENGINE_IS_KEPT = """async () => {
+  const name = (await caches.keys()).find((key) => key.startsWith("browserllm-site-"));
+  if (name === undefined) return false;
+  return (await (await caches.open(name)).keys()).some(({ url }) => url.includes("/assets/engine-"));
+}"""

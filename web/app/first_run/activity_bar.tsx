@@ -1,0 +1,49 @@
+import { type Download, useSelector } from "@browserllm/react";
+import type { JSX } from "react";
+import { formatCount, formatPercent } from "../format.ts";
+import { shareOf } from "../models/download_line.tsx";
+import { formatTimeLeft } from "../models/words.ts";
+import { hashOf } from "../router.ts";
+import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
+import { Milestones, Progress } from "../ui/index.ts";
+import "./activity_bar.css";
+
+/** The downloads in progress, in one line that leads to the models. It is there only while there are any. */
+export function ActivityBar(): JSX.Element | null {
+  const strings = useStrings();
+  const language = useLanguageCode();
+  const downloads = useSelector((state) => state.downloads);
+  const models = useSelector((state) => state.models);
+  const all = Object.values(downloads);
+  const [first] = all;
+  if (!first) return null;
+  const share = together(all);
+  const nameOf = (download: Download): string => models[download.model]?.name ?? download.model;
+  const text = say(all, first, nameOf, share, strings.welcome, language);
+  const left = all.length === 1 && first.state === "running" ? first.leftS : null;
+  return (
+    <a className={`activity activity-${first.state}`} href={hashOf("models", all.length === 1 ? first.model : null)} aria-label={`${strings.welcome.activity}: ${text}`}>
+      <Progress value={share} label={text} />
+      <span className="activity-text">
+        <bdi>{text}</bdi>
+        {left !== null && <span className="quiet"> {strings.models.left(formatTimeLeft(left, language))}</span>}
+      </span>
+      <Milestones value={share} say={(reached) => strings.models.announceProgress(all.map(nameOf).join(", "), formatPercent(reached, language))} />
+    </a>
+  );
+}
+
+function say(all: readonly Download[], first: Download, nameOf: (download: Download) => string, share: number | null, words: Strings["welcome"], language: string): string {
+  const percent = share === null ? "…" : formatPercent(share, language);
+  if (all.length > 1) return words.activityMany(formatCount(all.length, language), percent);
+  if (first.state === "paused") return words.activityPaused(nameOf(first));
+  if (first.state === "failed") return words.activityFailed(nameOf(first));
+  return words.activityOne(nameOf(first), percent);
+}
+
+/** How far several downloads are, by their bytes. */
+function together(all: readonly Download[]): number | null {
+  if (all.some((download) => shareOf(download) === null)) return null;
+  const total = all.reduce((sum, download) => sum + (download.totalBytes ?? 0), 0);
+  return all.reduce((sum, download) => sum + download.receivedBytes, 0) / total;
+}

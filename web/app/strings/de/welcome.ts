@@ -1,0 +1,27 @@
+import type { Strings } from "../index.ts";
+
+export const welcome: Strings["welcome"] = {
+  title: "Dein eigenes Sprachmodell",
+  intro: "Es läuft in diesem Browser, auf diesem Gerät.",
+  private: "Privat",
+  privateText: "Was du schreibst und was es antwortet, bleibt hier. Es gibt kein Konto und keinen Server, der mitliest.",
+  offline: "Geht offline",
+  offlineText: "Sobald ein Modell hier ist, braucht es keine Verbindung.",
+  ready: "Sofort bereit",
+  readyText: (name) => `${name}, ein winziges Modell, das mit der App kam, antwortet sofort. Es ist klein: zum Spielen, nicht zum Nachschlagen.`,
+  soFar: (size) => `Bis jetzt wurden ${size} heruntergeladen: die App, Python und das eingebaute Modell.`,
+  nothingMore: "Mehr wird nur heruntergeladen, wenn du es hier wählst.",
+  choose: "Für bessere Antworten: ein Modell wählen",
+  chooseText: "Der Download läuft im Hintergrund, während du schreibst. Danach übernimmt das Modell.",
+  chosen: "Es wird heruntergeladen. Du kannst schon anfangen.",
+  start: "Gespräch beginnen",
+  all: "Alle Modelle",
+  space: (size) => `${size} sind im Speicher dieses Browsers frei.`,
+  looking: "Passende Modelle für dieses Gerät werden gesucht",
+  noneFits: "Kein anderes Modell passt auf dieses Gerät. Das eingebaute antwortet.",
+  activity: "Downloads",
+  activityOne: (name, percent) => `${name}: ${percent}`,
+  activityMany: (count, percent) => `${count} Downloads: ${percent}`,
+  activityPaused: (name) => `${name}: angehalten`,
+  activityFailed: (name) => `${name}: Download fehlgeschlagen`,
+};

@@ -1,0 +1,17 @@
+export const plot = {
+  title: "This session",
+  speed: "Speed",
+  speedUnit: "tokens/s",
+  memory: "Memory of the models",
+  none: "Once a model on this device has answered, its speed and memory are plotted here.",
+  point: (model: string, time: string, value: string) => `${model}, ${time}: ${value}`,
+  summary: (name: string, points: string, low: string, high: string, last: string) => `${name}: ${points} answers, from ${low} to ${high}, the last one ${last}`,
+  showTable: "Show as a table",
+  table: "All answers of this session",
+  time: "Time",
+  model: "Model",
+  answers: "Answers",
+  tokens: "Tokens written",
+  meanSpeed: "Mean speed",
+  meanAnswer: "Mean answer",
+};

@@ -1,0 +1,16 @@
+export const problems = {
+  tooOldTitle: "This browser is too old",
+  tooOldText: (missing: string) => `It has no ${missing}, which the app needs.`,
+  tooOldRemedy: "Update it, or use a current Chrome, Edge, Firefox or Safari.",
+  offlineTitle: "You are offline",
+  offlineText: "The app is not kept on this device yet, and it cannot be fetched now.",
+  offlineRemedy: "Connect to the network and try again. After the first visit the app also opens offline.",
+  pythonTitle: "Python could not start",
+  pythonText: (reason: string) => `The app is written in Python, which runs in this page. It did not start: ${reason}`,
+  pythonRemedy: "Try again. If that does not help, reload the page; a blocker or a strict network may keep back its files (.wasm).",
+  lostTitle: "The connection to the app was lost",
+  nothingTitle: "No model can run here",
+  nothingText: "None of the engines works in this browser, and no cloud is set up.",
+  details: "Details for a report",
+  copyDetails: "Copy the details",
+};
