@@ -96,7 +96,7 @@ export const markdown = new Marked({
     },
     table(token) {
       const most = Math.max(20, Math.min(MOST_ROWS, Math.floor(MOST_CELLS / Math.max(1, token.header.length))));
-      const drawn = Renderer.prototype.table.call(this, { ...token, rows: token.rows.slice(0, most) });
+      const drawn = Renderer.prototype.table.call(this, { ...token, rows: token.rows.slice(0, most) }) as string;
       return token.rows.length <= most ? drawn : `${drawn}<p class="md-left-out">${most}/${token.rows.length}</p>`;
     },
     html({ text }) {
