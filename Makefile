@@ -20,7 +20,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat test test-pythons newest check unit properties explore page browser format stubs app-types site catalog prices wheel lock clean setup
+.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs app-types site catalog prices wheel lock clean setup
 
 BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
@@ -31,8 +31,11 @@ help: ## Show this list
 run: site ## Answer a prompt in a headless browser: make run PROMPT="..."
 	@$(BIN)/browserllm run "$(PROMPT)"
 
-chat: site ## Open the chat page in your browser
+chat: site ## Chat with a model in this terminal
 	@$(BIN)/browserllm chat
+
+app: site ## Open the chat app in your browser
+	@$(BIN)/browserllm app
 
 test: setup site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
 	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) check page

@@ -11,10 +11,18 @@ const noCdn: Plugin = {
 };
 const CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@";
 
+/** KaTeX names each font in three formats; every browser that runs this site reads the first. */
+const oneFontFormat: Plugin = {
+  name: "one-font-format",
+  enforce: "pre",
+  transform: (code, id) =>
+    id.includes("katex") && id.endsWith(".css") ? { code: code.replace(/,url\([^)]*\.(?:woff|ttf)\) format\("[a-z]+"\)/g, ""), map: null } : null,
+};
+
 export default defineConfig({
   // Every file is found relative to the page, so the site works from any folder of any server.
   base: "./",
-  plugins: [noCdn],
+  plugins: [noCdn, oneFontFormat],
   resolve: {
     alias: { "@browserllm/react": page("react/src") },
     // ONNX Runtime without its wasm inside the bundle: it is served from ort/ (scripts/vendor.mjs).
@@ -23,6 +31,8 @@ export default defineConfig({
   worker: { format: "es", plugins: () => [noCdn] },
   build: {
     target: "es2022",
+    // Inside of a style sheet a font would be a data: address, which the page's policy forbids.
+    assetsInlineLimit: (file) => (file.endsWith(".woff2") ? false : undefined),
     modulePreload: { polyfill: false },
     // web-llm is 6 MB with its tokenizer inside; it is fetched only by those who use it.
     chunkSizeWarningLimit: 8000,

@@ -35,7 +35,7 @@ def listening() -> Iterator[tuple[str, list[str]]]:
 
 @contextmanager
 def served(folder: Path, **options: Any) -> Iterator[SiteServer]:
-    """A folder served as `browserllm chat` serves the site, in a loop of its own thread."""
+    """A folder served as `browserllm app` serves the site, in a loop of its own thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

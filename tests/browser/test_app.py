@@ -107,7 +107,7 @@ def test_a_reload_in_the_middle_of_an_answer_loses_nothing(app: AppPage) -> None
     app.page.reload()
     expect(app.said).to_have_text(STORY, timeout=READY_MS)
     answer = app.answered(1)
-    assert "fox called" in text_of(answer)
+    expect(answer).to_contain_text("fox called")
     expect(answer.get_by_text("Stopped")).to_be_visible()
 
 

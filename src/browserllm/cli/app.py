@@ -67,7 +67,7 @@ def serve(*, port: int, no_open: bool, debug: bool) -> None:
         from .app_server import AppServer
 
         store = SQLiteStore(user_data_path("browserllm") / STORE_NAME)
-        server = AppServer(site_folder(), lambda host: open_app(host, store), port=port)
+        server = AppServer(site_folder(), lambda host: open_app(host, store=store), port=port)
         try:
             await server.start()
             click.echo(f"The chat app is at {server.url} (Ctrl-C ends it)")

@@ -46,9 +46,9 @@ def chat(
 ) -> None:
     """Chat with a model in this terminal.
 
-    Answers appear as they are written. Ctrl-C stops an answer and keeps its text; Ctrl-D, or Ctrl-C twice at the prompt,
-    leaves. A line that ends with a backslash goes on in the next one, and a pasted block is one message. /help lists the
-    commands: other models, retry, edit, save, load and more.
+    Answers appear as they are written. Ctrl-C stops an answer and keeps its text; Ctrl-D, or Ctrl-C twice at the
+    prompt, leaves. A line that ends with a backslash goes on in the next one, and a pasted block is one message.
+    /help lists the commands: other models, retry, edit, save, load and more.
 
     If standard input is not a terminal, each of its lines is a message, also one that begins with a slash. The answers
     are plain text on standard output, each with an empty line after it; everything else is on standard error.
@@ -90,6 +90,7 @@ def converse(worker: ChatWorker, model: str, system: str | None, *, private: boo
     assert talk.source is not None  # noqa: S101 (given above)
     interrupted = False
     while True:
+        console.print()
         try:
             text = talk.source.read()
             interrupted = False
@@ -97,9 +98,10 @@ def converse(worker: ChatWorker, model: str, system: str | None, *, private: boo
                 run_command(talk, text)
             elif text.strip():
                 say(talk, text.removeprefix("/") if text.startswith("//") else text)
-        except (EOFError, Leave):
-            if not interrupted:
-                console.print()
+        except EOFError:
+            console.print()  # the terminal is still in the line of the prompt
+            return 0
+        except Leave:
             return 0
         except KeyboardInterrupt:
             console.print()

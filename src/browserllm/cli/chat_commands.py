@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
@@ -76,8 +76,8 @@ def _help(chat: Chat, argument: str) -> None:
         table.add_row(f"{name} {command.arguments}".strip(), f"[dim]{command.help}[/]")
     chat.console.print(table, highlight=False)
     chat.say(
-        "A line that ends with \\ goes on in the next one, and a pasted block is one message. A message that begins with "
-        "a slash is written with two: //. Ctrl-C stops an answer and keeps its text; at the prompt, twice, it leaves."
+        "A line that ends with \\ goes on in the next one, and a pasted block is one message. To begin a message with "
+        "a slash, write two: //. Ctrl-C stops an answer and keeps its text; at the prompt, twice, it leaves."
     )
 
 
@@ -159,8 +159,8 @@ def _load(chat: Chat, argument: str) -> None:
     with path.open("rb") as file:
         text = file.read(MAX_SAVED_BYTES + 1)
     old, options = chat.worker.session, chat.worker.options
-    settings = {"model": old.model, **options}
-    session = Session.from_json(text, old.backend, **settings)
+    settings: dict[str, Any] = {"model": old.model, **options}
+    session = Session.from_json(text, old.backend, take=False, **settings)
     if session.left_out:
         whole = Session.from_json(text, old.backend, take=True, **settings)
         parts = sorted({warning.parameter for warning in session.left_out})

@@ -6,7 +6,7 @@ import os
 import select
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -50,7 +50,7 @@ class ChatInput:
         """Return the next message. Raises `EOFError` at the end (Ctrl-D), and `KeyboardInterrupt` for Ctrl-C."""
         if self._typed:
             text = self._typed.popleft()
-            print(f"{prompt}{text}", file=self._screen, flush=True)  # noqa: T201 (as if it were typed here)
+            print(f"{prompt}{text}", file=self._screen, flush=True)
         else:
             text = self._line(prompt)
             while text.endswith("\\") or self._is_pasting():
@@ -75,7 +75,7 @@ class ChatInput:
         return self._line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     @contextmanager
-    def hidden(self) -> Iterator[None]:
+    def hidden(self) -> Generator[None]:
         """Do not show what is typed, so that it does not get between the lines of an answer."""
         if termios is None or not sys.stdin.isatty():
             yield

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import nullcontext
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from ..chat.reply import Reply
 from ..chat.turn_stream import TurnStream
-from ..errors import BrowserLLMError, Cancelled
+from ..errors import BrowserLLMError
 from ..models.loading import LoadedModel
 from ..page.host import Progress
 from ..types import ChatChunk, ChatResponse, ChatWarning, Hop

@@ -49,7 +49,7 @@ class Work(Generic[T]):
         self._before: Any = None
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, lambda *_: self._events.put(INTERRUPT))
+        self._before = signal.signal(signal.SIGINT, self._on_interrupt)
         self._thread.run(self._begin())
         return self
 
@@ -84,6 +84,9 @@ class Work(Generic[T]):
         if self._task is None:
             raise InternalError("this work has not begun; please report this")
         return self._task.result()
+
+    def _on_interrupt(self, number: int, frame: object) -> None:
+        self._events.put(INTERRUPT)
 
     async def _begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._work)

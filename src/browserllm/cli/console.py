@@ -108,7 +108,7 @@ def finish_call(
     as_json: bool = False,
     debug: bool = False,
     lines: bool = False,
-    stopped: str = "",
+    stopped: str = "Stopped.",
 ) -> None:
     """Do what `finish` does, for work that needs no event loop in this thread."""
     # The commands print what the library logs; without a handler Python would print it again.

@@ -18,7 +18,7 @@ def harmless_text(text: str) -> str:
 
 
 class Harmless:
-    """Draws something without control characters, links, and blanks at the ends of lines.
+    """Draws something without control characters and links, and without blanks at its ends and those of its lines.
 
     Removing them from the text is not enough: Markdown can write them as entities. A link's address is drawn as text,
     so that the reader sees where it leads.
@@ -34,8 +34,11 @@ class Harmless:
             for segment in console.render(self._renderable, options)
             if not segment.control
         )
-        for line in Segment.split_lines(segments):
-            yield from _without_last_blanks(line)
+        lines = [_without_last_blanks(line) for line in Segment.split_lines(segments)]
+        while lines and not lines[-1]:
+            lines.pop()
+        for line in lines[next((index for index, line in enumerate(lines) if line), 0) :]:
+            yield from line
             yield Segment.line()
 
 

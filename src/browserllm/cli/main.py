@@ -25,7 +25,7 @@ from ..types import ChatDone, ChatResponse, Message, TextDelta
 from .answer_facts import cut_text, facts_line, hop_text
 from .answer_options import answer_options
 from .app import app, serve
-from .build import copy_site
+from .build import copy_site, next_step
 from .chat import chat
 from .console import (
     Commands,
@@ -75,7 +75,10 @@ def run(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Answer PROMPT in a headless browser; with - as PROMPT it is read from standard input."""
+    """Answer one prompt in a headless browser.
+
+    With - as PROMPT, it is read from standard input.
+    """
     if prompt == "-":
         prompt = sys.stdin.read()
     if not is_text(prompt) or not is_text(system or ""):
@@ -141,7 +144,10 @@ for command in (chat, app, serve, models):
 @cli.command(short_help="Check whether this machine can run models.")
 @browser_options
 def doctor(*, browser: str | None, profile: str | None, webgpu: Any, as_json: bool, debug: bool) -> None:
-    """Check whether this machine can run models, and say what to do if it cannot."""
+    """Check whether this machine can run models.
+
+    Each check that fails says what to do.
+    """
 
     async def work() -> int:
         checks: list[Check] = []
@@ -170,13 +176,18 @@ def _print_check(check: Check) -> None:
 @click.option("--force", is_flag=True, help="Write into a folder that contains other files.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def build(*, folder: Path, force: bool, debug: bool) -> None:
-    """Write the chat site to DIR, for any static file server."""
+    """Write the chat app to DIR, for any static file server.
+
+    The site works at any path, because its pages find their files relative to their own address. The output says how to
+    serve it.
+    """
 
     async def work() -> int:
         from ..page.serving.static import site_folder
 
         count, size_bytes = copy_site(site_folder(), folder, force=force)
         click.echo(f"Wrote {count} files ({size_text(size_bytes)}) to {folder}")
+        stderr_console().print(f"[dim]{escape(next_step(folder))}[/]", highlight=False)
         return 0
 
     finish(work, debug=debug)

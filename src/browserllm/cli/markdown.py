@@ -50,7 +50,7 @@ class Block(NamedTuple):
 
 
 class GrowingMarkdown:
-    """Markdown that grows at its end: its finished blocks, which nothing can change any more, and the unfinished one."""
+    """Markdown that grows at its end: its finished blocks, which nothing changes any more, and the unfinished one."""
 
     def __init__(self) -> None:
         """Start empty."""

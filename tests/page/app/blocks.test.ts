@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { htmlOf } from "../../../web/app/markdown/lexer.ts";
 import { BlockSplitter, definitionsFor } from "../../../web/app/markdown/blocks.ts";
 
 const whole = (text: string): readonly string[] => new BlockSplitter().update(text, true).frozen;
@@ -113,3 +114,20 @@ function randomFrom(seed: number): () => number {
     return state / 2 ** 32;
   };
 }
+
+describe("texts that nest too deeply", () => {
+  it.each([
+    ["quotes", "> ".repeat(10_000)],
+    ["lists", Array.from({ length: 300 }, (_, depth) => `${"  ".repeat(depth)}- x\n`).join("")],
+    ["lists in one line", "- ".repeat(5000)],
+    ["quotes and lists", "> - ".repeat(5000)],
+    ["emphasis", `${"*".repeat(5000)}a${"*".repeat(5000)}`],
+    ["brackets", "[".repeat(5000)],
+    ["links", `${"[".repeat(2000)}a${"](b)".repeat(2000)}`],
+  ])("are split and drawn without an end to the stack: %s", (_name, nested) => {
+    const text = `before\n\n${nested}x\n\nafter\n`;
+    const { frozen } = new BlockSplitter().update(text, true);
+    expect(frozen.join("")).toBe(text);
+    expect(htmlOf(text)).toMatch(/before[^]*x[^]*after/);
+  });
+});

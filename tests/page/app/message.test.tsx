@@ -223,3 +223,14 @@ describe("while an answer grows", () => {
     expect(changed.filter((node) => !articles().at(-1)?.contains(node))).toEqual([]);
   });
 });
+
+describe("a part that cannot be drawn", () => {
+  it("is shown as it is, and the conversation around it stays", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const broken = { ...make("FilePart", { mediaType: "", filename: "a.bin" }), mediaType: null as unknown as string };
+    await chat([question, { ...answer, parts: [broken, text("After it.")] }]);
+    expect(document.querySelector(".file-text")?.textContent).toContain("a.bin");
+    expect(answerText()).toContain("After it.");
+    expect(screen.getByRole("textbox", { name: "Message" })).toBeTruthy();
+  });
+});

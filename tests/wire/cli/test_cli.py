@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import browserllm as bl
+from browserllm.cli import app as app_module
 from browserllm.cli import doctor as doctor_module
 from browserllm.cli import main as cli_module
 from browserllm.page.device import AdapterInfo, DeviceFacts, StorageFacts
@@ -71,8 +72,10 @@ def test_version_and_help() -> None:
     """Every command is in the help; the version is the package's."""
     assert bl.__version__ in invoke("--version").output
     text = invoke("--help").output
-    for command in ("run", "chat", "doctor", "build"):
-        assert command in text
+    commands = re.findall(r"^  ([a-z]+) {2,}\S", text.partition("Commands:")[2], re.MULTILINE)
+    assert commands == ["run", "chat", "app", "serve", "models", "doctor", "build"]
+    assert invoke().output == text
+    for command in commands:
         assert invoke(command, "--help").exit_code == 0
 
 
@@ -172,7 +175,7 @@ def test_a_notice_is_printed_once(page: Callable[..., Connect], monkeypatch: pyt
 def test_the_error_for_a_port_in_use_names_the_option(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error of the library names an argument; the command's names its option."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = invoke("chat", "--no-open", "--port", str(taken.getsockname()[1]))
+        result = invoke("app", "--no-open", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
     assert "--port: cannot listen" in result.stderr
 
@@ -400,7 +403,7 @@ def test_a_closed_pipe_is_not_reported(arguments: list[str]) -> None:
         ["run", "hi", "--temperature", "3"],
         ["run", "hi", "--webgpu", "x"],
         ["sing"],
-        ["chat", "--port", "x"],
+        ["app", "--port", "x"],
     ],
 )
 def test_wrong_usage_exits_with_2(page: Callable[..., Connect], arguments: list[str]) -> None:
@@ -451,9 +454,10 @@ def built(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return site
 
 
+@pytest.mark.parametrize("command", ["app", "serve"])
 @pytest.mark.parametrize("display", [True, False])
-def test_chat_serves_the_page_until_it_is_interrupted(
-    built: Path, monkeypatch: pytest.MonkeyPatch, display: bool
+def test_app_and_serve_serve_the_page_until_they_are_interrupted(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, display: bool, command: str
 ) -> None:
     """It prints the address and opens it, or says what to do if no browser can be opened; Ctrl-C ends it."""
     opened: list[str] = []
@@ -469,17 +473,19 @@ def test_chat_serves_the_page_until_it_is_interrupted(
         if "No browser" in str(message):
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(cli_module.webbrowser, "open", open_browser)
-    monkeypatch.setattr(cli_module.click, "echo", echo_and_end)
+    monkeypatch.setattr(app_module.webbrowser, "open", open_browser)
+    monkeypatch.setattr(app_module.click, "echo", echo_and_end)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     if display:
         monkeypatch.setenv("DISPLAY", ":0")
     else:
         monkeypatch.delenv("DISPLAY", raising=False)
-    result = invoke("chat", "--port", "0")
+    result = invoke(command, "--port", "0")
     assert result.exit_code == 130
     assert "http://127.0.0.1:" in result.output
+    assert ("#key=" in result.output) == (command == "serve")
     assert len(opened) == (1 if display else 0)
     assert ("No browser could be opened" in result.output) == (not display)
 
@@ -490,6 +496,8 @@ def test_build_writes_the_site(built: Path, tmp_path: Path) -> None:
     result = invoke("build", str(target))
     assert result.exit_code == 0, result.output
     assert "Wrote 4 files" in result.output
+    assert f"--directory {target} 8000" in result.stderr
+    assert "Cross-Origin-Embedder-Policy: require-corp" in result.stderr
     assert (target / "assets" / "model.wasm").read_bytes() == b"\0asm"
     (built / "assets" / "engine.mjs").rename(built / "assets" / "engine2.mjs")
     (target / "mine.txt").touch()

@@ -2,7 +2,7 @@ import { useCall, useClient, useSelector } from "@browserllm/react";
 import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatBytes } from "../format.ts";
+import { formatBytes, formatCount } from "../format.ts";
 import { SessionPlot } from "../plot/session_plot.tsx";
 import { readNumber } from "../panel/fields.ts";
 import { hashOf } from "../router.ts";
@@ -103,7 +103,7 @@ export default function Compare(): JSX.Element {
                 label={words.maxTokens}
                 inputMode="numeric"
                 value={tokens}
-                error={maxTokens == null ? words.maxTokensBad(1, MAX_TOKENS) : null}
+                error={maxTokens == null ? words.maxTokensBad(formatCount(1, language), formatCount(MAX_TOKENS, language)) : null}
                 onChange={(event) => { setTokens(event.target.value); }}
               />
               <div className="section-buttons">

@@ -65,7 +65,7 @@ function Figures({ runs, nameOf }: FiguresProps): JSX.Element {
     [words.ran, (run) => ranOn(run, engineName, strings) ?? strings.common.unknown],
   ];
   return (
-    <div className="table-box" tabIndex={0} role="region" aria-label={words.results}>
+    <div className="table-box" tabIndex={0} role="region" aria-label={words.figures}>
       <table className="figures">
         <thead>
           <tr>

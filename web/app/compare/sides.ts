@@ -28,13 +28,13 @@ export function whereOf({ engine, device }: { readonly engine: string; readonly 
   return `${engine} ${device}`;
 }
 
-/** What to compare first: the last comparison, else two models that are here, else one model on two engines. */
+/** What to compare first: the last comparison, else the two models of this device that were used last, else one model on two engines. */
 export function firstSides(state: AppState): Side[] {
   if (state.compare.runs.length > 0) {
     return state.compare.runs.map(({ model, engine, device }) => ({ model, where: engine !== null && device !== null ? whereOf({ engine, device }) : "" }));
   }
   const models = comparable(state.models);
-  const here = models.filter((model) => model.downloaded);
+  const here = models.filter((model) => model.downloaded).sort((a, b) => Number(a.bundled) - Number(b.bundled) || (b.lastUsedAt ?? 0) - (a.lastUsedAt ?? 0));
   const [first, second] = here;
   if (!first) return models.slice(0, 1).map(({ id }) => ({ model: id, where: "" }));
   if (second) return [first, second].map(({ id }) => ({ model: id, where: "" }));

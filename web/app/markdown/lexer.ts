@@ -1,6 +1,7 @@
 /** Markdown as models write it: GitHub's, with formulas in $...$, $$...$$, \(...\) and \[...\]. */
 
-import { Lexer, Marked, Tokenizer, type TokenizerAndRendererExtension, type Tokens } from "marked";
+import { Lexer, Marked, type Token, Tokenizer, type TokenizerAndRendererExtension, type Tokens, type TokensList } from "marked";
+import { reduceHtml } from "./html.ts";
 
 /** A formula on lines of its own ends at its closing sign or, like every paragraph, at a blank line. */
 const MATH_OPENS = /^ {0,3}(\$\$|\\\[)/;
@@ -89,6 +90,9 @@ export const markdown = new Marked({
       const language = (lang ?? "").trim().split(/\s/, 1)[0] ?? "";
       return `<pre data-lang="${escapeHtml(language)}"><code>${escapeHtml(text)}\n</code></pre>`;
     },
+    html({ text }) {
+      return reduceHtml(text);
+    },
     checkbox({ checked }) {
       return checked ? "☑ " : "☐ ";
     },
@@ -101,9 +105,45 @@ export interface Block {
   readonly raw: string;
 }
 
-/** Splits a text into its outermost blocks. What is inside them is not looked at, which makes this cheap. */
+/** Splits a text into its outermost blocks. What is inside of paragraphs is not looked at, which makes this cheap. */
 export function blocksOf(text: string): readonly Block[] {
-  return new Lexer(markdown.defaults).blockTokens(text, []);
+  return new BoundedLexer(markdown.defaults).blockTokens(text, []);
+}
+
+/** Returns a text as HTML, which is as harmful as the text is. */
+export function htmlOf(text: string): string {
+  return markdown.parser(new BoundedLexer(markdown.defaults).lex(text));
+}
+
+/** Quotes, lists and emphasis that nest deeper are shown as they were written: only an attack, or a broken model, writes them. */
+const DEEPEST = 40;
+
+/** marked calls itself for everything that nests, so a line of ten thousand ">" would be too much for the stack. */
+class BoundedLexer extends Lexer {
+  #depth = 0;
+
+  override blockTokens(src: string, tokens?: Token[], clipped?: boolean): Token[];
+  override blockTokens(src: string, tokens?: TokensList, clipped?: boolean): TokensList;
+  override blockTokens(src: string, tokens: Token[] = [], clipped = false): Token[] {
+    if (this.#depth < DEEPEST) return this.#deeper(() => super.blockTokens(src, tokens, clipped));
+    if (src !== "") tokens.push({ type: "text", raw: src, text: src, escaped: false });
+    return tokens;
+  }
+
+  override inlineTokens(src: string, tokens: Token[] = []): Token[] {
+    if (this.#depth < DEEPEST) return this.#deeper(() => super.inlineTokens(src, tokens));
+    if (src !== "") tokens.push({ type: "text", raw: src, text: src, escaped: false });
+    return tokens;
+  }
+
+  #deeper(lex: () => Token[]): Token[] {
+    this.#depth += 1;
+    try {
+      return lex();
+    } finally {
+      this.#depth -= 1;
+    }
+  }
 }
 
 /** Returns a label of a link definition as it is compared. */

@@ -1,6 +1,6 @@
 /** Turns the source of a block into nodes: Markdown to HTML, made harmless, then given what HTML alone has not. */
 
-import { escapeHtml, markdown } from "./lexer.ts";
+import { htmlOf } from "./lexer.ts";
 import { sanitizeAnswer } from "./sanitize.ts";
 
 /** The words that are drawn into an answer. */
@@ -10,31 +10,17 @@ export interface MarkdownWords {
   readonly rowsLeftOut: (shown: number, all: number) => string;
 }
 
-/** A block that nests deeper than this is shown as it was written: only an attack, or a broken model, writes it. */
-const DEEPEST = 60;
-const TOO_DEEP = new RegExp(`^[ \\t]*(?:(?:>|[-*+]|\\d{1,9}[.)])[ \\t]*){${DEEPEST}}`, "m");
 const MOST_ROWS = 500;
 
 /** Returns a block's nodes. `definitions` are those of links that it refers to. */
 export function renderBlock(source: string, definitions: string, words: MarkdownWords): DocumentFragment {
-  const fragment = sanitizeAnswer(htmlOf(source, definitions));
+  const fragment = sanitizeAnswer(htmlOf(definitions === "" ? source : `${source}\n\n${definitions}`));
   for (const code of fragment.querySelectorAll("pre")) frameCode(code, words);
   for (const table of fragment.querySelectorAll("table")) frameTable(table, words);
   for (const element of fragment.querySelectorAll("p, ul, ol, h1, h2, h3, h4, h5, h6, table, td, th, blockquote, summary, dd, dt")) {
     element.setAttribute("dir", "auto");
   }
   return fragment;
-}
-
-function htmlOf(source: string, definitions: string): string {
-  if (!TOO_DEEP.test(source)) {
-    try {
-      return markdown.parse(definitions === "" ? source : `${source}\n\n${definitions}`, { async: false });
-    } catch {
-      // Too deep in a way that the pattern does not see.
-    }
-  }
-  return `<pre data-lang=""><code>${escapeHtml(source)}</code></pre>`;
 }
 
 function frameCode(code: HTMLPreElement, words: MarkdownWords): void {

@@ -1,4 +1,4 @@
-import type { AnswerInfo, HopInfo } from "@browserllm/react";
+import { type AnswerInfo, type HopInfo, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
 import { formatCost, formatCount, formatDuration, formatRate } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
@@ -11,6 +11,7 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
   const strings = useStrings().chat;
   const language = useLanguageCode();
   const local = answer.where === "local";
+  const model = useSelector((state) => (answer.model === null ? answer.backend : (state.models[answer.model]?.name ?? answer.model)));
   const { hops, warnings } = answer;
   const facts = [
     answer.engine === null ? null : answer.device === null ? answer.engine : strings.engineOn(answer.engine, strings.devices[answer.device] ?? answer.device),
@@ -23,11 +24,11 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
   ].filter((fact) => fact !== null);
   return (
     <details className="answer-line">
-      <summary aria-label={`${strings.details}: ${local ? strings.local : strings.cloud}, ${answer.model ?? answer.backend}`}>
+      <summary aria-label={`${strings.details}: ${local ? strings.local : strings.cloud}, ${model}`}>
         <Badge tone={local ? "accent" : "warn"} icon={local ? DeviceIcon : CloudIcon} title={local ? strings.localNote : strings.cloudNote(answer.backend)}>
           {local ? strings.local : strings.cloud}
         </Badge>
-        <span className="answer-model">{answer.model ?? answer.backend}</span>
+        <span className="answer-model">{model}</span>
         {answer.tokensPerS !== null && <span className="answer-speed">{strings.speed(formatRate(answer.tokensPerS, language))}</span>}
         {hops.length > 0 && (
           <Badge tone="warn">

@@ -7,6 +7,7 @@ import { Badge, Confirm, IconButton, Menu, type MenuItem } from "../ui/index.ts"
 import { BranchIcon, ContinueIcon, EditIcon, MoreIcon, RefreshIcon, TrashIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
 import { AnswerLine } from "./answer_line.tsx";
+import { Boundary } from "./boundary.tsx";
 import { BranchSwitcher } from "./branch_switcher.tsx";
 import { CopyButton } from "./copy_button.tsx";
 import { EditMessage } from "./edit_message.tsx";
@@ -39,7 +40,9 @@ export const Message = memo(function Message({ conversation, id, last, editing, 
       ) : (
         <div className="message-parts">
           {parts.map((part, index) => (
-            <PartView key={index} part={part} role={role} />
+            <Boundary key={index} source={part}>
+              <PartView part={part} role={role} />
+            </Boundary>
           ))}
           {status === "submitted" && <Preparing />}
           {status === "done" && isAnswer && parts.length === 0 && error === null && <p className="quiet">{strings.empty}</p>}

@@ -68,7 +68,7 @@ export function SessionPlot(): JSX.Element {
           )}
           <details className="plot-table">
             <summary>{words.showTable}</summary>
-            <div className="table-box" tabIndex={0} role="region" aria-label={words.title}>
+            <div className="table-box" tabIndex={0} role="region" aria-label={words.table}>
               <table>
                 <thead>
                   <tr>

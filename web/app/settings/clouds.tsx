@@ -67,7 +67,7 @@ function CloudCard({ cloud }: { readonly cloud: Cloud }): JSX.Element {
         <Badge tone={cloud.key === "device" ? "warn" : "plain"}>{words.keyStates[cloud.key]}</Badge>
       </div>
       <Switch
-        label={words.enabled}
+        label={words.enabledOf(label)}
         checked={cloud.enabled}
         onChange={(enabled) => void act("clouds.save", { id, vendor: vendor as never, model, label, baseUrl, keepKey: cloud.key === "device", enabled })}
       />

@@ -23,6 +23,7 @@ export const compare: Strings["compare"] = {
   noModels: "Kein Modell ist bereit. Lade zuerst eines herunter.",
   toModels: "Zu den Modellen",
   results: "Ergebnisse",
+  figures: "Messwerte im Vergleich",
   measure: "Messwert",
   statuses: { waiting: "Wartet", loading: "Wird geladen", streaming: "Antwortet", done: "Fertig", stopped: "Angehalten", error: "Fehlgeschlagen" },
   speed: "Geschwindigkeit",

@@ -9,6 +9,7 @@ export const plot: Strings["plot"] = {
   point: (model, time, value) => `${model}, ${time}: ${value}`,
   summary: (name, points, low, high, last) => `${name}: ${points} Antworten, von ${low} bis ${high}, die letzte ${last}`,
   showTable: "Als Tabelle zeigen",
+  table: "Alle Antworten dieser Sitzung",
   time: "Zeit",
   model: "Modell",
   answers: "Antworten",

@@ -68,7 +68,6 @@ export const settings: Strings["settings"] = {
   keepKeyOn: "Der Schlüssel wird unverschlüsselt in den Speicher dieser Seite in diesem Browser geschrieben. Wer diesen Browser benutzen kann, kann ihn lesen.",
   keepKeyOff: "Der Schlüssel ist nur im Arbeitsspeicher und weg, wenn diese Seite geschlossen wird.",
   keyStates: { none: "kein Schlüssel", memory: "Schlüssel, bis die Seite geschlossen wird", device: "Schlüssel in diesem Browser aufbewahrt" },
-  enabled: "Darf antworten",
   enabledOf: (name) => `${name} darf antworten`,
   test: "Testen",
   testOf: (name) => `${name} testen`,

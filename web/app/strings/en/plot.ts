@@ -7,6 +7,7 @@ export const plot = {
   point: (model: string, time: string, value: string) => `${model}, ${time}: ${value}`,
   summary: (name: string, points: string, low: string, high: string, last: string) => `${name}: ${points} answers, from ${low} to ${high}, the last one ${last}`,
   showTable: "Show as a table",
+  table: "All answers of this session",
   time: "Time",
   model: "Model",
   answers: "Answers",

@@ -66,7 +66,6 @@ export const settings = {
   keepKeyOn: "The key is written into this site's storage in this browser, unencrypted. Who can use this browser can read it.",
   keepKeyOff: "The key is in memory only, and gone when this page is closed.",
   keyStates: { none: "no key", memory: "key until the page is closed", device: "key kept in this browser" },
-  enabled: "May answer",
   enabledOf: (name: string) => `${name} may answer`,
   test: "Test",
   testOf: (name: string) => `Test ${name}`,

@@ -6,6 +6,7 @@ import { BrowserLLMError } from "../errors.ts";
 import type { AppState, ErrorInfo, Thread } from "../state.ts";
 import { chatHandlers } from "./chat.ts";
 import { ScriptedClock } from "./clock.ts";
+import { compareHandlers } from "./compare.ts";
 import { conversationHandlers } from "./conversations.ts";
 import { diff } from "./diff.ts";
 import { modelHandlers, ScriptedModels } from "./models.ts";
@@ -72,7 +73,7 @@ export class ScriptedApp {
     this.#state = { ...sampleState(), ...state };
     this.#answers = [...answers];
     this.pace = { firstMs: 100, chunkMs: 20, downloadMs: 1000, loadMs: 200, ...pace };
-    this.#handlers = { ...conversationHandlers(this), ...chatHandlers(this), ...modelHandlers(this), ...settingsHandlers(this), ...on };
+    this.#handlers = { ...conversationHandlers(this), ...chatHandlers(this), ...modelHandlers(this), ...compareHandlers(this), ...settingsHandlers(this), ...on };
     this.pipe = {
       send: (text) => { queueMicrotask(() => { this.#take(text); }); },
       onText: (callback) => this.#page.onText(callback),
