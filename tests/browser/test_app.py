@@ -157,10 +157,8 @@ const look = async () => {
         const all = await new Promise((resolve) => {
           db.transaction(store).objectStore(store).getAll().onsuccess = (event) => resolve(event.target.result);
         });
-        for (const value of all) {
-          const bytes = value instanceof Uint8Array ? value : (value?.value ?? value);
-          if (ArrayBuffer.isView(bytes) && new TextDecoder().decode(bytes).includes(word)) return true;
-        }
+        // Python's bytes are kept as base64.
+        if (all.some((value) => typeof value === "string" && atob(value).includes(word))) return true;
       }
     } finally { db.close(); }
   }
