@@ -276,7 +276,9 @@ class Models:
         self._tell(event)
 
     def _on_progress(self, model: str, progress: Progress) -> None:
-        if progress.phase in ("downloading", "verifying"):
+        known = self._app.state.value.models.get(model)
+        # The files of the built-in model come with the app: reading them is part of loading it.
+        if progress.phase in ("downloading", "verifying") and not (known is not None and known.bundled):
             self.downloads.on_progress(model, progress)
         if self._app.state.value.loading is not None and self._app.state.value.loading.model == model:
             over = progress.phase in ("ready", "error")

@@ -127,3 +127,12 @@ test("axe finds nothing wrong with a finished comparison", async () => {
   await advance(2000);
   expect(await violations(container)).toEqual([]);
 });
+
+test("a device that has one model begins with that alone, so that nothing is downloaded unasked", () => {
+  const state = deviceState();
+  const { pocket } = state.models;
+  if (!pocket) throw new Error("the made-up device has the built-in model");
+  const one = { ...pocket, builds: pocket.builds.slice(0, 1) };
+  const models = { ...Object.fromEntries(Object.entries(state.models).filter(([, model]) => !model.downloaded)), pocket: one };
+  expect(firstSides({ ...state, models })).toEqual([{ model: "pocket", where: "" }]);
+});

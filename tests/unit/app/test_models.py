@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from browserllm.app import actions as act
 from browserllm.app.state import AnswerInfo, TextPart
 from browserllm.models.catalog.catalog import built_in
 from browserllm.stores.memory import MemoryStore
+from browserllm.testing import host
 from browserllm.testing.files import ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG, Wait
@@ -98,6 +101,24 @@ async def test_load_and_unload_show() -> None:
     with pytest.raises(bl.errors.ModelNotFound):
         await app.call(act.LoadModel(model="nothing"))
     assert app.state.loading is None
+    await app.app.close()
+
+
+async def test_reading_the_files_of_the_built_in_model_is_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come with the app, though engines report them like those of any model."""
+    report = host._Request.report  # pyright: ignore[reportPrivateUsage]
+
+    def as_download(request: host._Request, progress: Mapping[str, Any]) -> None:  # pyright: ignore[reportPrivateUsage]
+        report(request, {**progress, "phase": "downloading", "loaded_bytes": 3, "total_bytes": 3})
+
+    monkeypatch.setattr(host._Request, "report", as_download)  # pyright: ignore[reportPrivateUsage]
+    app = await opened(ScriptedHost(facts=GPU))
+    shown: list[str] = []
+    app.app.state.subscribe(lambda state: state.downloads, shown.extend)
+    await app.call(act.UnloadModel())
+    await app.call(act.LoadModel(model="pocket"))
+    assert [loaded.model for loaded in app.state.loaded] == ["pocket"]
+    assert (shown, app.state.downloads) == ([], {})
     await app.app.close()
 
 

@@ -40,7 +40,8 @@ export function firstSides(state: AppState): Side[] {
   if (second) return [first, second].map(({ id }) => ({ model: id, where: "" }));
   const places = placesOf(first);
   if (places.length > 1) return places.slice(0, 2).map((build) => ({ model: first.id, where: whereOf(build) }));
-  return [first, models[1] ?? first].map(({ id }) => ({ model: id, where: "" }));
+  // Nothing is downloaded unless it was chosen.
+  return [{ model: first.id, where: "" }];
 }
 
 /** The models that must be downloaded before these sides can run. */

@@ -1,5 +1,5 @@
-import { useSelector } from "@browserllm/react";
-import type { JSX, ReactNode } from "react";
+import { useCall, useSelector } from "@browserllm/react";
+import { type JSX, type ReactNode, useEffect } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
 import { FullPageProblem } from "../errors/full_page.tsx";
 import { useNothingRuns } from "../errors/nothing_runs.ts";
@@ -12,6 +12,9 @@ import { ChatIcon, CheckIcon, type Icon, LockIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
 import "../models/models.css";
 import "./welcome.css";
+
+/** Below this the browser has not kept the app itself, and its storage says nothing about what was downloaded. */
+const MIN_BYTES = 1e6;
 
 /** The first screen: why it is private, what was downloaded, and which better model is one click away. */
 export default function Welcome(): JSX.Element {
@@ -27,6 +30,12 @@ export default function Welcome(): JSX.Element {
   const looking = useSelector((state) => Object.keys(state.models).length < 2);
   const downloading = useSelector((state) => Object.values(state.downloads).some((download) => download.state !== "failed"));
   const tiers = useTiers();
+  const call = useCall();
+  useEffect(() => {
+    // Once the app is kept for offline use, the storage says how large it is.
+    if (!("serviceWorker" in navigator)) return;
+    void navigator.serviceWorker.ready.then(() => call("models.refresh")).catch(() => undefined);
+  }, [call]);
   const start = (): void => {
     void act("settings.update", { changes: { introduced: true } });
     goTo("chat");
@@ -72,7 +81,7 @@ export default function Welcome(): JSX.Element {
           )}
         </section>
         <p className="quiet small">
-          {[ownBytes > 0 ? strings.soFar(formatBytes(ownBytes, language)) : null, strings.nothingMore, freeBytes === null ? null : strings.space(formatBytes(freeBytes, language))].filter((text) => text !== null).join(" ")}
+          {[ownBytes >= MIN_BYTES ? strings.soFar(formatBytes(ownBytes, language)) : null, strings.nothingMore, freeBytes === null ? null : strings.space(formatBytes(freeBytes, language))].filter((text) => text !== null).join(" ")}
         </p>
         <div className="welcome-start">
           <Button kind="primary" icon={ChatIcon} onClick={start}>

@@ -11,8 +11,8 @@ export const models: Strings["models"] = {
 
   tiers: { quick: "Quick", smart: "Smart", genius: "Genius" },
   tierNotes: {
-    quick: "Antwortet sofort, für kurze und einfache Fragen.",
-    smart: "Schreibt, erklärt und programmiert gut. Für die meisten die beste Wahl.",
+    quick: "Die schnellsten Antworten, für kurze und einfache Fragen.",
+    smart: "Die beste Mischung aus Qualität und Geschwindigkeit auf diesem Gerät.",
     genius: "Die besten Antworten, die dieses Gerät geben kann, und die langsamsten.",
   },
   fits: { good: "Passt", tight: "Vielleicht langsam", no: "Passt nicht" },

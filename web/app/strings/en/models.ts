@@ -9,8 +9,8 @@ export const models = {
 
   tiers: { quick: "Quick", smart: "Smart", genius: "Genius" },
   tierNotes: {
-    quick: "Answers at once, for short and simple questions.",
-    smart: "Writes, explains and programs well. The best choice for most.",
+    quick: "The fastest answers, for short and simple questions.",
+    smart: "The best balance of quality and speed on this device.",
     genius: "The best answers that this device can give, and the slowest.",
   },
   fits: { good: "Fits", tight: "May be slow", no: "Does not fit" },
