@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from browserllm.app import actions, state
+from browserllm.app import actions, message_state, state
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "web" / "react" / "src"
@@ -116,13 +116,15 @@ def interface(struct: type[msgspec.Struct], *, sent: bool = False, suffix: str =
 
 
 def structs(module: types.ModuleType) -> list[type[msgspec.Struct]]:
-    """The structs that a module defines, in its order, without the bases."""
+    """The structs that a module defines, in its order, without the bases; the state is in two modules."""
+    modules = [message_state, state] if module is state else [module]
     return [
         value
-        for value in vars(module).values()
+        for each in modules
+        for value in vars(each).values()
         if isinstance(value, type)
         and issubclass(value, msgspec.Struct)
-        and value.__module__ == module.__name__
+        and value.__module__ == each.__name__
         and value not in (state.Part, actions.Action)
     ]
 

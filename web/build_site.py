@@ -40,7 +40,17 @@ PYTHON_FILES = ("python/", "pyodide/")
 """What every visit needs, however large it is, like the bundles that the app's page names."""
 KEPT_WHEN_USED = ("ort/",)
 """What the service worker keeps only once a visit has used it."""
-NOT_KEPT = (".", "sw", "connect-served", "host.html", "assets/host-", "python.html", "assets/python-", "models/")
+NOT_KEPT = (
+    ".",
+    "sw",
+    "widget.js",
+    "connect-served",
+    "host.html",
+    "assets/host-",
+    "python.html",
+    "assets/python-",
+    "models/",
+)
 """Files that the app never asks for or that only a browser launched by Python needs; engines keep models themselves."""
 PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/")
 """Modules that need processes, sockets or a terminal: of no use in a page, so they do not travel there."""

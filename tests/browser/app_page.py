@@ -68,6 +68,8 @@ class AppPage:
         expect(self.answers).to_have_count(count, timeout=READY_MS)
         last = self.answers.nth(count - 1)
         expect(last).to_have_attribute("aria-busy", "false", timeout=READY_MS)
+        # A waiting answer is not busy either; a finished one says who gave it, or why there is none.
+        expect(last.locator(".message-foot")).to_contain_text(_FINISHED, timeout=READY_MS)
         return last
 
     def ask(self, text: str, count: int = 1) -> Locator:
@@ -92,6 +94,8 @@ def text_of(message: Locator) -> str:
     """Return what a message says, without its buttons."""
     return re.sub(r"\s+", " ", message.locator(".message-parts").inner_text()).strip()
 
+
+_FINISHED = re.compile("On this device|Cloud|Stopped")
 
 _PIPE = """
 const { connect } = await import(new URL("connect.js", document.baseURI).href);

@@ -56,6 +56,42 @@ def test_the_top_has_what_most_programs_need_and_no_more() -> None:
         assert homes, name
 
 
+def public_callables() -> dict[str, Any]:
+    """Every public function, class and method of a class, each once, by its name."""
+    found: dict[str, Any] = {}
+    for package in [*LISTED, bl.backends.router, bl.backends.middleware, bl.structured, bl.errors, bl.types]:
+        for name in getattr(package, "__all__", [each for each in vars(package) if not each.startswith("_")]):
+            value = getattr(package, name)
+            found |= {f"{package.__name__}.{name}": value} | methods_of(value, f"{package.__name__}.{name}")
+    known: dict[int, str] = {}
+    ours = {name: each for name, each in found.items() if str(getattr(each, "__module__", "")).startswith("browserllm")}
+    return {name: each for name, each in ours.items() if callable(each) and known.setdefault(id(each), name) == name}
+
+
+def methods_of(kind: Any, name: str) -> dict[str, Any]:
+    """The methods and properties of a class and of its bases."""
+    bases = kind.__mro__ if isinstance(kind, type) else ()
+    attributes = {key: value for base in reversed(bases) for key, value in vars(base).items()}
+    return {
+        f"{name}.{key}": value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        for key, value in attributes.items()
+        if key == "__init__" or not key.startswith("_")
+    }
+
+
+def test_the_types_of_every_public_callable_can_be_read() -> None:
+    """Frameworks and documentation tools read them; a name that is imported for type checkers only would be missing."""
+    unreadable: dict[str, str] = {}
+    callables = public_callables()
+    for name, each in callables.items():
+        try:
+            typing.get_type_hints(each)
+        except NameError as error:
+            unreadable[name] = str(error)
+    assert unreadable == {}
+    assert "browserllm.ModelManager.start_download" in callables
+
+
 @pytest.mark.parametrize("kind", [bl.LocalBackend, bl.OpenAI, bl.Budget, bl.Retry, bl.Router, bl.ScriptedBackend])
 @pytest.mark.parametrize("method", ["generate", "stream", "complete", "facts", "prepare", "count_tokens"])
 def test_the_types_of_a_backends_methods_can_be_read(kind: type[bl.Backend], method: str) -> None:

@@ -122,39 +122,67 @@ def lazy_homes(package: str) -> dict[str, str]:
     return {each: resolve_name(f".{home}", module.__name__) for each, home in homes.items()}
 
 
-def imported_names(node: ast.AST, package: str) -> list[str]:
-    """The full names of what a statement imports, or a call with a name as text; ``package`` is where it stands."""
+def bound_names(node: ast.AST, package: str) -> dict[str, str]:
+    """The full names of what a statement imports, or a call with a name as text, by the names that it binds them to.
+
+    ``package`` is where it stands. What is not bound has its full name as its key.
+    """
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
+        tops = {each.name.partition(".")[0]: each.name.partition(".")[0] for each in node.names if not each.asname}
+        return {each.asname or each.name: each.name for each in node.names} | tops
     if isinstance(node, ast.ImportFrom):
         base = resolve_name("." * node.level + (node.module or ""), package) if node.level else str(node.module)
-        return [f"{base}.{alias.name}" for alias in node.names]
+        return {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
     if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in IMPORTERS:
         texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-        return [resolve_name(text, package) for text in texts]
-    return []
+        return {text: text for text in (resolve_name(text, package) for text in texts)}
+    return {}
 
 
-def all_names(file: Path) -> set[str]:
-    """The full names of all that a file imports, at its top or in a function, for its types or when it runs."""
+def dotted(node: ast.AST) -> str:
+    """The text of ``a.b.c``; empty if it does not begin with a name."""
+    if isinstance(node, ast.Name):
+        return node.id
+    inner = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{inner}.{node.attr}" if inner and isinstance(node, ast.Attribute) else ""
+
+
+@cache
+def all_names(file: Path) -> frozenset[str]:
+    """The full names of all that a file imports, at its top or in a function, for its types or when it runs.
+
+    Also of what it reads from our own packages: ``backends.LocalBackend`` imports a module as an import does.
+    """
     package = ".".join(("browserllm", *file.relative_to(PACKAGE).parts[:-1]))
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return {name for node in ast.walk(tree) for name in imported_names(node, package)}
+    bound: dict[str, set[str]] = {}
+    read: list[ast.Attribute] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            read.append(node)
+        elif isinstance(node, (ast.Import, ast.ImportFrom, ast.Call)):
+            for name, full in bound_names(node, package).items():
+                bound.setdefault(name, set()).add(full)
+    names = {full for each in bound.values() for full in each}
+    for node in read:
+        top, _, rest = dotted(node).partition(".")
+        names |= {f"{full}.{rest}" for full in bound.get(top, ()) if f"{full}.".startswith("browserllm.")}
+    return frozenset(names)
 
 
-def imports_of(file: Path) -> set[str]:
+@cache
+def imports_of(file: Path) -> frozenset[str]:
     """The modules of our own that a file imports; a name that its package imports lazily stands for its module."""
     known = modules()
     found: set[str] = set()
     for name in all_names(file):
         top, _, inner = name.partition(".")
-        if top != "browserllm" or inner in ("", *known):
+        if top != "browserllm" or inner == "" or inner in known:
             found |= {inner} if top == "browserllm" else set()
             continue
         module, _, last = inner.rpartition(".")
-        home = lazy_homes(module).get(last, "") if module in ("", *known) else ""
+        home = lazy_homes(module).get(last, "") if module == "" or module in known else ""
         found.add(home.removeprefix("browserllm.") or module)
-    return found & set(known)
+    return frozenset(found & set(known))
 
 
 def test_imports_go_down_only() -> None:
@@ -205,17 +233,22 @@ FOOLING = {
     "import_module('..chat.session', __package__)": "chat.session",
     "importlib.import_module('browserllm.chat')": "chat",
     "if TYPE_CHECKING: from ..chat import session": "chat.session",
+    "from .. import backends; backends.LocalBackend": "backends backends.local",
+    "from .. import backends as rooms; rooms.LocalBackend.name": "backends backends.local",
+    "import browserllm; browserllm.backends.LocalBackend('pocket')": "backends backends.local",
+    "import browserllm as house; house.Session": "chat.session",
+    "import browserllm.backends as rooms; rooms.cloud.OpenAI": "backends backends.cloud backends.cloud.openai.backend",
 }
 
 
 @pytest.mark.parametrize("line", FOOLING)
 def test_every_way_to_import_is_seen(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative or absolute, in a function, by a name that a package imports lazily, or by a text."""
+    """Relative or absolute, in a function, by a name that a package imports lazily, by a text, or by an attribute."""
     known = modules()
     monkeypatch.setattr(sys.modules[__name__], "modules", lambda: known)
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     file = tmp_path / "stores" / "page.py"
     file.parent.mkdir()
     file.write_text(f"def function():\n    {line}\n    import multiprocessing.pool\n", encoding="utf-8")
-    assert imports_of(file) == {FOOLING[line]}
+    assert imports_of(file) == set(FOOLING[line].split())
     assert "multiprocessing.pool" in all_names(file)

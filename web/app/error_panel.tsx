@@ -1,5 +1,5 @@
 import type { ErrorInfo } from "@browserllm/react";
-import type { JSX } from "react";
+import { createContext, type JSX, useContext } from "react";
 import { goTo } from "./router.ts";
 import { useStrings } from "./strings/index.ts";
 import { Button } from "./ui/index.ts";
@@ -15,7 +15,7 @@ interface ErrorPanelProps {
 }
 
 /** Where the other ways out lead. */
-export const USUAL_WAYS: Partial<Record<WayOut, () => void>> = {
+const USUAL_WAYS: Partial<Record<WayOut, () => void>> = {
   reload: () => {
     location.reload();
   },
@@ -33,10 +33,14 @@ export const USUAL_WAYS: Partial<Record<WayOut, () => void>> = {
   },
 };
 
+/** Where ways out lead in this part of the page; pages of others have no views to go to. */
+export const Ways = createContext(USUAL_WAYS);
+
 /** An error where it happened: what went wrong, what to do, and buttons that do it. */
 export function ErrorPanel({ error, run = {} }: ErrorPanelProps): JSX.Element {
   const { actionLabels } = useStrings().chat;
-  const ways = error.actions.map((name) => ({ name, act: run[name] ?? USUAL_WAYS[name] })).filter(({ act }) => act !== undefined);
+  const usual = useContext(Ways);
+  const ways = error.actions.map((name) => ({ name, act: run[name] ?? usual[name] })).filter(({ act }) => act !== undefined);
   return (
     <div className="error-panel" role="group" aria-label={error.title}>
       <WarningIcon size={20} />

@@ -10,6 +10,7 @@ const folder = join(web, "react");
 const dist = join(folder, "dist");
 
 await build({ configFile: join(folder, "vite.config.ts"), logLevel: "warn" });
+await build({ configFile: join(folder, "model-manager.config.ts"), logLevel: "warn" });
 execFileSync(process.execPath, [join(web, "node_modules/typescript/bin/tsc"), "--project", join(folder, "tsconfig.build.json")], { stdio: "inherit" });
 
 const built = readdirSync(dist, { recursive: true }).map(String);

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 
 const dist = new URL("../dist/", import.meta.url);
 const CDN = /https?:\/\/[^"'`\s]*(?:jsdelivr|unpkg|cdnjs|esm\.sh|skypack|jspm)[^"'`\s]*/g;
+const WIDGET_LIMIT = 15_000;
 const problems = [];
 let total = 0;
 
@@ -21,6 +22,13 @@ for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true }))
   }
   if (name.startsWith("assets/") && name.endsWith(".wasm")) problems.push(`${name}: wasm belongs into ort/ or pyodide/`);
 }
+
+// The widget is a guest in other people's pages: one small file.
+const widget = readFileSync(new URL("widget.js", dist));
+const widgetSize = gzipSync(widget, { level: 9 }).length;
+console.log(`${(widgetSize / 1000).toFixed(1).padStart(17)} KB gz  widget.js alone (limit ${WIDGET_LIMIT / 1000})`);
+if (widgetSize > WIDGET_LIMIT) problems.push(`widget.js is ${widgetSize} bytes with gzip: more than ${WIDGET_LIMIT}`);
+if (/^import|\bfrom\s*["']/m.test(widget.toString("utf8"))) problems.push("widget.js imports another file");
 
 console.log(`${(total / 1e6).toFixed(2).padStart(18)} gz  in all`);
 for (const problem of problems) console.error(`error: ${problem}`);

@@ -10,8 +10,6 @@ from ..page.environment import Environment
 from ..page.host import Hello
 from .state import GPU, Device, Engine, ErrorInfo
 
-_LABELS = {"webllm": "WebLLM", "transformersjs": "Transformers.js", "prompt-api": "The browser's own model"}
-
 
 def describe_device(facts: DeviceFacts, environment: Environment) -> Device:
     """Return the device of a page."""
@@ -57,9 +55,7 @@ def describe_engines(hello: Hello, facts: DeviceFacts) -> tuple[Engine, ...]:
         elif not facts.webgpu.available and "wasm" not in devices:
             reason = NO_WEBGPU.get(facts.webgpu.reason or "", "WebGPU is not available")
         found.append(
-            Engine(
-                name=engine.name, label=_LABELS.get(engine.name, engine.name), available=reason is None, reason=reason
-            )
+            Engine(name=engine.name, label=engine.label or engine.name, available=reason is None, reason=reason)
         )
     return tuple(found)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.identity import Hashed
 from ..backends.base import Middleware
 from ..backends.draft import Draft
 from ..backends.facts import BackendFacts
@@ -59,6 +60,11 @@ class AppPolicy(Policy):
         if settings.never_leave_device:
             return "local"
         return settings.policy if settings.mode == "auto" else settings.mode
+
+    def identity(self, request: ChatRequest, hashed: Hashed) -> Any:
+        """Return the settings that the ranking depends on."""
+        settings = self._settings()
+        return [self._chosen, settings.mode, settings.policy, settings.never_leave_device]
 
     def rank(self, request: ChatRequest, candidates: Sequence[Candidate]) -> Sequence[Choice]:
         """Rank the candidates."""

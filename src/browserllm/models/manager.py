@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .. import models
 from .._internal import lazy_asyncio as asyncio
 from .._internal.arguments import check_kind, check_model
 from ..errors import BrowserLLMError, Cancelled, ModelNotDownloaded, Unsupported
@@ -28,13 +31,8 @@ from .space import OnFull, Space
 from .storage import Storage, StoredModel, plan_eviction
 
 if TYPE_CHECKING:
-    import builtins
-    from pathlib import Path
-
     from ..types import Hop
-    from .downloads.download import Download, DownloadResult
     from .downloads.fetching import Fetcher
-    from .recommend import Recommendation, Tiers
 
 DEFAULT_MODEL = "pocket"
 
@@ -82,14 +80,14 @@ class ModelManager(KeepAlive):
         card, pinned = self._find(name)
         return await fit_here(self.host, only_pinned(card, pinned), await self.storage(), engine, device)
 
-    async def recommend(self, purpose: str = "chat", count: int = 3) -> builtins.list[Recommendation]:
+    async def recommend(self, purpose: str = "chat", count: int = 3) -> builtins.list[models.Recommendation]:
         """Return the best models for a purpose on this device: ``chat``, ``code``, ``math``, ``multilingual``, ..."""
         from .recommend import recommend
 
         options = fit_options(self.host, await self.storage())
         return recommend(self.catalog, await self.host.probe(), purpose, count, **options)
 
-    async def tiers(self) -> Tiers:
+    async def tiers(self) -> models.Tiers:
         """Return the Quick, Smart and Genius models for this device."""
         from .recommend import tiers
 
@@ -113,7 +111,13 @@ class ModelManager(KeepAlive):
                 entries.append(entry)
         return entries
 
-    async def add(self, source: str | Path | None = None, *, id: str | None = None, **options: Any) -> ModelCard:  # noqa: A002
+    async def add(
+        self,
+        source: str | os.PathLike[str] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 (what it is everywhere)
+        **options: Any,
+    ) -> ModelCard:
         """Add a custom model to the catalog: from a folder of this machine, a URL, or a folder picked in the page.
 
         See `add_custom` for ``id``, ``options`` and errors. Raises `InvalidRequest` when the ``id`` is taken.
@@ -133,7 +137,7 @@ class ModelManager(KeepAlive):
         engine: str | None = None,
         device: str | None = None,
         on_progress: OnProgress | None = None,
-    ) -> Download:
+    ) -> models.Download:
         """Begin to download a model's files, without using the GPU; the `Download` can be awaited, paused, cancelled.
 
         Chooses the best build that this device can run, the one for ``engine`` and ``device``, or the one whose id is
@@ -162,7 +166,7 @@ class ModelManager(KeepAlive):
         engine: str | None = None,
         device: str | None = None,
         on_progress: OnProgress | None = None,
-    ) -> DownloadResult:
+    ) -> models.DownloadResult:
         """Download a model's files and wait for the end. Cancelling keeps the files and parts downloaded so far."""
         return await (await self.start_download(name, engine=engine, device=device, on_progress=on_progress))
 

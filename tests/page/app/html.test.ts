@@ -32,3 +32,17 @@ describe("a model's HTML", () => {
     expect(reduceHtml(long).startsWith("&#60;b&#62;xxx")).toBe(true);
   });
 });
+
+describe("a huge table", () => {
+  const table = (rows: number, columns: number): string =>
+    [`| ${"h |".repeat(columns)}`, `|${"---|".repeat(columns)}`, ...Array.from({ length: rows }, (_, row) => `| ${`r${row} |`.repeat(columns)}`)].join("\n");
+
+  it("is drawn as far as a page can bear, and says what is left out", () => {
+    expect(htmlOf(table(500, 3))).not.toContain("md-left-out");
+    const long = htmlOf(table(700, 3));
+    expect(long).toContain('<p class="md-left-out">500/700</p>');
+    expect(long).toContain("r499");
+    expect(long).not.toContain("r500");
+    expect(htmlOf(table(700, 100))).toContain('<p class="md-left-out">100/700</p>');
+  });
+});

@@ -158,7 +158,7 @@ describe("an answer", () => {
     });
     await chat([question, { ...answer, answer: info }]);
     const line = document.querySelector(".answer-line");
-    expect(line?.querySelector("summary")?.textContent).toBe("Cloudgpt-5-mini41.7 tokens/sPassed over: 1");
+    expect(line?.querySelector("summary")?.textContent).toBe("Details of this answerCloudgpt-5-mini41.7 tokens/sPassed over: 1");
     const facts = line?.querySelector(".answer-facts")?.textContent;
     for (const fact of ["first token after 312 ms", "1,412 tokens read, 286 written", "cost $0.00042", "local / Large 4B: the GPU was lost", "Seed is not supported"]) expect(facts).toContain(fact);
   });

@@ -13,7 +13,8 @@ const DAY = 86_400_000;
 const one = (id: string, more: object = {}): ReturnType<typeof make<"Conversation">> => make("Conversation", { id, title: `Title ${id}`, createdAt: 0, updatedAt: 0, ...more });
 
 function shell(conversations: readonly ReturnType<typeof one>[], more: object = {}): Promise<Shown> {
-  const state = { ...sampleState(), conversations: Object.fromEntries(conversations.map((each) => [each.id, each])), ...more };
+  const base = sampleState();
+  const state = { ...base, settings: { ...base.settings, introduced: true }, conversations: Object.fromEntries(conversations.map((each) => [each.id, each])), ...more };
   return show(<Shell />, { state, on: { "conversations.open": () => null } });
 }
 

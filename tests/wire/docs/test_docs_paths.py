@@ -68,6 +68,28 @@ def test_every_file_that_a_document_names_is_there(document: str) -> None:
     assert not missing, " ".join(missing)
 
 
+def named_tests(text: str) -> Iterator[tuple[str, str]]:
+    """Each test that a document names, ``file::test``, with its file; ``::test`` is in the file named before it."""
+    file = ""
+    for quoted in re.findall(r"`([^`\n]+)`", text):
+        name, _, test = quoted.partition("::")
+        file = name or file
+        if test:
+            yield file, test
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    """A renamed test changes the documents that name it."""
+    missing: list[str] = []
+    for document in BASES:
+        for file, test in named_tests((ROOT / document).read_text(encoding="utf-8")):
+            found = [*(ROOT / "tests").glob(file), *ROOT.glob(file)]
+            if not any(re.search(rf"\bdef {test}\(", each.read_text(encoding="utf-8")) for each in found):
+                missing.append(f"{file}::{test}")
+    assert not missing, " ".join(missing)
+    assert [*named_tests("`a.py::test_x` and `::test_y`, `b.py`")] == [("a.py", "test_x"), ("a.py", "test_y")]
+
+
 def test_the_paths_of_the_documents_are_found() -> None:
     """The test above reads what it should: folders, globs, braces, tests by name, links."""
     text = "# `room/`\n`a/{b,c}.py`, `d/*.py::test_x`, [e](docs/e.md), [f](../F.md), `folder/`, `not a path`, `a.b`\n"

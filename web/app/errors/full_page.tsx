@@ -1,6 +1,6 @@
 import type { ErrorInfo } from "@browserllm/react";
-import { type JSX, useEffect, useRef } from "react";
-import { USUAL_WAYS, type WayOut } from "../error_panel.tsx";
+import { type JSX, useContext, useEffect, useRef } from "react";
+import { type WayOut, Ways } from "../error_panel.tsx";
 import { useStrings } from "../strings/index.ts";
 import { Button } from "../ui/index.ts";
 import { WarningIcon } from "../ui/icons.tsx";
@@ -16,11 +16,12 @@ interface FullPageProps {
 /** A problem that leaves nothing else to show: what happened, what to do, and what a report needs. */
 export function FullPageProblem({ error, run = {} }: FullPageProps): JSX.Element {
   const strings = useStrings();
+  const usual = useContext(Ways);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     heading.current?.focus();
   }, [error.title]);
-  const ways = error.actions.map((name) => ({ name, act: run[name] ?? USUAL_WAYS[name] })).filter(({ act }) => act !== undefined);
+  const ways = error.actions.map((name) => ({ name, act: run[name] ?? usual[name] })).filter(({ act }) => act !== undefined);
   const details = detailsOf(error);
   return (
     <div className="full-problem">

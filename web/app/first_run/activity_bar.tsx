@@ -1,8 +1,7 @@
 import { type Download, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
 import { formatCount, formatPercent } from "../format.ts";
-import { shareOf } from "../models/download_line.tsx";
-import { formatTimeLeft } from "../models/words.ts";
+import { formatTimeLeft, shareOf } from "../models/words.ts";
 import { hashOf } from "../router.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Milestones, Progress } from "../ui/index.ts";

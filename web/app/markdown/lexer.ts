@@ -1,6 +1,6 @@
 /** Markdown as models write it: GitHub's, with formulas in $...$, $$...$$, \(...\) and \[...\]. */
 
-import { Lexer, Marked, type Token, Tokenizer, type TokenizerAndRendererExtension, type Tokens, type TokensList } from "marked";
+import { Lexer, Marked, Renderer, type Token, Tokenizer, type TokenizerAndRendererExtension, type Tokens, type TokensList } from "marked";
 import { reduceHtml } from "./html.ts";
 
 /** A formula on lines of its own ends at its closing sign or, like every paragraph, at a blank line. */
@@ -68,6 +68,10 @@ const mathInline: TokenizerAndRendererExtension = {
 /** A link's definition is one line. marked would let its title run over blank lines, into blocks that are drawn already. */
 const DEFINITION = /^ {0,3}\[((?:\\[^\n]|[^\\[\]\n])+)\]:[ \t]*(?:<([^<>\n]*)>|([^\s<]\S*))(?:[ \t]+(?:"([^"\n]*)"|'([^'\n]*)'|\(([^()\n]*)\)))?[ \t]*(?:\n+|$)/;
 
+/** A table's further rows are left out: a page with a hundred thousand cells stops answering. */
+const MOST_ROWS = 500;
+const MOST_CELLS = 10_000;
+
 export const markdown = new Marked({
   gfm: true,
   extensions: [mathBlock, mathInline],
@@ -89,6 +93,11 @@ export const markdown = new Marked({
     code({ text, lang }) {
       const language = (lang ?? "").trim().split(/\s/, 1)[0] ?? "";
       return `<pre data-lang="${escapeHtml(language)}"><code>${escapeHtml(text)}\n</code></pre>`;
+    },
+    table(token) {
+      const most = Math.max(20, Math.min(MOST_ROWS, Math.floor(MOST_CELLS / Math.max(1, token.header.length))));
+      const drawn = Renderer.prototype.table.call(this, { ...token, rows: token.rows.slice(0, most) }) as string;
+      return token.rows.length <= most ? drawn : `${drawn}<p class="md-left-out">${most}/${token.rows.length}</p>`;
     },
     html({ text }) {
       return reduceHtml(text);

@@ -10,13 +10,15 @@ export interface MarkdownWords {
   readonly rowsLeftOut: (shown: number, all: number) => string;
 }
 
-const MOST_ROWS = 500;
-
 /** Returns a block's nodes. `definitions` are those of links that it refers to. */
 export function renderBlock(source: string, definitions: string, words: MarkdownWords): DocumentFragment {
   const fragment = sanitizeAnswer(htmlOf(definitions === "" ? source : `${source}\n\n${definitions}`));
   for (const code of fragment.querySelectorAll("pre")) frameCode(code, words);
   for (const table of fragment.querySelectorAll("table")) frameTable(table, words);
+  for (const note of fragment.querySelectorAll(".md-left-out")) {
+    const [shown = 0, all = 0] = note.textContent.split("/").map(Number);
+    note.textContent = words.rowsLeftOut(shown, all);
+  }
   for (const element of fragment.querySelectorAll("p, ul, ol, h1, h2, h3, h4, h5, h6, table, td, th, blockquote, summary, dd, dt")) {
     element.setAttribute("dir", "auto");
   }
@@ -50,11 +52,4 @@ function frameTable(table: HTMLTableElement, words: MarkdownWords): void {
   frame.setAttribute("aria-label", words.table);
   table.replaceWith(frame);
   frame.append(table);
-  const rows = table.querySelectorAll("tbody > tr");
-  if (rows.length <= MOST_ROWS) return;
-  for (const row of [...rows].slice(MOST_ROWS)) row.remove();
-  const note = document.createElement("p");
-  note.className = "md-note";
-  note.textContent = words.rowsLeftOut(MOST_ROWS, rows.length);
-  frame.after(note);
 }

@@ -24,7 +24,8 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
   ].filter((fact) => fact !== null);
   return (
     <details className="answer-line">
-      <summary aria-label={`${strings.details}: ${local ? strings.local : strings.cloud}, ${model}`}>
+      <summary>
+        <span className="visually-hidden">{strings.details}</span>
         <Badge tone={local ? "accent" : "warn"} icon={local ? DeviceIcon : CloudIcon} title={local ? strings.localNote : strings.cloudNote(answer.backend)}>
           {local ? strings.local : strings.cloud}
         </Badge>

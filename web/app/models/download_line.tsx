@@ -6,7 +6,7 @@ import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, Dialog, IconButton, Milestones, Progress } from "../ui/index.ts";
 import { CloseIcon, PauseIcon, PlayIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
-import { formatTimeLeft } from "./words.ts";
+import { formatTimeLeft, shareOf } from "./words.ts";
 
 interface DownloadLineProps {
   readonly download: Download;
@@ -70,9 +70,4 @@ export function DownloadLine({ download, name }: DownloadLineProps): JSX.Element
       )}
     </div>
   );
-}
-
-/** How far a download is, 0 to 1; `null` if its size is not known. */
-export function shareOf({ receivedBytes, totalBytes }: Download): number | null {
-  return totalBytes ? Math.min(1, receivedBytes / totalBytes) : null;
 }

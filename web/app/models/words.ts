@@ -1,6 +1,6 @@
 /** What is known about a model, in words. */
 
-import type { Model } from "@browserllm/react";
+import type { Download, Model } from "@browserllm/react";
 import { formatBytes, formatCount } from "../format.ts";
 import type { Strings } from "../strings/index.ts";
 
@@ -38,4 +38,9 @@ export function formatTimeLeft(seconds: number, language: string): string {
   if (seconds < 90) return unit("second", seconds <= 10 ? Math.max(1, Math.ceil(seconds)) : Math.round(seconds / 5) * 5);
   if (seconds < 90 * 60) return unit("minute", Math.round(seconds / 60));
   return unit("hour", Math.round(seconds / 1800) / 2);
+}
+
+/** How far a download is, 0 to 1; `null` if its size is not known. */
+export function shareOf({ receivedBytes, totalBytes }: Download): number | null {
+  return totalBytes ? Math.min(1, receivedBytes / totalBytes) : null;
 }

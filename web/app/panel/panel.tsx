@@ -6,6 +6,7 @@ import { TrashIcon } from "../ui/icons.tsx";
 import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../use_action.ts";
 import { readNumber, readSchema, SCHEMA_EXAMPLE } from "./fields.ts";
+import "./panel.css";
 
 /** The built-in tools that a conversation can use (src/browserllm/app/chat_settings.py). */
 const TOOLS: readonly string[] = ["calculator", "clock", "todo_list", "storage", "web_fetch"];

@@ -1,4 +1,4 @@
-import { type AppState, type Conversation, shallowEqual, useCall, useSelector } from "@browserllm/react";
+import { type AppState, type Conversation, type RouteChoice, shallowEqual, useCall, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
 import { formatBytes, formatCount } from "../format.ts";
 import { goTo } from "../router.ts";
@@ -25,9 +25,15 @@ export function Header({ conversation, view, sidebarShown, onSidebar, onSettings
   return (
     <header className="header">
       {!sidebarShown && <IconButton icon={MenuIcon} label={strings.shell.menu} onClick={onSidebar} />}
-      <div className="header-title" dir="auto">
-        {view ?? (conversation === null ? "" : title)}
-      </div>
+      {view !== null ? (
+        <div className="header-title">{view}</div>
+      ) : (
+        conversation !== null && (
+          <h1 className="header-title" dir="auto">
+            {title}
+          </h1>
+        )
+      )}
       {view === null && (
         <>
           <ModelMenu conversation={conversation} />
@@ -58,6 +64,7 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
   const first = useSelector((state) => answererOf(state, conversation));
   const route = useSelector((state) => (conversation === null ? null : (state.threads[conversation]?.route ?? null)));
   const loading = useSelector((state) => state.loading);
+  const known = useSelector((state) => state.models);
   const models = useSelector((state) => localChoices(state, strings, (bytes) => formatBytes(bytes, language)).map(flat), shallowEqual);
   const clouds = useSelector((state) => cloudChoices(state).map(flat), shallowEqual);
   const choose = (model: string | null): void => {
@@ -77,14 +84,15 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
     "-",
     { label: strings.header.allModels, icon: ModelsIcon, run: () => { goTo("models"); } },
   ];
+  const who = (option: RouteChoice): string => (option.model === null ? option.backend : (known[option.model]?.name ?? option.model));
   const heading =
     route === null ? undefined : (
       <>
-        <p>{route.ranked[0] ? strings.header.routeFirst(route.ranked[0].model ?? route.ranked[0].backend) : strings.header.routeNone}</p>
+        <p>{route.ranked[0] ? strings.header.routeFirst(who(route.ranked[0])) : strings.header.routeNone}</p>
         {route.ranked[0] && <p>{sentence(route.ranked[0].reason)}</p>}
         {route.excluded.slice(0, 3).map((choice) => (
-          <p key={choice.backend}>
-            {choice.model ?? choice.backend}: {choice.reason}
+          <p key={`${choice.backend} ${choice.model ?? ""}`}>
+            {who(choice)}: {choice.reason}
           </p>
         ))}
       </>

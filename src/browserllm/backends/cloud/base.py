@@ -259,20 +259,17 @@ class CloudBackend(Backend, ABC):
         if request.private and not why:
             why = self._why_passed_on()
             leaves_device = bool(why)
-        code, reason, data = "unavailable", "", {}
-        if request.private and why:
-            reason, data = f"the request is private, and {why}", {"reason": "private"}
-        elif missing := self._missing_key_reason():
-            code, reason = "authentication", missing
+        refusal = f"the request is private, and {why}" if request.private and why else ""
+        missing = "" if refusal else self._missing_key_reason()
         return BackendFacts(
             leaves_device=leaves_device,
             needs_network=leaves_device,
             model=model,
             knows_model=self._knows(model),
-            available=not reason,
-            reason=reason,
-            code=code,
-            data=data,
+            available=not (refusal or missing),
+            reason=refusal or missing,
+            code="authentication" if missing else "unavailable",
+            data={"reason": "private"} if refusal else {},
             cost_usd=self._estimate(request),
             context_window=self._context_window(model),
         )

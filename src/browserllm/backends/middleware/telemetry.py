@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ..._internal.arguments import wrong
+from ..._internal.arguments import check_kind
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.version import __version__
 from ...errors import Unsupported
@@ -24,8 +24,7 @@ from .telemetry_content import AnswerContent, input_content
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Span, TracerProvider
+    from opentelemetry.trace import Span
 
 SCOPE = "browserllm"
 
@@ -47,6 +46,31 @@ _REQUEST = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "seed": "gen_ai.request.seed",
 }
+
+
+# OpenTelemetry's own types cannot be imported where it is not installed, but programs read the types of a signature.
+@runtime_checkable
+class TracerSource(Protocol):
+    """A source of tracers, such as OpenTelemetry's ``TracerProvider``."""
+
+    def get_tracer(self, name: str, /) -> Any:
+        """Return the tracer with this name."""
+        ...
+
+
+@runtime_checkable
+class MeterSource(Protocol):
+    """A source of meters, such as OpenTelemetry's ``MeterProvider``."""
+
+    def get_meter(self, name: str, /) -> Any:
+        """Return the meter with this name."""
+        ...
+
+
+def check_provider(name: str, given: object, kind: type[Any]) -> None:
+    """Raise `InvalidRequest` for a provider that is neither of this ``kind`` nor ``None``."""
+    write = "use one of the OpenTelemetry SDK, or None for the global one"
+    check_kind(name, given, (kind, type(None)), "a provider", write=write)
 
 
 class Telemetry(Middleware):
@@ -71,8 +95,8 @@ class Telemetry(Middleware):
         *,
         content: bool = False,
         provider: str | None = None,
-        tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
+        tracer_provider: TracerSource | None = None,
+        meter_provider: MeterSource | None = None,
         clock: AnyClock | None = None,
     ) -> None:
         """Report to these OpenTelemetry providers, by default the global ones.
@@ -84,12 +108,8 @@ class Telemetry(Middleware):
         trace, metrics = open_telemetry()
         self.content = content
         self.provider = provider
-        for name, given, method in (
-            ("tracer_provider", tracer_provider, "get_tracer"),
-            ("meter_provider", meter_provider, "get_meter"),
-        ):
-            if given is not None and not hasattr(given, method):
-                raise wrong(name, given, "a provider", "use one of the OpenTelemetry SDK, or None for the global one")
+        check_provider("tracer_provider", tracer_provider, TracerSource)
+        check_provider("meter_provider", meter_provider, MeterSource)
         self._clock = clock or SystemClock()
         self._tracer = trace.get_tracer(SCOPE, __version__, tracer_provider)
         meter = metrics.get_meter(SCOPE, __version__, meter_provider)

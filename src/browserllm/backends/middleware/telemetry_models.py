@@ -9,11 +9,9 @@ from ..._internal.arguments import wrong
 from ..._internal.clock import AnyClock, SystemClock
 from ..._internal.version import __version__
 from ...errors import BrowserLLMError
-from .telemetry import SCOPE, open_telemetry
+from .telemetry import SCOPE, MeterSource, check_provider, open_telemetry
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
-
     from ...page.host import Progress
 
 LOAD_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320]
@@ -61,7 +59,7 @@ class ModelEvents(Protocol):
 
 
 def observe_models(
-    manager: ModelEvents, *, meter_provider: MeterProvider | None = None, clock: AnyClock | None = None
+    manager: ModelEvents, *, meter_provider: MeterSource | None = None, clock: AnyClock | None = None
 ) -> Callable[[], None]:
     """Report the model events of ``manager`` to OpenTelemetry; return a function that stops the reports.
 
@@ -73,11 +71,12 @@ def observe_models(
     """
     if not callable(getattr(manager, "subscribe", None)):
         raise wrong("manager", manager, "a model manager", "use ModelManager(host)")
+    check_provider("meter_provider", meter_provider, MeterSource)
     return manager.subscribe(_Observer(meter_provider, clock or SystemClock()).see)
 
 
 class _Observer:
-    def __init__(self, meter_provider: MeterProvider | None, clock: AnyClock) -> None:
+    def __init__(self, meter_provider: MeterSource | None, clock: AnyClock) -> None:
         _, metrics = open_telemetry()
         meter = metrics.get_meter(SCOPE, __version__, meter_provider)
         self._clock = clock

@@ -9,20 +9,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from ...errors import BrowserLLMError, InvalidRequest
 
 if TYPE_CHECKING:
-    from random import Random
-
     from ..._internal.clock import AnyClock
 
 BreakerState = Literal["closed", "open", "half_open"]
 
 _BUCKETS = 10
+
+
+class AnyRandom(Protocol):
+    """A source of random numbers, such as `random.Random`."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to, but not including, 1."""
+        ...
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +72,7 @@ def counts(error: BaseException) -> bool:
 class CircuitBreaker:
     """One backend's breaker. After `allow` lets a request through, call `success`, `failure` or `inconclusive` once."""
 
-    def __init__(self, settings: Breaker, clock: AnyClock, random: Random | None = None) -> None:
+    def __init__(self, settings: Breaker, clock: AnyClock, random: AnyRandom | None = None) -> None:
         """Start closed. ``clock`` measures time, ``random`` draws the jitter."""
         settings.check()
         self.settings = settings

@@ -7,7 +7,7 @@ A request takes three steps: the survey decides which backends may be asked, the
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -25,7 +25,7 @@ from ..privacy import delegates_facts
 from ..request import Prompt, build_request
 from ..stream import Delta
 from .attempts import Attempts
-from .breaker import Breaker, CircuitBreaker
+from .breaker import AnyRandom, Breaker, CircuitBreaker
 from .candidate import Choice, Explanation, knows_model
 from .checks import check
 from .measurements import Measurements
@@ -36,9 +36,6 @@ from .race import Race, Runner
 from .routed import Attempt, RoutedBackend, union_of, unique_names
 from .translation import Translations, Translator, read_translations
 from .warming import Warming
-
-if TYPE_CHECKING:
-    from random import Random
 
 
 class Router(Backend):
@@ -64,7 +61,7 @@ class Router(Backend):
         warm_up: bool = True,
         environment: Callable[[], Environment | None] | None = None,
         clock: AnyClock | None = None,
-        random: Random | None = None,
+        random: AnyRandom | None = None,
         name: str = "router",
     ) -> None:
         """Route to ``backends``; closing the router closes them. Equal names get a number: "openai", "openai-2".

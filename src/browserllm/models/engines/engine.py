@@ -64,6 +64,9 @@ class Engine(ABC):
     capabilities: tuple[Capability, ...] = ("chat",)
     """What its side in the page can do; a `ScriptedHost` reports the same."""
 
+    label: str = ""
+    """The name that people read; by default ``name``."""
+
     options: HonouredOptions = ALL_OPTIONS
     """The options of a chat that its side in the page honours; a `ScriptedHost` reports the same."""
 

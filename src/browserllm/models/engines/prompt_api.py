@@ -23,6 +23,7 @@ class PromptApi(Engine):
     """
 
     name = "prompt-api"
+    label = "The browser's own model"
     devices: tuple[Device, ...] = ("browser",)
     capabilities: tuple[Capability, ...] = ("chat", "json_schema")
     options = OPTIONS

@@ -87,6 +87,7 @@ class TransformersJs(Engine):
     """The engine ``transformersjs``. A build names its precision in `Artifact.dtype`."""
 
     name = "transformersjs"
+    label = "Transformers.js"
     devices: tuple[Device, ...] = ("webgpu", "wasm")
     capabilities: tuple[Capability, ...] = (
         "chat",

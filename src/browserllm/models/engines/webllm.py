@@ -63,6 +63,7 @@ class WebLlm(Engine):
     """The engine ``webllm``. A build needs `Artifact.library`, the ``.wasm`` compiled for it."""
 
     name = "webllm"
+    label = "WebLLM"
     devices: tuple[Device, ...] = ("webgpu",)
     capabilities: tuple[Capability, ...] = ("chat", "embed", "images", "logprobs", "structured_output")
     options = OPTIONS
