@@ -11,7 +11,7 @@ from browserllm.errors import DeviceLost
 from browserllm.testing.host import ScriptedHost
 from browserllm.testing.script import HANG, Answer
 
-ROWS = "".join(f"| row {number} | {'x' * number} |\n" for number in range(20))
+ROWS = "".join(f"| row {number} | {'x' * number} |\n" for number in range(30))
 CODE = "".join(f"line_{number} = {number}\n" for number in range(30))
 ITEMS = "".join(f"- item {number} with words that wrap\n" for number in range(15))
 TABLE = f"| a | b |\n| - | - |\n{ROWS}"

@@ -175,7 +175,7 @@ class PtyTerminal:
 
     def _read(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._fd], [], [], max(0, deadline - time.monotonic()))
-        assert ready, f"nothing more came: {self.plain!r}"
+        assert ready, f"nothing more came: {self.plain[-2000:]!r}"
         try:
             data = os.read(self._fd, 65536)
         except OSError:  # the program has ended

@@ -17,7 +17,7 @@ from pty_terminal import PtyTerminal
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser takes its time to start."""
-    monkeypatch.setattr(pty_terminal, "DEADLINE_S", 120.0)
+    monkeypatch.setattr(pty_terminal, "DEADLINE_S", 60.0)
 
 
 def test_two_turns_a_stop_and_a_saved_conversation(browser_path: str, tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_two_turns_a_stop_and_a_saved_conversation(browser_path: str, tmp_path: 
     saved = tmp_path / "talk.json"
     command = [sys.executable, "-m", "browserllm", "chat", "--browser", browser_path, "--temperature", "0"]
     options = ["--profile", str(tmp_path / "profile"), "--webgpu", "software"]
-    with PtyTerminal([*command, *options], env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+    with PtyTerminal([*command, *options], columns=160, env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
         terminal.wait_for("pocket on webllm, webgpu .*\n> ")
         terminal.ask("Why is the sky blue?", r"webllm · webgpu/.* tokens/s · first token .* ms · .* tokens · free")
         assert "The sky is blue because" in terminal.screen.text
