@@ -127,10 +127,13 @@ class Downloads:
         )
 
     async def on_event(self, event: ModelEvent) -> None:
-        """Show what happens to downloads that a load has begun; those of this app are followed anyway."""
+        """Show what happens to downloads that a load has begun; those of this app are followed anyway.
+
+        An engine fetches files of the built-in model by itself: that has no end but the end of the load.
+        """
         if event.model in self._handles or event.model not in self._app.state.value.downloads:
             return
-        if event.kind == "downloaded":
+        if event.kind in ("downloaded", "ready"):
             await self._end(event.model, None)
         elif event.kind == "error" and event.error is not None:
             await self._end(event.model, event.error)

@@ -271,7 +271,7 @@ class Models:
             )
         if event.kind in ("downloaded", "deleted", "evicted"):
             self._in_background(self.refresh)
-        if event.kind in ("downloaded", "error"):
+        if event.kind in ("downloaded", "ready", "error"):
             self._in_background(lambda: self.downloads.on_event(event))
         self._tell(event)
 

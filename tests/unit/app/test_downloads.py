@@ -10,7 +10,9 @@ import pytest
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app.state import Download
+from browserllm.models.activity import Activity
 from browserllm.page.device import ConnectionFacts
+from browserllm.page.host import Progress
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
@@ -194,6 +196,18 @@ async def test_a_load_downloads_first_and_can_be_paused() -> None:
     await app.until(lambda: "tiny" not in app.state.downloads)
     assert [loaded.model for loaded in app.state.loaded] == ["tiny"]
     assert app.state.loading is None
+    await app.app.close()
+
+
+async def test_what_an_engine_fetches_by_itself_ends_with_the_load() -> None:
+    """The built-in model has no download of its own, so nothing else tells its end."""
+    app = await opened()
+    activity = app.host.shared(Activity)
+    fetching = Progress(phase="downloading", fraction=0.5, loaded_bytes=400, total_bytes=800)
+    activity.publish("progress", "pocket", progress=fetching)
+    assert download(app, "pocket").received_bytes == 400
+    activity.publish("ready", "pocket")
+    await app.until(lambda: "pocket" not in app.state.downloads)
     await app.app.close()
 
 
