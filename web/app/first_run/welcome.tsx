@@ -13,6 +13,9 @@ import { useAction } from "../use_action.ts";
 import "../models/models.css";
 import "./welcome.css";
 
+/** The app, Python and the built-in model are more; with less the browser has not counted what it keeps of them yet. */
+const LEAST_OWN_BYTES = 1e6;
+
 /** The first screen: why it is private, what was downloaded, and which better model is one click away. */
 export default function Welcome(): JSX.Element {
   const strings = useStrings().welcome;
@@ -25,7 +28,7 @@ export default function Welcome(): JSX.Element {
   const builtIn = useSelector((state) => Object.values(state.models).find((model) => model.bundled)?.name ?? null);
   const storage = useSelector((state) => state.storage);
   const looking = useSelector((state) => Object.keys(state.models).length < 2);
-  const downloading = useSelector((state) => Object.values(state.downloads).some((download) => download.state !== "failed"));
+  const downloading = useSelector((state) => Object.values(state.downloads).some(({ model, state: now }) => now !== "failed" && state.models[model]?.bundled !== true));
   const tiers = useTiers();
   const start = (): void => {
     void act("settings.update", { changes: { introduced: true } });
@@ -52,7 +55,7 @@ export default function Welcome(): JSX.Element {
           <Point icon={CheckIcon} title={strings.offline}>{strings.offlineText}</Point>
           {builtIn !== null && <Point icon={ChatIcon} title={strings.ready}>{strings.readyText(builtIn)}</Point>}
         </ul>
-        {problem && <ErrorPanel error={problem} />}
+        {problem && <ErrorPanel error={problem} tone="warn" />}
         <section className="stack" aria-labelledby="welcome-choose">
           <div>
             <h2 id="welcome-choose" className="section-title">{strings.choose}</h2>
@@ -72,7 +75,7 @@ export default function Welcome(): JSX.Element {
           )}
         </section>
         <p className="quiet small">
-          {[ownBytes > 0 ? strings.soFar(formatBytes(ownBytes, language)) : null, strings.nothingMore, freeBytes === null ? null : strings.space(formatBytes(freeBytes, language))].filter((text) => text !== null).join(" ")}
+          {[ownBytes > LEAST_OWN_BYTES ? strings.soFar(formatBytes(ownBytes, language)) : null, strings.nothingMore, freeBytes === null ? null : strings.space(formatBytes(freeBytes, language))].filter((text) => text !== null).join(" ")}
         </p>
         <div className="welcome-start">
           <Button kind="primary" icon={ChatIcon} onClick={start}>
