@@ -12,6 +12,8 @@ interface ErrorPanelProps {
   readonly error: ErrorInfo;
   /** What the buttons do where it is not the usual: `retry` has no usual, and is left out without a function here. */
   readonly run?: Partial<Record<WayOut, () => void>>;
+  /** `warn`: all works, but less well. */
+  readonly tone?: "bad" | "warn";
 }
 
 /** Where the other ways out lead. */
@@ -37,12 +39,12 @@ const USUAL_WAYS: Partial<Record<WayOut, () => void>> = {
 export const Ways = createContext(USUAL_WAYS);
 
 /** An error where it happened: what went wrong, what to do, and buttons that do it. */
-export function ErrorPanel({ error, run = {} }: ErrorPanelProps): JSX.Element {
+export function ErrorPanel({ error, run = {}, tone = "bad" }: ErrorPanelProps): JSX.Element {
   const { actionLabels } = useStrings().chat;
   const usual = useContext(Ways);
   const ways = error.actions.map((name) => ({ name, act: run[name] ?? usual[name] })).filter(({ act }) => act !== undefined);
   return (
-    <div className="error-panel" role="group" aria-label={error.title}>
+    <div className={tone === "warn" ? "error-panel error-panel-warn" : "error-panel"} role="group" aria-label={error.title}>
       <WarningIcon size={20} />
       <div className="error-words">
         <strong>{error.title}</strong>
@@ -51,7 +53,7 @@ export function ErrorPanel({ error, run = {} }: ErrorPanelProps): JSX.Element {
         {ways.length > 0 && (
           <div className="error-ways">
             {ways.map(({ name, act }, index) => (
-              <Button key={name} small kind={index === 0 ? "primary" : "plain"} onClick={act}>
+              <Button key={name} small kind={index === 0 && tone === "bad" ? "primary" : "plain"} onClick={act}>
                 {actionLabels[name]}
               </Button>
             ))}

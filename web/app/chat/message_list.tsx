@@ -8,7 +8,7 @@ import { BottomFollower } from "./bottom_follower.ts";
 /** Conversations with more messages than this draw only those that can be seen. */
 export const VIRTUAL_FROM = 60;
 const USUAL_HEIGHT = 160;
-const KEPT_AROUND = 4;
+const KEPT_AROUND = 2;
 
 interface MessageListProps {
   readonly ids: readonly string[];

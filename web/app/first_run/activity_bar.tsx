@@ -13,7 +13,8 @@ export function ActivityBar(): JSX.Element | null {
   const language = useLanguageCode();
   const downloads = useSelector((state) => state.downloads);
   const models = useSelector((state) => state.models);
-  const all = Object.values(downloads);
+  // The built-in model comes with the app: its start is said where a model's start always is, unless it fails.
+  const all = Object.values(downloads).filter((download) => download.state === "failed" || models[download.model]?.bundled !== true);
   const [first] = all;
   if (!first) return null;
   const share = together(all);

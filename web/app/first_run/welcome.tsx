@@ -28,7 +28,7 @@ export default function Welcome(): JSX.Element {
   const builtIn = useSelector((state) => Object.values(state.models).find((model) => model.bundled)?.name ?? null);
   const storage = useSelector((state) => state.storage);
   const looking = useSelector((state) => Object.keys(state.models).length < 2);
-  const downloading = useSelector((state) => Object.values(state.downloads).some((download) => download.state !== "failed"));
+  const downloading = useSelector((state) => Object.values(state.downloads).some(({ model, state: now }) => now !== "failed" && state.models[model]?.bundled !== true));
   const tiers = useTiers();
   const call = useCall();
   useEffect(() => {
@@ -61,7 +61,7 @@ export default function Welcome(): JSX.Element {
           <Point icon={CheckIcon} title={strings.offline}>{strings.offlineText}</Point>
           {builtIn !== null && <Point icon={ChatIcon} title={strings.ready}>{strings.readyText(builtIn)}</Point>}
         </ul>
-        {problem && <ErrorPanel error={problem} />}
+        {problem && <ErrorPanel error={problem} tone="warn" />}
         <section className="stack" aria-labelledby="welcome-choose">
           <div>
             <h2 id="welcome-choose" className="section-title">{strings.choose}</h2>
