@@ -2,6 +2,7 @@
 
 import type { Device, LoadRequest, Phase, TokenLogprob } from "./protocol.ts";
 import type { ChatRequest, CountRequest, EmbedRequest, HonouredOptions } from "./options.ts";
+import type { Warning } from "./warning.ts";
 
 export interface LoadProgress {
   readonly phase: Exclude<Phase, "queued" | "verifying">;
@@ -27,11 +28,6 @@ export interface Engine {
   load(request: LoadRequest, context: LoadContext): Promise<LoadedModel>;
   /** Of an engine whose model the browser keeps: `unavailable`, `downloadable`, `downloading` or `available`. */
   availability?(): Promise<string>;
-}
-
-export interface Warning {
-  readonly parameter: string;
-  readonly message: string;
 }
 
 export interface Usage {

@@ -1,8 +1,8 @@
 /** The arguments of a chat, an embedding and a token count, read from a message. */
 
-import type { Warning } from "./engine.ts";
 import { invalid } from "./errors.ts";
 import { Fields, isRecord, show, type JsonRecord } from "./fields.ts";
+import type { Warning } from "./warning.ts";
 
 export type Role = "system" | "user" | "assistant" | "tool";
 const ROLES: readonly Role[] = ["system", "user", "assistant", "tool"];

@@ -1,6 +1,7 @@
 /** The browser's loaded model. Each request gets its own session, or the session that already has the conversation. */
 
-import type { ChatOutcome, EmitText, FinishReason, LoadedModel, Warning } from "../engine.ts";
+import type { ChatOutcome, EmitText, FinishReason, LoadedModel } from "../engine.ts";
+import type { Warning } from "../warning.ts";
 import { PageError } from "../errors.ts";
 import type { ChatRequest, CountRequest, HonouredOptions } from "../options.ts";
 import { StopFilter } from "../text.ts";

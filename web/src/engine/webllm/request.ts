@@ -1,7 +1,7 @@
 /** A chat of the protocol as WebLLM's request, with a warning where it reorders a message. */
 
 import type { ChatCompletionRequestStreaming } from "@mlc-ai/web-llm";
-import type { Warning } from "../engine.ts";
+import type { Warning } from "../warning.ts";
 import { textOf } from "../images.ts";
 import type { ChatRequest, Message } from "../options.ts";
 
