@@ -13,6 +13,9 @@ import { useAction } from "../use_action.ts";
 import "../models/models.css";
 import "./welcome.css";
 
+/** Python alone is larger than this. */
+const LEAST_APP_BYTES = 5_000_000;
+
 /** The first screen: why it is private, what was downloaded, and which better model is one click away. */
 export default function Welcome(): JSX.Element {
   const strings = useStrings().welcome;
@@ -25,7 +28,7 @@ export default function Welcome(): JSX.Element {
   const builtIn = useSelector((state) => Object.values(state.models).find((model) => model.bundled)?.name ?? null);
   const storage = useSelector((state) => state.storage);
   const looking = useSelector((state) => Object.keys(state.models).length < 2);
-  const downloading = useSelector((state) => Object.values(state.downloads).some((download) => download.state !== "failed"));
+  const downloading = useSelector((state) => Object.values(state.downloads).some((download) => download.state !== "failed" && state.models[download.model]?.bundled !== true));
   const tiers = useTiers();
   const start = (): void => {
     void act("settings.update", { changes: { introduced: true } });
@@ -38,6 +41,7 @@ export default function Welcome(): JSX.Element {
       </div>
     );
   }
+  // Before the service worker has kept the app, storage has next to nothing of what was downloaded.
   const ownBytes = (storage.usedBytes ?? 0) - storage.modelsBytes;
   const freeBytes = storage.quotaBytes === null || storage.usedBytes === null ? null : storage.quotaBytes - storage.usedBytes;
   return (
@@ -72,7 +76,7 @@ export default function Welcome(): JSX.Element {
           )}
         </section>
         <p className="quiet small">
-          {[ownBytes > 0 ? strings.soFar(formatBytes(ownBytes, language)) : null, strings.nothingMore, freeBytes === null ? null : strings.space(formatBytes(freeBytes, language))].filter((text) => text !== null).join(" ")}
+          {[ownBytes > LEAST_APP_BYTES ? strings.soFar(formatBytes(ownBytes, language)) : null, strings.nothingMore, freeBytes === null ? null : strings.space(formatBytes(freeBytes, language))].filter((text) => text !== null).join(" ")}
         </p>
         <div className="welcome-start">
           <Button kind="primary" icon={ChatIcon} onClick={start}>
