@@ -38,7 +38,7 @@ CORE_LIMIT = 300_000
 """Larger bundles are engines: the service worker keeps the one that a visit used."""
 PYTHON_FILES = ("python/", "pyodide/")
 """What every visit needs, however large it is, like the bundles that the app's page names."""
-KEPT_WHEN_USED = ("ort/",)
+KEPT_WHEN_USED = ("ort/", "models/")
 """What the service worker keeps only once a visit has used it."""
 NOT_KEPT = (
     ".",
@@ -49,9 +49,8 @@ NOT_KEPT = (
     "assets/host-",
     "python.html",
     "assets/python-",
-    "models/",
 )
-"""Files that the app never asks for or that only a browser launched by Python needs; engines keep models themselves."""
+"""Files that the app never asks for or that only a browser launched by Python needs."""
 PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/")
 """Modules that need processes, sockets or a terminal: of no use in a page, so they do not travel there."""
 

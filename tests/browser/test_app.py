@@ -171,7 +171,8 @@ _UNTIL_KEPT = """async () => {
 const look = async () => {
   const name = (await caches.keys()).find((key) => key.startsWith("browserllm-site-"));
   if (name === undefined) return false;
-  return (await (await caches.open(name)).keys()).some(({ url }) => url.includes("/assets/engine-"));
+  const urls = (await (await caches.open(name)).keys()).map(({ url }) => url);
+  return ["/assets/engine-", "/pocket.wasm"].every((part) => urls.some((url) => url.includes(part)));
 };
 while (!(await look())) await new Promise(requestAnimationFrame);
 }"""

@@ -26,6 +26,16 @@ test("the recommended models are there with their sizes, their times and whether
   expect(screen.getByText(/So far 250 MB were downloaded/)).toBeDefined();
 });
 
+test("what comes with the app is not called a download that was chosen, and a size that is not known yet is not named", async () => {
+  const { models, storage } = deviceState();
+  const pocket = make("Model", { id: "pocket", name: "Pocket", bundled: true });
+  const downloads = { pocket: make("Download", { model: "pocket", state: "running", receivedBytes: 1000 }) };
+  await show(<Welcome />, { state: deviceState({ models: { ...models, pocket }, downloads, storage: { ...storage, usedBytes: storage.modelsBytes + 1352 } }) });
+  expect(screen.queryByText(en.welcome.chosen)).toBeNull();
+  expect(screen.getByText(en.welcome.chooseText)).toBeDefined();
+  expect(screen.queryByText(/So far/)).toBeNull();
+});
+
 test("one click downloads a recommended model and chooses it; the chat begins meanwhile", async () => {
   const user = userEvent.setup();
   const { app, advance } = await show(<Welcome />, { state: deviceState(), pace: { downloadMs: 8000 } });

@@ -47,6 +47,7 @@ export default function Welcome(): JSX.Element {
       </div>
     );
   }
+  // Before the service worker has kept the app, storage has next to nothing of what was downloaded.
   const ownBytes = (storage.usedBytes ?? 0) - storage.modelsBytes;
   const freeBytes = storage.quotaBytes === null || storage.usedBytes === null ? null : storage.quotaBytes - storage.usedBytes;
   return (

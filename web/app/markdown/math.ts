@@ -12,6 +12,8 @@ type Katex = typeof import("katex").default;
 const MOST_REMEMBERED = 300;
 /** Longer ones are not formulas, and would take seconds. */
 const LONGEST = 5000;
+/** The length of a source whose formula surely has room on a line of a phone. */
+const FITS_A_PHONE = 40;
 
 let katex: Katex | null = null;
 let loading: Promise<void> | null = null;
@@ -35,9 +37,11 @@ export const mathIsLoaded = (): boolean => katex !== null;
 /** Draws the formulas inside an element that are not drawn yet. Does nothing until KaTeX is loaded. */
 export function drawMath(root: ParentNode): void {
   for (const element of root.querySelectorAll<HTMLElement>(".md-math:not([data-drawn])")) {
-    const html = htmlOf(element.textContent, element.dataset["display"] === "true");
+    const tex = element.textContent;
+    const html = htmlOf(tex, element.dataset["display"] === "true");
     if (html === null) continue;
     element.dataset["drawn"] = "";
+    if (tex.length > FITS_A_PHONE && element.dataset["display"] !== "true") element.dataset["long"] = "";
     element.dir = "ltr";
     const nodes = sanitizeMath(html);
     for (const styled of nodes.querySelectorAll<HTMLElement>("[data-style]")) {
