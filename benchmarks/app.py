@@ -37,7 +37,7 @@ SCROLLS = 120
 MESSAGES = (20, 100, 200)
 """After how many the heap is measured."""
 
-BESIDE = """No other chat page is measured beside it: web-llm-chat is in no registry, and llama.cpp's page is only inside of
+BESIDE = """No other chat page is measured beside it: web-llm-chat is in no registry, and llama.cpp's page is inside
 its server's binary (docs/benchmarks.md has its size)."""
 PYTHON_AND_ENGINE = ("pyodide/", "python/", "ort/", "models/", "assets/engine-", "assets/worker-", "assets/lib-")
 
