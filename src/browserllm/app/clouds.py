@@ -56,23 +56,29 @@ class Clouds:
         app.on(TestCloud, self._test)
 
     async def start(self) -> None:
-        """Read the clouds of earlier visits, with the keys that were kept."""
-        keys = {key.removeprefix(KEY): Secret(raw.decode()) for key, raw in await self._store.items(KEY)}
+        """Read the clouds of earlier visits, with the keys that were kept; also what another tab has changed."""
+        keys = {
+            key.removeprefix(KEY): Secret(raw.decode(errors="replace")) for key, raw in await self._store.items(KEY)
+        }
         clouds: dict[str, Cloud] = {}
         for key, raw in await self._store.items(RECORD):
             name = key.removeprefix(RECORD)
             try:
-                cloud = decode_json(raw, Cloud)
-            except (msgspec.DecodeError, RecursionError) as error:
+                cloud = replace(decode_json(raw, Cloud), id=name)
+                _backend(cloud, keys.get(name))  # one that cannot be asked must not keep the app from opening
+            except (msgspec.DecodeError, RecursionError, BrowserLLMError) as error:
                 self._notices.add(
                     f"cloud-{name}",
                     f"The cloud “{name}” could not be read, so set it up again: {error}",
                     kind="warning",
                 )
                 continue
+            if name not in keys and (before := self._app.state.value.clouds.get(name)) and before.key == "device":
+                self._keys.pop(name, None)  # another tab has forgotten it
             kept = "device" if name in keys else "memory" if name in self._keys else "none"
-            clouds[name] = replace(cloud, id=name, key=kept)
-        self._keys |= keys
+            clouds[name] = replace(cloud, key=kept)
+        # A key outlives no cloud: the next one may get its id.
+        self._keys = {name: key for name, key in (self._keys | keys).items() if name in clouds}
         self._app.state.put(clouds, "clouds")
         self.on_change()
 

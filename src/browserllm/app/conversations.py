@@ -171,6 +171,7 @@ class Conversations:
         """Return the messages of a conversation, from memory or from the store, without opening it."""
         if (thread := self.thread(conversation)) is not None:
             return thread
+        await self.records.flush()  # the newest changes of a conversation that was just closed
         record = await self.records.conversation(conversation)
         messages = [settled(message) for message in await self.records.messages(conversation)]
         return threads.with_context(threads.build(conversation, messages, None if record is None else record.shown))

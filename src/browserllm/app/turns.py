@@ -71,7 +71,7 @@ class Turns:
 
     @property
     def answering_conversations(self) -> list[str]:
-        """The conversations that are being answered now, for other tabs."""
+        """The conversations that are being answered now."""
         return list(self._work)
 
     async def close(self) -> None:

@@ -78,7 +78,7 @@ class AppServer:
             connection = await self._engines.get()
             try:
                 await self._serve(connection)
-            except BrowserLLMError as error:
+            except Exception as error:  # also a full disk: the next page must not wait forever
                 logger.warning("the app could not use a page's engine: %s", error)
                 await connection.close(reason="the app could not use this page's engine")
 
@@ -89,12 +89,12 @@ class AppServer:
         try:
             await host.start()
             self._app = await self._open_app(host)
-            for page in self._pages:
+            for page in list(self._pages):
                 page.attach(self._app)
             await gone
         finally:
             gone.cancel()
-            for page in self._pages:
+            for page in list(self._pages):
                 page.detach()
             app, self._app = self._app, None
             if app is not None:

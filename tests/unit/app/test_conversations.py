@@ -301,6 +301,19 @@ async def test_a_reload_keeps_what_is_not_written_yet() -> None:
     assert chats.texts(conversation)[-1] == ("assistant", "Better.", "done")
 
 
+async def test_a_conversation_that_is_opened_again_at_once_has_its_newest_changes() -> None:
+    """Records are written a moment after a change; the store is read only when they are."""
+    chats = Chats(store=SlowStore())
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.until(lambda: chats.texts(conversation)[-1][2] == "done" and not chats.thread(conversation).queue)
+    await chats.until(lambda: conversation not in chats.turns.answering_conversations)
+    await chats.app.call(act.CloseConversation(id=conversation))
+    assert chats.conversations.records.pending(conversation)
+    await chats.app.call(act.OpenConversation(id=conversation))
+    assert chats.texts(conversation) == [("user", "a", "done"), ("assistant", "Hello from the script.", "done")]
+
+
 async def test_a_tab_that_goes_away_in_the_middle_of_an_answer_leaves_it_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -120,6 +120,30 @@ async def test_an_engine_that_says_something_else_does_not_end_the_server(site: 
             assert (await receive(page))["type"] == "state"
 
 
+async def test_an_app_that_cannot_open_does_not_end_the_server(site: Path) -> None:
+    """A full disk, say: the next page's engine is tried."""
+    opened = Opened()
+    failures: list[Exception] = [OSError("no space left on device")]
+
+    async def open_app(host: Host) -> App:
+        if failures:
+            raise failures.pop()
+        return await opened(host)
+
+    server = await AppServer(site, open_app).start()
+    try:
+        async with socket(server, "/app") as page:
+            await page.send('{"type": "hello"}')
+            async with socket(server, "/host") as first:
+                await first.send(ENGINE_HELLO)
+                await asyncio.wait_for(first.wait_closed(), 20)
+            async with socket(server, "/host") as second:
+                await second.send(ENGINE_HELLO)
+                assert (await receive(page))["type"] == "state"
+    finally:
+        await server.close()
+
+
 async def test_the_served_site_connects_to_the_process_and_has_no_service_worker(site: Path) -> None:
     """`connect.js` is the one for a process, and `sw.js` removes one that an earlier site left."""
     for name in ("connect.js", "connect-served.js", "sw.js", "sw-none.js"):
