@@ -29,7 +29,7 @@ class AppPage:
     def open(self, where: str = "") -> AppPage:
         """Open the site, and wait until the app is there; ``where`` is the part of the address after ``#``."""
         self.page.goto(self.url + (f"#{where}" if where else ""))
-        expect(self.page.get_by_role("button", name="New chat")).to_be_attached(timeout=READY_MS)
+        expect(self.page.locator("main#main")).to_be_attached(timeout=READY_MS)
         return self
 
     def start_chatting(self) -> AppPage:
