@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 
 // Run at the project's root, so that it sees tests/page too: ESLint looks at nothing above the folder it runs in.
 export default tseslint.config(
-  { ignores: ["web/dist", "web/react/dist", "web/node_modules", "web/coverage", "web/scripts", "web/python"] },
+  { ignores: ["web/dist", "web/react/dist", "web/node_modules", "web/coverage", "web/scripts", "web/python", "web/public"] },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
