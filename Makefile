@@ -20,7 +20,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs app-types site catalog prices wheel lock clean setup
+.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs app-types site catalog prices screenshots wheel lock clean setup
 
 BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
@@ -115,6 +115,9 @@ catalog: site ## Write the catalog anew from the pinned web-llm
 
 prices: ## Write the table of prices anew from the genai-prices that scripts/prices.py pins (needs uv on PATH)
 	uv run scripts/prices.py
+
+screenshots: setup site ## Take the pictures in docs/screenshots: make screenshots ONLY=chat
+	@PYTHONPATH=tests/browser:benchmarks $(BIN)/python scripts/screenshots.py $(ONLY)
 
 wheel: setup ## Build the wheel and the sdist into dist/
 	$(BIN)/python -m build --outdir dist

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import sys
 import tempfile
 import time
@@ -36,6 +37,8 @@ SCROLLS = 120
 MESSAGES = (20, 100, 200)
 """After how many the heap is measured."""
 
+BESIDE = """No other chat page is measured beside it: web-llm-chat is in no registry, and llama.cpp's page is inside
+its server's binary (docs/benchmarks.md has its size)."""
 PYTHON_AND_ENGINE = ("pyodide/", "python/", "ort/", "models/", "assets/engine-", "assets/worker-", "assets/lib-")
 
 
@@ -268,15 +271,15 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, help="measure one part alone")
     options = parser.parse_args()
     rows: list[Row] = []
-    notes: list[str] = []
+    notes = [f"load average of the machine at the start: {os.getloadavg()[0]:.1f}", BESIDE]
     with serve() as base:
         for name, measure in PARTS.items():
             if options.only in (None, name):
-                measure(base, options.runs, rows, notes)
+                measure(base, options.runs, rows)
     return report("app: headless Chromium on loopback, software GPU", rows, notes)
 
 
-def answer_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
+def answer_rows(base: str, runs: int, rows: list[Row]) -> None:
     """The 4,000-token answer."""
     seen, took, empty = long_answer(base)
     speed = ANSWER_TOKENS / took
@@ -290,12 +293,12 @@ def answer_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None
     ]
 
 
-def markdown_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
+def markdown_rows(base: str, runs: int, rows: list[Row]) -> None:
     """Drawing Markdown, and the way of a change from Python to the page."""
     rows += _app_parts.measure(base, answer_tokens(ANSWER_TOKENS))
 
 
-def conversation_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
+def conversation_rows(base: str, runs: int, rows: list[Row]) -> None:
     """The conversation of 1,000 messages."""
     first, again, opening, scrolling = long_conversation(base)
     rows += [
@@ -308,7 +311,7 @@ def conversation_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -
     ]
 
 
-def visit_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
+def visit_rows(base: str, runs: int, rows: list[Row]) -> None:
     """What a first visit fetches."""
     files, kept = first_visit(base)
     app_bytes = sum(size for name, size in files.items() if not name.startswith(PYTHON_AND_ENGINE))
@@ -320,7 +323,7 @@ def visit_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
     ]
 
 
-def start_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
+def start_rows(base: str, runs: int, rows: list[Row]) -> None:
     """Times of new browsers."""
     budgets = {"first token, warm": 1500.0}
     rows += [
@@ -329,7 +332,7 @@ def start_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
     ]
 
 
-def memory_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None:
+def memory_rows(base: str, runs: int, rows: list[Row]) -> None:
     """The heap of a conversation that grows."""
     heap = memory(base)
     rows += [
@@ -338,7 +341,7 @@ def memory_rows(base: str, runs: int, rows: list[Row], notes: list[str]) -> None
     ]
 
 
-PARTS: dict[str, Callable[[str, int, list[Row], list[str]], None]] = {
+PARTS: dict[str, Callable[[str, int, list[Row]], None]] = {
     "answer": answer_rows,
     "markdown": markdown_rows,
     "conversation": conversation_rows,

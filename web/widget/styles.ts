@@ -28,6 +28,8 @@ const CSS = `
 :host([hidden]), [hidden] { display: none !important; }
 *, ::before, ::after { box-sizing: border-box; }
 p, dl, dd { margin: 0; }
+/* English words keep their order in a page that is written from right to left. */
+p, dt, dd, strong { unicode-bidi: plaintext; text-align: match-parent; }
 .box {
   display: grid;
   gap: 10px;
@@ -70,8 +72,9 @@ p, dl, dd { margin: 0; }
 }
 .bar:not([value])::-moz-progress-bar { background: transparent; }
 .error { padding: 10px 12px; border-radius: 8px; background: var(--llm-bad-wash); overflow-wrap: anywhere; }
-.error-title { color: var(--llm-bad); font-weight: 600; }
-.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 8px 12px; }
+.error-title { display: block; color: var(--llm-bad); font-weight: 600; }
+.error-remedy { margin-block-start: 6px; }
+.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 8px 10px; }
 .stat-name { font-size: 0.75rem; color: var(--quiet); }
 .stat-value { font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .controls { display: flex; flex-wrap: wrap; gap: 8px; }
@@ -92,6 +95,7 @@ p, dl, dd { margin: 0; }
 .button:disabled, .select:disabled { opacity: 0.55; cursor: default; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .live { position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@container (max-width: 270px) { .box { padding: 12px; } .stat-value { font-size: 0.8125rem; } }
 @media (pointer: coarse) { .select, .button { min-block-size: 44px; } }
 @media (prefers-reduced-motion: reduce) {
   .dot, .bar:not([value]) { animation: none !important; }

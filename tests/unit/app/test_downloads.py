@@ -199,15 +199,25 @@ async def test_a_load_downloads_first_and_can_be_paused() -> None:
     await app.app.close()
 
 
-async def test_what_an_engine_fetches_by_itself_ends_with_the_load() -> None:
-    """The built-in model has no download of its own, so nothing else tells its end."""
+async def test_reading_the_built_in_model_is_not_a_download() -> None:
+    """Its files came with the app."""
     app = await opened()
+    progress = Progress(phase="downloading", fraction=0.5, loaded_bytes=400, total_bytes=800)
+    app.host.shared(Activity).publish("progress", "pocket", progress=progress)
+    assert "pocket" not in app.state.downloads
+    await app.app.close()
+
+
+async def test_what_an_engine_fetches_by_itself_ends_with_the_load() -> None:
+    """The browser's own model has no download of its own, so nothing else tells its end."""
+    app = await opened()
+    await app.until(lambda: "browser" in app.state.models)
     activity = app.host.shared(Activity)
     fetching = Progress(phase="downloading", fraction=0.5, loaded_bytes=400, total_bytes=800)
-    activity.publish("progress", "pocket", progress=fetching)
-    assert download(app, "pocket").received_bytes == 400
-    activity.publish("ready", "pocket")
-    await app.until(lambda: "pocket" not in app.state.downloads)
+    activity.publish("progress", "browser", progress=fetching)
+    assert download(app, "browser").received_bytes == 400
+    activity.publish("ready", "browser")
+    await app.until(lambda: "browser" not in app.state.downloads)
     await app.app.close()
 
 

@@ -46,7 +46,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
           </Button>
         </div>
       </header>
-      {device?.problem && <ErrorPanel error={device.problem} />}
+      {device?.problem && <ErrorPanel error={device.problem} tone={device.gpu === null ? "bad" : "warn"} />}
       {device?.online === false && <p className="storage-warning" role="status">{strings.offline}</p>}
       {device !== null && device.online && (device.metered === true || device.saveData === true) && <p className="storage-warning">{strings.metered}</p>}
       {unfiltered && tiers.length > 0 && (

@@ -98,6 +98,8 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
       </>
     );
   const label = name ?? first ?? strings.header.auto;
+  // Another model may load while this one, or a cloud, is chosen.
+  const isLoading = loading !== null && label === (known[loading.model]?.name ?? loading.model);
   return (
     <Menu
       items={items}
@@ -105,7 +107,7 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
       trigger={
         <button type="button" className="model-button" aria-label={`${strings.header.model}: ${label}`}>
           <span className="model-name">{label}</span>
-          {loading !== null && <span className="model-loading">{loading.fraction === null ? "…" : `${Math.round(loading.fraction * 100)}%`}</span>}
+          {isLoading && <span className="model-loading">{loading.fraction === null ? "…" : `${Math.round(loading.fraction * 100)}%`}</span>}
           <ChevronDownIcon size={16} />
         </button>
       }

@@ -35,6 +35,7 @@ export function Shell(): JSX.Element {
   const title = useSelector((state) => (place.id === null ? undefined : state.conversations[place.id]?.title));
   const search = useRef<HTMLInputElement>(null);
   const main = useRef<HTMLElement>(null);
+  const sidebar = useRef<HTMLElement>(null);
   const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
   const [wide, setWide] = useState(true);
   const [drawer, setDrawer] = useState(false);
@@ -56,6 +57,10 @@ export function Shell(): JSX.Element {
     setWas(where);
     setDrawer(false);
   }
+  // The rest of the page is inert while the drawer is open, so the focus goes into it.
+  useEffect(() => {
+    if (narrow && drawer) sidebar.current?.focus();
+  }, [narrow, drawer]);
   useEffect(() => {
     if (!introduced && location.hash === "" && VIEWS.some((one) => one.name === "welcome")) goTo("welcome", null, { replace: true });
   }, [introduced]);
@@ -106,6 +111,8 @@ export function Shell(): JSX.Element {
       </a>
       {narrow && drawer && <div className="scrim" onClick={() => { setDrawer(false); }} />}
       <aside
+        ref={sidebar}
+        tabIndex={-1}
         className="sidebar"
         aria-label={strings.shell.navigation}
         inert={!shown}

@@ -1,0 +1,236 @@
+"""Takes the pictures in docs/screenshots: the main screens of the built site, in headless Chromium.
+
+    make screenshots            all of them
+    make screenshots ONLY=chat  those whose names begin so
+
+The site and its Python are the real ones, and the built-in model gives what answers it can. Conversations with much in
+them are imported from a file, as a person would, so that their pictures do not change with the model.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import BrowserContext, expect
+
+from _page import ROOT, chromium, serve
+from app_page import AppPage
+
+FOLDER = ROOT / "docs/screenshots"
+LARGEST = 150_000
+"""Bytes of a picture; the repository keeps them all."""
+
+DESKTOP = {"width": 1200, "height": 760, "deviceScaleFactor": 1.5, "mobile": False}
+PHONE = {"width": 390, "height": 760, "deviceScaleFactor": 2, "mobile": False}
+DAY_MS = 86_400_000
+STORY = "Tell me a story about a fox."
+LENS = "How does the lens of a lighthouse work?"
+
+ANSWER = """It is a **Fresnel lens**: a thick lens with the parts cut away that only let light through. What bends \
+light is the *slope* of the glass, so Augustin Fresnel kept the slopes and left out the glass between them.
+
+| Order | Focal length | Height | Used for |
+| :--- | ---: | ---: | --- |
+| First | 920 mm | 2.59 m | Coasts, seen from 40 km away |
+| Third | 500 mm | 1.58 m | Bays and sounds |
+| Fourth | 250 mm | 0.72 m | Harbours and islands |
+
+The focal length $f$ follows from the radii of the two surfaces:
+
+$$\\frac{1}{f} = (n - 1)\\left(\\frac{1}{R_1} - \\frac{1}{R_2}\\right)$$
+"""
+
+CODE = """The slope of each ring follows from its radius:
+
+```python
+from math import asin, degrees, hypot
+
+
+def ring_angle(radius_m: float, focal_m: float, n: float = 1.52) -> float:
+    sine = radius_m / hypot(radius_m, focal_m)
+    return degrees(asin(sine / n))  # Snell's law
+
+
+for radius in range(1, 6):
+    print(radius, round(ring_angle(radius / 10, 0.92), 2))
+```
+"""
+
+LOCAL = {
+    "where": "local",
+    "backend": "local",
+    "model": "qwen3-1.7b",
+    "engine": "webllm",
+    "device": "webgpu",
+    "finishReason": "stop",
+    "promptTokens": 412,
+    "completionTokens": 286,
+    "tokensPerS": 41.7,
+    "firstTokenMs": 312,
+    "durationMs": 7200,
+}
+OTHERS = (
+    "A birthday poem for Ines",
+    "List or tuple?",
+    "Dinner for six, no nuts",
+    "Explain CORS to me",
+    "Trip to Porto",
+)
+
+
+def conversations() -> str:
+    """A file of conversations, as the app exports them."""
+    now = time.time() * 1000
+    made = [
+        conversation("How a lighthouse lens works", now, [LENS, ANSWER, "Show me that in Python.", CODE], LOCAL),
+        *(
+            conversation(title, now - (2 + 3 * at) * DAY_MS, [title, "Gladly."], LOCAL)
+            for at, title in enumerate(OTHERS)
+        ),
+    ]
+    return json.dumps({"format": "browserllm.conversations", "version": 1, "conversations": made})
+
+
+def conversation(title: str, at: float, texts: list[str], answer: dict[str, Any]) -> dict[str, Any]:
+    """A conversation of that file: texts of the person and the model in turn."""
+    messages = [
+        {
+            "id": f"m{number}",
+            "role": "assistant" if number % 2 else "user",
+            "parent": f"m{number - 1}" if number else None,
+            "createdAt": at,
+            "parts": [{"type": "text", "text": text}],
+            **({"answer": answer} if number % 2 else {}),
+        }
+        for number, text in enumerate(texts)
+    ]
+    name = title.lower().replace(" ", "-").strip("?").replace(",", "")
+    entry = {"id": name, "title": title, "createdAt": at, "updatedAt": at, "messages": len(messages)}
+    return {"conversation": entry, "messages": messages, "shown": messages[-1]["id"]}
+
+
+class Studio:
+    """A tab with the app, and its pictures."""
+
+    def __init__(self, context: BrowserContext, base: str, metrics: dict[str, Any], scheme: str = "light") -> None:
+        self.app = AppPage(context, base)
+        self.page = self.app.page
+        self._session = context.new_cdp_session(self.page)
+        self.page.set_viewport_size({"width": metrics["width"], "height": metrics["height"]})
+        self._session.send("Emulation.setDeviceMetricsOverride", metrics)
+        self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+
+    def introduced(self) -> Studio:
+        """Open the app, leave the first screen, and import the conversations."""
+        self.app.open().start_chatting()
+        self.app.call("conversations.import", text=conversations())
+        return self
+
+    def lens(self) -> Studio:
+        """Show the conversation with much in it, from its beginning."""
+        self.page.goto(f"{self.app.url}#/chat/how-a-lighthouse-lens-works")
+        expect(self.page.locator(".md-math .katex").first).to_be_attached()
+        expect(self.page.locator("pre .hljs-keyword").first).to_be_attached()
+        self.page.get_by_role("region", name="Conversation").evaluate("(list) => { list.scrollTop = 0; }")
+        return self
+
+    def take(self, name: str) -> None:
+        """Write the picture."""
+        self.page.evaluate("() => document.fonts.ready")
+        self.page.mouse.move(0, 0)
+        self.page.evaluate("() => document.activeElement?.blur()")
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        taken = self._session.send("Page.captureScreenshot", {"format": "webp", "quality": 75})
+        picture = base64.b64decode(taken["data"])
+        if len(picture) > LARGEST:
+            raise SystemExit(f"{name}.webp has {len(picture)} bytes, over the limit of {LARGEST}")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        (FOLDER / f"{name}.webp").write_bytes(picture)
+        print(f"{name}.webp: {len(picture) / 1000:.0f} KB", flush=True)
+
+
+def first_run(context: BrowserContext, base: str, name: str) -> None:
+    """The first screen, with the models that suit this device."""
+    studio = Studio(context, base, DESKTOP)
+    studio.app.open()
+    studio.page.locator(".tier").first.wait_for()
+    studio.take(name)
+
+
+def chat(context: BrowserContext, base: str, name: str) -> None:
+    """A conversation, light or dark as the name says."""
+    Studio(context, base, DESKTOP, name.removeprefix("chat-")).introduced().lens().take(name)
+
+
+def phone(context: BrowserContext, base: str, name: str) -> None:
+    """An answer of the built-in model on a phone."""
+    studio = Studio(context, base, PHONE)
+    studio.app.open().start_chatting()
+    studio.app.call("settings.update", changes={"defaults": {"maxTokens": 120}})
+    studio.app.ask(STORY)
+    studio.take(name)
+
+
+def models(context: BrowserContext, base: str, name: str) -> None:
+    """The models, with what fits this device."""
+    studio = Studio(context, base, DESKTOP).introduced()
+    studio.page.goto(f"{studio.app.url}#/models")
+    expect(studio.page.locator(".model").nth(5)).to_be_visible()
+    studio.take(name)
+
+
+def compare(context: BrowserContext, base: str, name: str) -> None:
+    """The built-in model on two engines."""
+    studio = Studio(context, base, DESKTOP).introduced()
+    studio.page.goto(f"{studio.app.url}#/compare")
+    sides = [["pocket", "webllm", None], ["pocket", "transformersjs", "wasm"]]
+    studio.app.call("compare.run", prompt=STORY, models=sides, maxTokens=80)
+    studio.take(name)
+
+
+def settings(context: BrowserContext, base: str, name: str) -> None:
+    """The settings."""
+    studio = Studio(context, base, DESKTOP).introduced()
+    studio.page.goto(f"{studio.app.url}#/settings")
+    expect(studio.page.get_by_role("switch", name="Reduce motion")).to_be_visible()
+    studio.take(name)
+
+
+def error(context: BrowserContext, base: str, name: str) -> None:
+    """An answer that failed: a cloud that cannot be reached."""
+    studio = Studio(context, base, DESKTOP).introduced()
+    at = "http://127.0.0.1:9/v1"
+    made = studio.app.call("clouds.save", vendor="compatible", model="qwen3:32b", label="My server", baseUrl=at)
+    studio.app.call("settings.update", changes={"neverLeaveDevice": False, "mode": "cloud", "model": f"cloud:{made}"})
+    studio.app.ask(LENS)
+    studio.take(name)
+
+
+SCREENS: dict[str, Callable[[BrowserContext, str, str], None]] = {
+    "first-run": first_run,
+    "chat-light": chat,
+    "chat-dark": chat,
+    "phone": phone,
+    "models": models,
+    "compare": compare,
+    "settings": settings,
+    "error": error,
+}
+
+
+def main(only: str = "") -> None:
+    """Take the pictures whose names begin with `only`, each in a browser of its own."""
+    with serve() as base:
+        for name, screen in SCREENS.items():
+            if name.startswith(only):
+                with chromium() as context:
+                    screen(context, base, name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
