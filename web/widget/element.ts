@@ -160,12 +160,12 @@ export class LocalLLMWidget extends Base {
 
   /** What a person can do now: the buttons and the model switcher, with functions that do it. */
   getControls(): Control[] {
-    return controlsOf(this.#service, this.#wish, this.#hands, this.#words);
+    return controlsOf(this.#service, this.#asked, this.#hands, this.#words);
   }
 
   /** Load the chosen model, downloading it first if it must be. How it goes is told by events. */
   load(): void {
-    this.#load(this.#wish ?? undefined);
+    this.#load(this.#asked ?? undefined);
   }
 
   /** Free the model's memory; a load in progress is cancelled. */
@@ -251,7 +251,7 @@ export class LocalLLMWidget extends Base {
   }
 
   /** The model that the user has chosen here, or that the page asks for. */
-  get #wish(): string | null {
+  get #asked(): string | null {
     return this.#chosen ?? (this.model === "" ? null : this.model);
   }
 
@@ -280,12 +280,12 @@ export class LocalLLMWidget extends Base {
     const service = this.#service;
     try {
       await service.start();
-      if (this.#wish !== null) await service.call("models.refresh", {}); // at first only the built-in model is listed
+      if (this.#asked !== null) await service.call("models.refresh", {}); // at first only the built-in model is listed
     } catch {
       return; // the connection's error is shown
     }
     if (this.#attached?.service !== service || isInUse(service)) return;
-    const id = chosenModel(service, this.#wish);
+    const id = chosenModel(service, this.#asked);
     if (id !== null && (service.state.models[id]?.downloaded || this.autoLoad)) service.show(id);
   }
 
@@ -326,7 +326,7 @@ export class LocalLLMWidget extends Base {
     const { state, message, error, model } = statusOf(service, words);
     const progress = progressOf(service);
     this.#time(progress ? JSON.stringify(progress) : "", now);
-    const shown = progress?.model ?? model ?? chosenModel(service, this.#wish);
+    const shown = progress?.model ?? model ?? chosenModel(service, this.#asked);
     const problem = service.state.device?.problem ?? null;
     this.#show(state);
     this.#view.draw({

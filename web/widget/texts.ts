@@ -40,7 +40,6 @@ export const TEXTS = {
   freed: "Freed",
   gpu: "GPU",
   cpu: "CPU",
-  cloud: "Cloud",
 };
 
 export type WidgetTexts = typeof TEXTS;

@@ -114,7 +114,7 @@ export class WidgetView {
         input.onchange = (): void => { control.run(input.value); };
       } else input.onclick = control.run;
     });
-    // Whoever uses the keyboard stays where the buttons are, though the one that was pressed is gone.
+    // The focus of the keyboard stays among the buttons, though the one that was pressed is gone.
     if (focused && !this.#controls.querySelector(`#${focused}:not([disabled])`)) this.#controls.querySelector<HTMLElement>("button:not([disabled])")?.focus();
     else if (focused) this.#controls.querySelector<HTMLElement>(`#${focused}`)?.focus();
   }

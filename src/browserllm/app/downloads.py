@@ -105,7 +105,7 @@ class Downloads:
             raise error
 
     def on_progress(self, model: str, progress: Progress) -> None:
-        """Show the progress of a download, whoever has begun it."""
+        """Show the progress of a download, however it was begun."""
         handle = self._handles.get(model)
         if progress.phase not in ("downloading", "verifying"):
             return

@@ -234,3 +234,21 @@ describe("a part that cannot be drawn", () => {
     expect(screen.getByRole("textbox", { name: "Message" })).toBeTruthy();
   });
 });
+
+describe("leaving a conversation", () => {
+  it("takes its messages out of memory, and out of the state of the page", async () => {
+    const { app, advance, callsOf, unmount } = await chat([question, answer]);
+    expect(app.state.threads["c"]).toBeDefined();
+    unmount();
+    await advance();
+    expect(callsOf("conversations.close")).toEqual([{ id: "c" }]);
+    expect(app.state.threads["c"]).toBeUndefined();
+  });
+
+  it("leaves an answer in progress alone", async () => {
+    const { advance, callsOf, unmount } = await show(<Chat id="c" target={null} />, { state: stateWith([question], { status: "streaming", answering: "a" }) });
+    unmount();
+    await advance();
+    expect(callsOf("conversations.close")).toEqual([]);
+  });
+});

@@ -1,4 +1,4 @@
-import { type Thread, type UserPart, useSelector } from "@browserllm/react";
+import { type Thread, type UserPart, useClient, useSelector } from "@browserllm/react";
 import { type JSX, useCallback, useEffect, useState } from "react";
 import { Composer } from "../composer/composer.tsx";
 import { ErrorPanel } from "../error_panel.tsx";
@@ -25,6 +25,7 @@ const NO_MESSAGES: readonly string[] = [];
 export function Chat({ id, target }: ChatProps): JSX.Element {
   const strings = useStrings();
   const call = useAction();
+  const client = useClient();
   const known = useSelector((state) => id === null || state.conversations[id] !== undefined || state.threads[id] !== undefined);
   const path = useSelector((state) => (id === null ? NO_MESSAGES : (state.threads[id]?.path ?? NO_MESSAGES)));
   const opened = useSelector((state) => id === null || state.threads[id] !== undefined);
@@ -43,8 +44,17 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const [sent, setSent] = useState(0);
 
   useEffect(() => {
-    if (id !== null && known) void call("conversations.open", { id });
-  }, [call, id, known]);
+    if (id === null || !known) return;
+    const stop = new AbortController();
+    void call("conversations.open", { id }, { signal: stop.signal });
+    return () => {
+      stop.abort();
+      const thread = client.getState().threads[id];
+      // The messages of every conversation that was looked at would stay in memory. One that is being answered stays open:
+      // other parts of the page show that. Without Python nothing is left to be closed.
+      if (thread && !isBusy(thread)) client.call("conversations.close", { id }).catch(() => undefined);
+    };
+  }, [call, client, id, known]);
 
   const send = async (parts: UserPart[]): Promise<boolean> => {
     const conversation = id ?? (await call("conversations.create"));

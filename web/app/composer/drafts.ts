@@ -21,3 +21,8 @@ export function keepDraft(conversation: string, text: string): void {
     // Full, or not allowed: the text is still in the box.
   }
 }
+
+/** Forgets what was written in conversations that are deleted. */
+export function forgetDrafts(conversations: readonly string[]): void {
+  for (const conversation of conversations) keepDraft(conversation, "");
+}

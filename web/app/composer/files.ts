@@ -7,7 +7,8 @@ import type { Strings } from "../strings/index.ts";
 export type Attachment = Extract<UserPart, { readonly type: "file" }> & { readonly filename: string; readonly sizeBytes: number };
 
 export const MOST_FILES = 10;
-export const MOST_IMAGE_BYTES = 20_000_000;
+/** Python takes no message over 4 MiB (src/browserllm/app/messages.py), and a data URL needs four bytes for three. */
+export const MOST_IMAGE_BYTES = 3_000_000;
 export const MOST_TEXT_BYTES = 1_000_000;
 /** A longer text that is pasted becomes a file. */
 export const LONG_PASTE = 4000;

@@ -1,4 +1,5 @@
 import { type JSX, type MouseEvent, memo, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { copyText } from "../copy.ts";
 import { useStrings } from "../strings/index.ts";
 import { BlockSplitter, definitionsFor } from "./blocks.ts";
 import { highlightIn } from "./highlight.ts";
@@ -60,7 +61,7 @@ function onClick(event: MouseEvent<HTMLElement>): void {
   const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>(".md-copy") : null;
   const code = button?.closest(".md-code")?.querySelector("code");
   if (!button || !code) return;
-  void navigator.clipboard.writeText(code.textContent.replace(/\n$/, "")).then(
+  void copyText(code.textContent.replace(/\n$/, "")).then(
     () => {
       button.dataset["copied"] = "";
       setTimeout(() => {

@@ -1,4 +1,5 @@
 import { type JSX, useEffect, useState } from "react";
+import { copyText } from "../copy.ts";
 import { useStrings } from "../strings/index.ts";
 import { IconButton } from "../ui/index.ts";
 import { CheckIcon, CopyIcon } from "../ui/icons.tsx";
@@ -26,7 +27,7 @@ export function CopyButton({ text, label }: { readonly text: () => string; reado
       size={18}
       label={copied ? strings.copied : (label ?? strings.copy)}
       onClick={() => {
-        navigator.clipboard.writeText(text()).then(
+        copyText(text()).then(
           () => {
             setCopied(true);
           },

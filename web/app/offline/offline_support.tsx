@@ -18,7 +18,7 @@ export function OfflineSupport(): JSX.Element | null {
   useEffect(() => { void siteWorker.start(new URL("sw.js", document.baseURI).href); }, []);
   useEffect(() => {
     // Each engine has files of its own, some of them large: those that were used are kept.
-    if (engines !== "") void keepUsed();
+    if (engines !== "") keepUsed().catch((error: unknown) => { console.warn("What this visit used is not kept for later:", error); });
   }, [engines]);
   if (!updateReady) return null;
   return (

@@ -1,5 +1,6 @@
 import { type ConversationSettings, type ConversationSettingsInput, useSelector } from "@browserllm/react";
-import { type JSX, useState } from "react";
+import { newId } from "@browserllm/react/ids";
+import { type JSX, useCallback, useEffect, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Button, Dialog, IconButton, Select, Switch, TextArea, TextField } from "../ui/index.ts";
 import { TrashIcon } from "../ui/icons.tsx";
@@ -20,13 +21,10 @@ interface PanelProps {
 export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.Element {
   const strings = useStrings();
   const words = strings.conversation;
-  const call = useAction();
   const settings = useSelector((state) => state.conversations[conversation]?.settings ?? state.settings.defaults);
   const presets = useSelector((state) => state.settings.presets);
   const forced = useSelector((state) => state.settings.neverLeaveDevice || state.settings.mode === "local");
-  const change = (changes: ConversationSettingsInput): void => {
-    void call("conversations.update", { id: conversation, settings: { ...settings, ...changes } });
-  };
+  const change = useChange(conversation, settings);
   return (
     <Dialog
       title={words.title}
@@ -94,6 +92,32 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
   );
 }
 
+/**
+ * Returns the function that changes settings. All of them are sent at once, so a change is made to those that the one
+ * before it has sent: leaving a field by a click on a switch makes two changes before the state has the first.
+ */
+function useChange(conversation: string, settings: ConversationSettings): (changes: ConversationSettingsInput) => void {
+  const call = useAction();
+  const sent = useRef<ConversationSettingsInput>(settings);
+  const shown = useRef(settings);
+  const waiting = useRef(0);
+  useEffect(() => {
+    shown.current = settings;
+    if (waiting.current === 0) sent.current = settings;
+  }, [settings]);
+  return useCallback(
+    (changes: ConversationSettingsInput) => {
+      sent.current = { ...sent.current, ...changes };
+      waiting.current += 1;
+      void call("conversations.update", { id: conversation, settings: sent.current }).then(() => {
+        waiting.current -= 1;
+        if (waiting.current === 0) sent.current = shown.current; // what was not accepted is not sent again
+      });
+    },
+    [call, conversation],
+  );
+}
+
 interface PresetsProps {
   readonly settings: ConversationSettings;
   readonly presets: readonly { readonly id: string; readonly name: string; readonly settings: ConversationSettings }[];
@@ -109,7 +133,7 @@ function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
   const save = async (): Promise<void> => {
     const title = (name ?? "").trim();
     if (title === "") return;
-    const id = presets.find((one) => one.name === title)?.id ?? crypto.randomUUID();
+    const id = presets.find((one) => one.name === title)?.id ?? newId();
     const done = await call("settings.preset", { preset: { id, name: title, settings: { ...settings, preset: id, private: false } } });
     if (done === undefined) return;
     setName(null);

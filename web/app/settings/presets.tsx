@@ -1,4 +1,5 @@
 import { type ConversationSettings, type Preset, useSelector } from "@browserllm/react";
+import { newId } from "@browserllm/react/ids";
 import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { formatRate } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
@@ -106,7 +107,7 @@ function PresetForm({ preset, presets, onClose }: PresetFormProps): JSX.Element 
     event.preventDefault();
     setChecked(true);
     if (bad !== null) return;
-    const id = preset?.id ?? crypto.randomUUID();
+    const id = preset?.id ?? newId();
     if ((await act("settings.preset", { preset: { id, name: title, settings: { ...settings, preset: id } } })) !== undefined) onClose();
   };
   return (

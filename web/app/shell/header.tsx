@@ -173,7 +173,7 @@ function nameOf(state: AppState, model: string): string {
 /** Returns the name of what would answer next, as far as it is known. */
 function answererOf(state: AppState, conversation: string | null): string | null {
   const first = conversation === null ? undefined : state.threads[conversation]?.route?.ranked[0];
-  const model = first?.model ?? state.loaded[0]?.model ?? state.loading?.model;
+  const model = first?.model ?? state.loaded.findLast((one) => state.models[one.model]?.type !== "embedding")?.model ?? state.loading?.model;
   return model === undefined ? (first?.backend ?? null) : nameOf(state, model);
 }
 

@@ -4,7 +4,7 @@ import { ErrorPanel } from "../error_panel.tsx";
 import { useStrings } from "../strings/index.ts";
 import { IconButton } from "../ui/index.ts";
 import { CloseIcon } from "../ui/icons.tsx";
-import { useAction } from "../use_action.ts";
+import { sentence, useAction } from "../use_action.ts";
 
 /** What happened outside of an answer, until it is dismissed. */
 export function Notices(): JSX.Element | null {
@@ -16,7 +16,7 @@ export function Notices(): JSX.Element | null {
     <div className="notices" role="status">
       {notices.map(({ id, kind, text, error }) => (
         <div key={id} className={`notice notice-${kind}`}>
-          {error === null ? <p dir="auto">{text}</p> : <ErrorPanel error={error} />}
+          {error === null ? <p dir="auto">{text}</p> : <ErrorPanel error={{ ...error, message: `${text} ${sentence(error.message)}` }} />}
           <IconButton icon={CloseIcon} size={16} label={strings.dismiss} onClick={() => void call("notices.dismiss", { id })} />
         </div>
       ))}

@@ -1,5 +1,6 @@
-import { useSelector } from "@browserllm/react";
+import { useClient, useSelector } from "@browserllm/react";
 import { useCallback, useMemo, useState } from "react";
+import { forgetDrafts } from "../composer/drafts.ts";
 import { goTo, usePlace } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
 import { useToast } from "../ui/index.ts";
@@ -23,6 +24,7 @@ export function useConversations(): { readonly actions: ConversationActions; rea
   const strings = useStrings();
   const call = useAction();
   const toast = useToast();
+  const { getState } = useClient();
   const place = usePlace();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const open = place.view === "chat" ? place.id : null;
@@ -48,6 +50,7 @@ export function useConversations(): { readonly actions: ConversationActions; rea
             },
           },
           onGone: () => {
+            forgetDrafts([id]);
             void call("conversations.delete", { id }).finally(() => {
               hide(id, false);
             });
@@ -56,6 +59,7 @@ export function useConversations(): { readonly actions: ConversationActions; rea
       },
       removeAll: () => {
         goTo("chat", null, { replace: true });
+        forgetDrafts(Object.keys(getState().conversations));
         void call("conversations.delete", { id: "*" });
       },
       rename: (id, title) => void call("conversations.update", { id, title }),
@@ -83,7 +87,7 @@ export function useConversations(): { readonly actions: ConversationActions; rea
         });
       },
     }),
-    [call, hide, open, strings, toast],
+    [call, getState, hide, open, strings, toast],
   );
   return { actions, hidden };
 }

@@ -32,7 +32,7 @@ export interface UseWebLLM extends UseChat {
 
 /** A chat, the model behind it and its storage in one: `useChat`, `useModel` and `useStorage`. */
 export function useWebLLM(options: UseWebLLMOptions = {}): UseWebLLM {
-  const inUse = useSelector((state) => state.loaded[0]?.model ?? state.settings.model ?? Object.keys(state.models)[0] ?? "");
+  const inUse = useSelector((state) => state.loaded.findLast((one) => state.models[one.model]?.type !== "embedding")?.model ?? state.settings.model ?? Object.keys(state.models)[0] ?? "");
   const modelId = options.model ?? inUse;
   const settings = useMemo(
     () => (options.model === undefined ? options.settings : { ...options.settings, model: options.model }),

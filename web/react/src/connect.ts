@@ -64,7 +64,7 @@ function begin(address: string): Connecting {
   connections.set(address, connecting);
   // What has failed or ended may be tried again.
   const forget = (): void => { if (connections.get(address) === connecting) connections.delete(address); };
-  connecting.client.then((client) => client.onClose(forget), forget);
+  connecting.client.then((client) => client.onClose(forget), forget).finally(() => { watchers.clear(); });
   return connecting;
 }
 

@@ -48,11 +48,13 @@ class PageApp {
 
   /** Open a pipe, once Python has started. Rejects if it cannot, or if the engine has stopped. */
   async open(onBoot?: OnBoot): Promise<AppPipe> {
-    if (onBoot !== undefined) {
-      onBoot(this.#boot);
-      this.boots.add(onBoot);
+    onBoot?.(this.#boot);
+    const stop = onBoot === undefined ? undefined : this.boots.add(onBoot);
+    try {
+      await this.#started;
+    } finally {
+      stop?.();
     }
-    await this.#started;
     if (this.#ended !== null) throw new Error(this.#ended);
     this.#lastPipe += 1;
     const number = this.#lastPipe;

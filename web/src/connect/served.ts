@@ -13,13 +13,14 @@ const KEPT = "browserllm-key";
 const RETRY_MS = 1000;
 
 let engine: EngineHandle | null = null;
+let key = "";
 
 /** Connect to the process that serves this page. */
 export async function connect(onBoot?: OnBoot): Promise<AppPipe> {
   onBoot?.({ text: "Connecting to Python", fraction: null });
-  const key = takeKey();
+  key = takeKey();
   const socket = await openSocket(address("app", key));
-  engine ??= offerEngine(key);
+  engine ??= offerEngine();
   const texts = new Listeners<string>();
   const closed = new Listeners<string>();
   let closing = false;
@@ -39,8 +40,9 @@ export async function connect(onBoot?: OnBoot): Promise<AppPipe> {
 }
 
 /** Start the engine and offer it to the process, which uses one page's at a time: this one may be the next. */
-function offerEngine(key: string): EngineHandle {
+function offerEngine(): EngineHandle {
   const offered = startEngine({ base: BASE });
+  // With the newest key: a process that was started again has another one.
   const offer = (): void => { offered.worker.postMessage({ type: "connect", base: BASE, secret: key }); };
   offered.worker.addEventListener("message", ({ data }: MessageEvent<{ type: string; state?: string }>) => {
     if (data.type === "socket" && data.state === "closed") setTimeout(offer, RETRY_MS);

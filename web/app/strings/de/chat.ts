@@ -15,7 +15,6 @@ export const chat: Strings["chat"] = {
   ],
   suggestionsLabel: "Vorschläge",
   toBottom: "Zum Ende des Gesprächs",
-  newBelow: "Die Antwort geht unten weiter",
 
   write: "Nachricht schreiben",
   send: "Senden",

@@ -13,7 +13,6 @@ export const common: Strings["common"] = {
   more: "Mehr",
   notCopied: "Der Browser hat das Kopieren nicht erlaubt. Markiere den Text und kopiere ihn von Hand.",
   open: "Öffnen",
-  reset: "Zurücksetzen",
   save: "Speichern",
   undo: "Rückgängig",
   unknown: "nicht bekannt",

@@ -41,5 +41,4 @@ export const conversation: Strings["conversation"] = {
   schemaNote: "Ein JSON-Schema. Jede Antwort ist dann ein Objekt, das dazu passt.",
   schemaBad: (reason) => `Das ist kein JSON-Schema: ${reason}.`,
   schemaExample: "Ein Beispiel einfügen",
-  saved: "Einstellungen gespeichert",
 };

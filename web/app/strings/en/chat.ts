@@ -13,7 +13,6 @@ export const chat = {
   ],
   suggestionsLabel: "Suggestions",
   toBottom: "Go to the end of the conversation",
-  newBelow: "The answer goes on below",
 
   write: "Write a message",
   send: "Send",

@@ -11,7 +11,6 @@ export const common = {
   more: "More",
   notCopied: "The browser did not allow copying. Select the text and copy it by hand.",
   open: "Open",
-  reset: "Reset",
   save: "Save",
   undo: "Undo",
   unknown: "not known",

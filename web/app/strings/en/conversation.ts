@@ -39,5 +39,4 @@ export const conversation = {
   schemaNote: "A JSON Schema. Every answer is then an object that fits it.",
   schemaBad: (reason: string) => `This is not a JSON Schema: ${reason}.`,
   schemaExample: "Insert an example",
-  saved: "Settings saved",
 };

@@ -1,0 +1,72 @@
+// @vitest-environment happy-dom
+/** What must not be lost, and what must not stay: changes made in one go, and drafts of what is deleted. */
+
+import { act, screen } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+import { keepDraft, readDraft } from "../../../web/app/composer/drafts.ts";
+import { CopyButton } from "../../../web/app/message/copy_button.tsx";
+import { ConversationPanel } from "../../../web/app/panel/panel.tsx";
+import { Notices } from "../../../web/app/shell/notices.tsx";
+import { type ConversationActions, useConversations } from "../../../web/app/shell/use_conversations.ts";
+import { make, show, stateWith } from "./helpers.tsx";
+import { completePage } from "./views.tsx";
+
+beforeEach(completePage);
+
+test("leaving a field by a click on a switch keeps both changes", async () => {
+  const user = userEvent.setup();
+  const { app, advance, callsOf } = await show(<ConversationPanel conversation="c" onClose={() => undefined} />, { state: stateWith([]) });
+  await user.type(screen.getAllByRole("textbox")[0] as HTMLElement, "Be brief.");
+  await user.click(screen.getByRole("switch", { name: "Calculator" }));
+  await advance();
+  expect(callsOf("conversations.update")).toHaveLength(2);
+  expect(app.state.conversations["c"]?.settings).toMatchObject({ system: "Be brief.", tools: ["calculator"] });
+});
+
+test("a change that Python does not accept is not sent again with the next one", async () => {
+  const user = userEvent.setup();
+  let refused = 0;
+  const { advance, callsOf } = await show(<ConversationPanel conversation="c" onClose={() => undefined} />, {
+    state: stateWith([]),
+    on: {
+      "conversations.update": () => {
+        refused += 1;
+        throw new Error("no");
+      },
+    },
+  });
+  await user.click(screen.getByRole("switch", { name: "Calculator" }));
+  await advance();
+  await user.click(screen.getByRole("switch", { name: "Date and time" }));
+  await advance();
+  expect(refused).toBe(2);
+  expect(callsOf("conversations.update").at(-1)).toMatchObject({ settings: { tools: ["clock"] } });
+});
+
+test("a notice with an error still says what it is about", async () => {
+  const error = { code: "quota_exceeded", title: "The browser's storage is full", message: "nothing is left", remedy: null, actions: [], data: {} };
+  const notice = make("Notice", { id: "n", at: 0, kind: "error", text: "The conversation “Lighthouses” could not be saved.", error });
+  await show(<Notices />, { state: stateWith([], {}, { notices: [notice] }) });
+  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved. Nothing is left");
+});
+
+test("what was written in a conversation is forgotten with it", async () => {
+  const found: { actions?: ConversationActions } = {};
+  function Probe(): null {
+    found.actions = useConversations().actions;
+    return null;
+  }
+  await show(<Probe />, { state: stateWith([]) });
+  keepDraft("c", "a secret");
+  act(() => { found.actions?.removeAll(); });
+  expect(readDraft("c")).toBe("");
+});
+
+test("without a clipboard, as on pages without https, copying says that it did not work", async () => {
+  vi.stubGlobal("navigator", Object.create(navigator, { clipboard: { value: undefined } }));
+  const { advance } = await show(<CopyButton text={() => "x"} />);
+  act(() => { screen.getByRole("button").click(); });
+  await advance();
+  expect(screen.getByText(/did not allow copying/)).toBeDefined();
+});
