@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
+from small_disk import mounted_disk
 from static_server import StaticServer
 
 
@@ -70,3 +71,10 @@ def start_browser(
     yield start
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, in memory, for the browser's profile."""
+    with mounted_disk(tmp_path / "disk") as folder:
+        yield folder

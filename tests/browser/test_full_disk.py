@@ -6,41 +6,15 @@ import asyncio
 import base64
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import browserllm as bl
 from browserllm._internal.formatting import size_text
+from small_disk import DISK_MB, leave_free
 
-DISK_MB = 160
 FILE_BYTES = 40 * 1024 * 1024
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, in memory, for the browser's profile; only root can mount one."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a disk can be mounted by root alone")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def leave_free(disk: Path, size_bytes: int) -> None:
-    """Fill a disk until so many bytes are free, or free what an earlier call took."""
-    junk = disk / "junk"
-    junk.unlink(missing_ok=True)
-    with junk.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - size_bytes)
 
 
 def test_a_full_disk_is_named_with_the_bytes_that_are_free(small_disk: Path, tmp_path: Path) -> None:
