@@ -28,7 +28,8 @@ def first_visit() -> dict[str, float]:
         seen: list[str] = []
         page = context.new_page()
         page.goto(base)
-        page.wait_for_selector("body[data-status=ready]")
+        page.get_by_role("button", name="New chat").wait_for()
+        page.wait_for_load_state("networkidle")
         for url in sorted(set(seen)):
             if url.startswith(base) and "/models/" not in url:
                 body = context.request.get(url).body()

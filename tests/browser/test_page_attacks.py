@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
+from app_page import AppPage, text_of
 from attackers import listening, served
 from browserllm.cli.build import copy_site
 from in_page import SITE, run_python
@@ -150,35 +151,21 @@ json.dumps([await socket(SOCKET), blocked])
 """
 
 
-def test_the_chat_pages_python_reaches_https_and_loopback_and_opens_no_socket(browser: BrowserContext) -> None:
+def test_the_apps_python_reaches_https_and_loopback_and_opens_no_socket(browser: BrowserContext) -> None:
     """The policy of the page is its workers' too: whatever ran there could not hand the engine to a socket."""
-    page = browser.new_page()
-    violations: list[str] = []
-    page.on("console", lambda message: violations.append(message.text) if "Content Security" in message.text else None)
     allowed = ["http://127.0.0.1:9/", "http://localhost:9/", "https://127.0.0.1:9/"]
     forbidden = ["http://192.0.2.1/", "http://localhost.evil.test/"]
     with served(SITE) as server, listening() as (address, connected):
-        page.goto(server.url)
-        expect(page.locator("body")).to_have_attribute("data-status", "ready", timeout=120_000)
-        assert violations == [], "the page itself needs nothing that its policy forbids"
+        app = AppPage(browser, server.url).open()
+        page = app.page
+        app.check()  # the page itself needs nothing that its policy forbids
         code = ASK_OUTSIDE.replace("SOCKET", repr(address)).replace("ADDRESSES", repr([*allowed, *forbidden]))
         assert run_python(page, code) == ["refused", [*forbidden, address]]
         page.evaluate(
             "address => new Promise(done => { new WebSocket(address).onerror = done; }).then(() => null)", address
         )
         assert connected == []
-    page.close()
-
-
-def answer_of(page: Page) -> str:
-    """Have the chat page answer once."""
-    expect(page.locator("body")).to_have_attribute("data-status", "ready", timeout=120_000)
-    box = page.get_by_role("textbox", name="Message")
-    box.fill("Hello!")
-    box.press("Enter")
-    answer = page.get_by_label("The model", exact=True).last
-    expect(answer).not_to_have_attribute("data-open", "", timeout=60_000)
-    return answer.inner_text().strip()
+        page.close()
 
 
 @pytest.mark.parametrize("webgpu", [True, False])
@@ -186,10 +173,7 @@ def test_a_built_site_runs_under_its_policy(
     start_browser: Callable[..., BrowserContext], built: Path, webgpu: bool
 ) -> None:
     """With the headers and the meta tag both, each engine loads and answers, and nothing of it is forbidden."""
-    page = start_browser(webgpu=webgpu).new_page()
-    violations: list[str] = []
-    page.on("console", lambda message: violations.append(message.text) if "Content Security" in message.text else None)
     with served(built) as server:
-        page.goto(server.url)
-        assert answer_of(page)
-    assert violations == []
+        app = AppPage(start_browser(webgpu=webgpu), server.url).open().start_chatting()
+        assert text_of(app.ask("Tell me a story about a fox."))
+        app.check()

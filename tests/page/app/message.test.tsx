@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { screen, within } from "@testing-library/react";
+import { fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../../../web/app/chat/chat.tsx";
@@ -39,6 +39,17 @@ describe("branches", () => {
   });
 });
 
+describe("a new conversation", () => {
+  it("begins once, although a suggestion is clicked twice", async () => {
+    const { advance, callsOf } = await show(<Chat id={null} target={null} />, {});
+    const suggestion = screen.getByRole("button", { name: /^Explain how a lighthouse/ });
+    fireEvent.click(suggestion);
+    fireEvent.click(suggestion);
+    await advance();
+    expect(callsOf("conversations.create")).toHaveLength(1);
+  });
+});
+
 describe("editing", () => {
   it("writes a question anew as another version, and has it answered", async () => {
     const { advance, callsOf } = await chat([question, answer], { answers: ["From the ground, 68."] });
@@ -53,6 +64,16 @@ describe("editing", () => {
     expect(screen.queryByRole("textbox", { name: "Edit the message" })).toBeNull();
     expect(answerText()).toBe("From the ground, 68.");
     expect(screen.getByRole("group", { name: "Version 2 of 2" })).toBeTruthy();
+  });
+
+  it("is sent once, however often the button is pressed", async () => {
+    const { advance, callsOf } = await chat([question, answer]);
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    const button = screen.getByRole("button", { name: "Send again" });
+    fireEvent.click(button);
+    fireEvent.click(button);
+    await advance();
+    expect(callsOf("chat.edit")).toHaveLength(1);
   });
 
   it("keeps the files of a question, unless they are taken away", async () => {

@@ -93,6 +93,14 @@ describe("the sidebar", () => {
     }
   });
 
+  it("does not offer a deleted conversation in the palette", async () => {
+    await shell([one("x"), one("y")]);
+    await choose("Title x", "Delete");
+    await userEvent.keyboard("{Control>}k{/Control}");
+    await userEvent.type(screen.getByRole("combobox"), "Title");
+    expect(screen.getAllByRole("option").map((option) => option.textContent)).toEqual(["Title y"]);
+  });
+
   it("deletes when the page is left while it could still be undone", async () => {
     const { callsOf, advance } = await shell([one("x")]);
     await choose("Title x", "Delete");

@@ -117,6 +117,7 @@ async def test_an_error_says_what_happened_and_what_to_do() -> None:
         ("{", "the page sent '{'"),
         ('{"type": "shout"}', "shout"),
         ("[" * 10_000, "the page sent"),
+        ("\ud800", r"the page sent '\ud800'"),
         (call("models.fly"), "unknown action 'models.fly'"),
         (call("models.load", wings=2), "the arguments of 'models.load' are not valid"),
         (call("models.load", model=7), "the arguments of 'models.load' are not valid"),

@@ -1,5 +1,5 @@
 import { type Thread, type UserPart, useClient, useSelector } from "@browserllm/react";
-import { type JSX, useCallback, useEffect, useState } from "react";
+import { type JSX, useCallback, useEffect, useRef, useState } from "react";
 import { Composer } from "../composer/composer.tsx";
 import { ErrorPanel } from "../error_panel.tsx";
 import { isBusy, Message } from "../message/message.tsx";
@@ -42,6 +42,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   });
   const [editing, setEditing] = useState<string | null>(null);
   const [sent, setSent] = useState(0);
+  const picked = useRef(false);
 
   useEffect(() => {
     if (id === null || !known) return;
@@ -64,6 +65,12 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
     setSent((count) => count + 1);
     if (id === null) goTo("chat", conversation);
     return true;
+  };
+  const pick = async (text: string): Promise<void> => {
+    if (picked.current) return; // a double click is one message
+    picked.current = true;
+    await send([{ type: "text", text }]);
+    picked.current = false;
   };
   const stop = async (): Promise<readonly (readonly UserPart[])[]> => {
     if (id === null) return [];
@@ -92,7 +99,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   return (
     <div className="chat">
       {path.length === 0 ? (
-        <Greeting quiet={id !== null && !opened} onPick={(text) => void send([{ type: "text", text }])} />
+        <Greeting quiet={id !== null && !opened} onPick={(text) => void pick(text)} />
       ) : (
         <MessageList ids={path} kept={editing} sent={sent} target={target}>
           {row}

@@ -21,6 +21,7 @@ export function EditMessage({ conversation, message, onDone }: EditMessageProps)
   const [text, setText] = useState(() => textOf(message));
   const [files, setFiles] = useState(() => message.parts.filter((part) => part.type === "file"));
   const isAnswer = message.role === "assistant";
+  const saving = useRef(false);
   useEffect(() => {
     const element = area.current;
     element?.focus();
@@ -28,9 +29,11 @@ export function EditMessage({ conversation, message, onDone }: EditMessageProps)
   }, []);
   const empty = text.trim() === "" && files.length === 0;
   const save = (): void => {
-    if (empty) return;
+    if (empty || saving.current) return;
+    saving.current = true;
     const parts: UserPart[] = [...files.map(asInput), ...(text.trim() === "" ? [] : [{ type: "text" as const, text }])];
     void call("chat.edit", { conversation, message: message.id, parts }).then((id) => {
+      saving.current = false;
       if (id !== undefined) onDone();
     });
   };

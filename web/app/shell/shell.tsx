@@ -145,7 +145,7 @@ export function Shell(): JSX.Element {
         </main>
       </div>
       {open === "palette" && (
-        <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} onClose={() => { setOpen(null); }} />
+        <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} hidden={hidden} onClose={() => { setOpen(null); }} />
       )}
       {open === "shortcuts" && <Shortcuts onClose={() => { setOpen(null); }} />}
       {open === "settings" && conversation !== null && <ConversationPanel conversation={conversation} onClose={() => { setOpen(null); }} />}
