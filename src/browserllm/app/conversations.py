@@ -29,7 +29,7 @@ from .actions import (
 )
 from .app import App
 from .chat_settings import check_settings, todo_prefix
-from .messages import IN_PROGRESS, excerpt_of, preview_of, settled, text_of, title_of
+from .messages import excerpt_of, preview_of, settled, text_of, title_of
 from .notices import Notices
 from .records import ConversationRecord, Records
 from .state import ChatMessage, Conversation, SearchHit, Thread
@@ -204,8 +204,9 @@ class Conversations:
         self._expect_news(conversation, elsewhere=elsewhere)
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
-        if thread.answering or thread.queue:
-            found |= {key: each for key, each in thread.messages.items() if each.status in IN_PROGRESS}
+        # What this tab is answering is newer here. What another tab is answering is newer in the store.
+        own = {thread.answering, *thread.queue}
+        found |= {key: each for key, each in thread.messages.items() if key in own}
         merged = threads.build(conversation, found.values(), thread.path[-1] if thread.path else record.shown)
         if thread.path and thread.path[-1] not in found and record.shown in found:
             merged = threads.show(merged, record.shown)

@@ -69,6 +69,7 @@ class Pipe:
     def close(self) -> None:
         """Stop sending, and cancel the page's calls."""
         self._unsubscribe()
+        self._send = _drop
         for task in list(self._calls.values()):
             task.cancel()
 
@@ -99,6 +100,10 @@ class Pipe:
 
     def _post(self, **message: Any) -> None:
         self._send(msgspec.json.encode(message).decode())
+
+
+def _drop(text: str) -> None:
+    """Take what a call still says after its page has gone."""
 
 
 def _read_action(call: _Call) -> Action:

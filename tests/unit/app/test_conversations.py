@@ -342,6 +342,30 @@ async def test_a_reload_does_not_touch_the_answer_of_this_tab() -> None:
     assert one.texts(conversation)[-1] == ("assistant", "One", "stopped")
 
 
+async def test_two_tabs_that_answer_at_once_show_the_end_of_each_others_answers() -> None:
+    """While this tab answers, it keeps its own answer, and reads the other tab's again."""
+    one, two, conversation = await tabs(["Hello.", ["One", HANG]])
+    await one.send(conversation, "b")
+    await one.streaming(conversation, "One")
+    one.now_s += 2
+    await one.conversations.records.flush()
+    two.backend = bl.ScriptedBackend([["Two", HANG]])
+    await two.conversations.reload(conversation, elsewhere=True)
+    await two.send(conversation, "c")
+    await two.streaming(conversation, "Two")
+    await one.app.call(act.StopAnswer(conversation=conversation))
+    await one.idle(conversation)
+    await two.conversations.reload(conversation, elsewhere=False)
+    said = [
+        ("".join(part.text for part in each.parts if isinstance(part, TextPart)), each.status)
+        for each in two.thread(conversation).messages.values()
+        if each.role == "assistant"
+    ]
+    assert sorted(said) == [("Hello.", "done"), ("One", "stopped"), ("Two", "streaming")]
+    await two.app.call(act.StopAnswer(conversation=conversation))
+    await two.rooms.close()
+
+
 async def test_a_conversation_deleted_in_another_tab_is_gone_here_and_stays_gone() -> None:
     one, two, conversation = await tabs(["Hello.", ["One", HANG]])
     await one.send(conversation, "b")

@@ -7,6 +7,7 @@ import { goTo } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
 import { Badge, Button } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
+import { answeringModel } from "./answering_model.ts";
 import { Announcer } from "./announcer.tsx";
 import { MessageList } from "./message_list.tsx";
 import "./chat.css";
@@ -32,7 +33,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const elsewhere = useSelector((state) => id !== null && state.threads[id]?.elsewhere === true);
   const failed = useSelector((state) => (id === null ? null : lonelyError(state.threads[id])));
   const blindModel = useSelector((state) => {
-    const chosen = (id === null ? null : state.conversations[id]?.settings.model) ?? state.settings.model;
+    const chosen = (id === null ? null : state.conversations[id]?.settings.model) ?? state.settings.model ?? answeringModel(state, id);
     const model = chosen === null ? undefined : state.models[chosen];
     return model && !model.vision ? model.name : null;
   });

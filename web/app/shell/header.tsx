@@ -1,6 +1,7 @@
 import { type AppState, type Conversation, type RouteChoice, shallowEqual, useCall, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
 import { formatBytes, formatCount } from "../format.ts";
+import { answeringModel } from "../chat/answering_model.ts";
 import { goTo } from "../router.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, IconButton, Menu, type MenuItem, Ring } from "../ui/index.ts";
@@ -173,8 +174,8 @@ function nameOf(state: AppState, model: string): string {
 /** Returns the name of what would answer next, as far as it is known. */
 function answererOf(state: AppState, conversation: string | null): string | null {
   const first = conversation === null ? undefined : state.threads[conversation]?.route?.ranked[0];
-  const model = first?.model ?? state.loaded.findLast((one) => state.models[one.model]?.type !== "embedding")?.model ?? state.loading?.model;
-  return model === undefined ? (first?.backend ?? null) : nameOf(state, model);
+  const model = answeringModel(state, conversation);
+  return model === null ? (first?.backend ?? null) : nameOf(state, model);
 }
 
 function localChoices(state: AppState, strings: Strings, size: (bytes: number) => string): Choice[] {

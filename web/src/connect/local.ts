@@ -41,9 +41,7 @@ class PageApp {
     });
     this.#engine.onCrash((reason) => { this.#end(`the engine stopped: ${reason}; reload the page`); });
     this.#started = this.#python.ready.then(() => this.#python.run(MAIN)).then(() => undefined);
-    this.#started.catch(() => {
-      if (app === this) app = null; // what failed can be tried again
-    });
+    this.#started.catch(() => { this.#stop(); });
   }
 
   /** Open a pipe, once Python has started. Rejects if it cannot, or if the engine has stopped. */
@@ -79,8 +77,15 @@ class PageApp {
 
   #end(reason: string): void {
     this.#ended = reason;
-    if (app === this) app = null; // what failed can be tried again
+    this.#stop();
     this.closed.tell(reason);
+  }
+
+  /** End the workers, so that another attempt does not run beside them. */
+  #stop(): void {
+    if (app === this) app = null;
+    this.#python.close();
+    this.#engine.close();
   }
 }
 

@@ -9,6 +9,8 @@ export interface EngineHandle {
   /** A channel to the engine: one end is connected, the other is returned. */
   connect(): MessagePort;
   onCrash(listener: (reason: string) => void): void;
+  /** End the worker. */
+  close(): void;
   /** The addresses of the files that the engine has fetched so far. */
   usedFiles(): Promise<readonly string[]>;
 }
@@ -25,6 +27,7 @@ export function startEngine({ seen = true, base = new URL("./", document.baseURI
       worker.postMessage({ type: "connect", base, port: port1 }, [port1]);
       return port2;
     },
+    close: () => { worker.terminate(); },
     usedFiles: () => {
       const { port1, port2 } = new MessageChannel();
       worker.postMessage({ type: "used_files", port: port1 }, [port1]);

@@ -15,6 +15,8 @@ export interface PythonHandle {
   readonly console: PythonConsole;
   readonly run: PythonConsole["python"];
   readonly ready: Promise<void>;
+  /** End the worker. */
+  close(): void;
   sendUi(text: string): void;
   onUi(listener: (text: string) => void): void;
   onBoot(listener: (text: string, fraction: number) => void): void;
@@ -90,6 +92,7 @@ export function startPython(engine: EngineHandle): PythonHandle {
     console: { python: run, ready, timings },
     run,
     ready,
+    close: () => { worker.terminate(); },
     sendUi: (text) => { post({ type: "ui", text }); },
     onUi: (listener) => { uiListeners.push(listener); },
     onBoot: (listener) => { bootListeners.push(listener); },
