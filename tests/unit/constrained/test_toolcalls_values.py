@@ -163,6 +163,7 @@ def test_parameters_without_a_schema_are_read_by_their_appearance() -> None:
         ("<parameter=value>IF C<1w=P-SQR(1-C)</parameter>\n", {"value": "IF C<1w=P-SQR(1-C)"}),
         ("<parameter=value>x</parameter>\n<parameter=other>\ny</parameter>\n", {"value": "x", "other": "y"}),
         ("<parameter=value>\nx\n</parameter>\nOh.\n", {"value": "x\n</parameter>\nOh."}),
+        ("<parameter=value>\n</parameter><parameter=\n</parameter>\n", {"value": "</parameter><parameter="}),
     ],
 )
 def test_a_parameter_ends_where_the_next_one_or_the_end_of_the_call_follows(

@@ -119,7 +119,9 @@ class UnquotedReader:
         reader = self._reader
         yield from self._few_blanks()
         found = yield from reader.one_of((PARAMETER, *self._ends()))
-        if found == PARAMETER or not (found or (yield from reader.peek())):
+        if found == PARAMETER:
+            return bool((yield from self._name()).strip())
+        if not (found or (yield from reader.peek())):
             return True
         return bool(found) and (yield from self._is_outermost(found))
 
@@ -141,10 +143,7 @@ class UnquotedReader:
         """Whether the tag at this position belongs to the enclosing call; ``fresh`` means that it begins a line."""
         reader = self._reader
         if (yield from reader.one_of((PARAMETER,))):
-            begin = reader.at
-            while (yield from reader.peek()) and reader.at - begin <= _MOST_NAME and reader.run(_PARAMETER_NAME):
-                pass
-            return fresh and reader.since(begin).strip().strip("\"'") in left
+            return fresh and (yield from self._name()).strip().strip("\"'") in left
         end = yield from reader.one_of(self._ends())
         if not end:
             return False
@@ -155,6 +154,13 @@ class UnquotedReader:
         if not (yield from reader.peek()):
             return fresh or bool(closed)
         return fresh and end == FUNCTION_END and bool((yield from reader.one_of((FUNCTION, "<tool_call>"))))
+
+    def _name(self) -> Steps[str]:
+        """Take the name of a parameter."""
+        reader, begin = self._reader, self._reader.at
+        while (yield from reader.peek()) and reader.at - begin <= _MOST_NAME and reader.run(_PARAMETER_NAME):
+            pass
+        return reader.since(begin)
 
     def _few_blanks(self) -> Steps[None]:
         reader, begin = self._reader, self._reader.at
