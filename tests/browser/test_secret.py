@@ -10,6 +10,7 @@ from pathlib import Path
 
 import browserllm as bl
 from browserllm.page.chrome.launch import ChromeHost
+from browserllm.page.serving.static import SOCKET_PATH
 
 PIECE = 10
 """So many characters in a row are not there by chance."""
@@ -58,7 +59,7 @@ def test_the_secret_is_in_no_file_no_command_line_and_no_environment(tmp_path: P
     async def main() -> list[bytes]:
         async with bl.connect(profile=profile, webgpu="off") as host:
             assert isinstance(host, ChromeHost)
-            wanted = traces(host._server._secret)
+            wanted = traces(host._server._sockets[SOCKET_PATH].token)
             assert (await host.call("status"))["loaded"] == []
             assert files_with(profile, wanted) == []
             seen = dict(processes())

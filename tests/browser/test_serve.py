@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, expect
 
-from app_page import AppPage
+from app_page import AppPage, text_of
 
 QUESTION = "Why is the sky blue?"
 
@@ -41,7 +41,8 @@ def test_the_process_answers_with_the_engine_of_the_page(
     context = start_browser()
     with serving(tmp_path) as (address, process):
         app = AppPage(context, address).open().start_chatting()
-        expect(app.ask(QUESTION)).to_contain_text("The sky is blue because")
+        answer = text_of(app.ask(QUESTION)).partition(".")[0]
+        assert "blue" in answer, "a beginning that the store has as it is shown"
         assert app.state()["python"] == "process"
         app.check()
         process.send_signal(signal.SIGINT)
@@ -50,8 +51,8 @@ def test_the_process_answers_with_the_engine_of_the_page(
     (store,) = tmp_path.rglob("conversations.sqlite")
     with sqlite3.connect(store) as database:
         kept = [bytes(value) for _, value in database.execute("SELECT key, value FROM entries")]
-    assert any(b"The sky is blue because" in value for value in kept)
+    assert any(answer.encode() in value for value in kept)
     with serving(tmp_path) as (address, _):
         app = AppPage(context, address).open()
         app.page.get_by_role("link", name=QUESTION).click()
-        expect(app.answers.last).to_contain_text("The sky is blue because")
+        expect(app.answers.last).to_contain_text(answer)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -38,6 +38,13 @@ class _Stopped(Exception):  # noqa: N818 (not an error: a stop unwinds the code 
     pass
 
 
+class _Timer(NamedTuple):
+    """The turn's deadline. In a page a timer does not say when it is due."""
+
+    due_s: float
+    handle: asyncio.TimerHandle
+
+
 class Turn(Producer[ChatChunk, Reply]):
     """A running turn. ``dropped`` is true once its `TurnStream` was garbage-collected."""
 
@@ -52,7 +59,7 @@ class Turn(Producer[ChatChunk, Reply]):
         self._record = TurnRecord(conversation, setup.warnings)
         self._context = TurnContext(setup, conversation, self._request_of)
         self._halt: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: _Timer | None = None
         self._sequence = 0
         self._rounds = 0
         self._calls: CallBatch | None = None
@@ -165,7 +172,7 @@ class Turn(Producer[ChatChunk, Reply]):
         if self.stopped:
             self._halt.set_result(None)
         if (deadline_s := self.setup.base.deadline_s) is not None:
-            self._timer = loop.call_later(deadline_s, self._deadline)
+            self._timer = _Timer(loop.time() + deadline_s, loop.call_later(deadline_s, self._deadline))
 
     def _deadline(self) -> None:
         # A running answer has its own deadline, at the same moment.
@@ -197,7 +204,7 @@ class Turn(Producer[ChatChunk, Reply]):
             self._record.warn("max_rounds", message)
         request = self._request_of(history)
         if self._timer is not None:
-            left_s = self._timer.when() - asyncio.get_running_loop().time()
+            left_s = self._timer.due_s - asyncio.get_running_loop().time()
             request = replace(request, deadline_s=max(left_s, 0.001))
         sent = await setup.hooks.before_request(request)
         # A hook can make a request private but not undo that, which would send out what was said in private.
@@ -304,6 +311,6 @@ class Turn(Producer[ChatChunk, Reply]):
             conversation.known, conversation.unreported = context.known, ()
         conversation.running = None
         if self._timer is not None:
-            self._timer.cancel()
+            self._timer.handle.cancel()
         self._end(reply)
         return reply
