@@ -15,6 +15,7 @@ import termios
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -153,6 +154,17 @@ class PtyTerminal:
         while not (match := re.compile(pattern, re.DOTALL).search(self.plain, self._seen)):
             assert self._read(deadline), f"the program ended without {pattern!r}: {self.plain!r}"
         self._seen = match.end()
+
+    def wait_until_it_waits(self) -> None:
+        """Wait until the program's main thread waits for a key. Where the system does not tell (no /proc), go on.
+
+        readline shows a key before it waits for the next one. A signal that comes between the two is only seen with
+        the next key: no person is as fast, a test is.
+        """
+        state, deadline = Path(f"/proc/{self._program.pid}/wchan"), time.monotonic() + DEADLINE_S
+        while state.exists() and not re.search("poll|select", state.read_text()):
+            assert time.monotonic() < deadline, f"the program does not wait for a key: {self.plain[-2000:]!r}"
+            os.sched_yield()
 
     @property
     def plain(self) -> str:

@@ -105,13 +105,14 @@ def test_a_chat_that_is_left_ends_with_0(chat: Open, key: str) -> None:
 def test_ctrl_c_twice_at_the_prompt_leaves(chat: Open) -> None:
     """The first one drops what was typed, and says what a second one does."""
     with chat("plain") as terminal:
-        # A Ctrl-C between the prompt and readline's first wait for a key is only seen with the next key.
         terminal.type("x")
         terminal.wait_for("x")
+        terminal.wait_until_it_waits()
         terminal.type("\x03")
         terminal.wait_for("Ctrl-C again, or Ctrl-D, leaves.*\n> ")
         terminal.type("y")
         terminal.wait_for("y")
+        terminal.wait_until_it_waits()
         terminal.type("\x03")
         assert terminal.end() == 0
 
