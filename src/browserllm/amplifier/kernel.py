@@ -2,6 +2,7 @@
 """The names of amplifier-core that the provider uses, in one place."""
 
 try:
+    from amplifier_core import AmplifierSession
     from amplifier_core.content_models import ContentBlock, TextContent, ThinkingContent, ToolCallContent
     from amplifier_core.llm_errors import (
         AbortError,
@@ -31,9 +32,10 @@ try:
         ThinkingBlock,
         ToolCall,
         ToolCallBlock,
+        ToolSpec,
         Usage,
     )
-    from amplifier_core.models import ConfigField, ModelInfo, Pricing, ProviderInfo
+    from amplifier_core.models import ConfigField, HookResult, ModelInfo, Pricing, ProviderInfo, ToolResult
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "amplifier_core":
         raise
@@ -44,6 +46,7 @@ except ModuleNotFoundError as error:
 __all__ = [
     "AbortError",
     "AccessDeniedError",
+    "AmplifierSession",
     "AuthenticationError",
     "ChatRequest",
     "ChatResponse",
@@ -53,6 +56,7 @@ __all__ = [
     "ContentBlockUnion",
     "ContentFilterError",
     "ContextLengthError",
+    "HookResult",
     "InvalidRequestError",
     "InvalidToolCallError",
     "LLMError",
@@ -75,5 +79,7 @@ __all__ = [
     "ToolCall",
     "ToolCallBlock",
     "ToolCallContent",
+    "ToolResult",
+    "ToolSpec",
     "Usage",
 ]
