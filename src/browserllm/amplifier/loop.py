@@ -68,10 +68,12 @@ class _Turn:
         self.loop, self.context, self.tools, self.hooks, self.coordinator = loop, context, tools, hooks, coordinator
         self.provider_name, self.provider = _chosen(providers, loop.config.get("default_provider"))
         self.iterations = 0
-        self.ephemeral: list[dict[str, Any]] = []
+        self.ephemeral: list[Any] = []
 
     async def run(self, prompt: str) -> str:
         status, response = "error", ""
+        if self.coordinator is not None:
+            self.coordinator.reset_turn()
         await self.hooks.emit("execution:start", {"prompt": prompt})
         try:
             try:
@@ -120,7 +122,7 @@ class _Turn:
             "provider:request", {"provider": self.provider_name, "iteration": self.iterations}, may_deny=False
         )
         stored = await self.context.get_messages_for_request(provider=self.provider)
-        messages = [Message.model_validate(each) for each in [*stored, *self.ephemeral]]
+        messages = [Message.model_validate(each) for each in _with_injections(stored, self.ephemeral)]
         self.ephemeral = []
         request = ChatRequest(messages=messages, tools=[_spec(name, tool) for name, tool in self.tools.items()] or None)
         try:
@@ -195,18 +197,14 @@ class _Turn:
     async def _ask_hooks(self, event: str, data: dict[str, Any], *, may_deny: bool = True) -> dict[str, Any]:
         """Emit an event, let the kernel carry out what the hooks answer, and return the data as they changed it."""
         answer: HookResult = await self.hooks.emit(event, data)
-        self._keep_ephemeral(answer)
         changed = answer.data  # the kernel answers "continue" with the data that hooks modified
         if self.coordinator is not None:
             answer = await self.coordinator.process_hook_result(answer, event, self.loop.name)
+        # What is left to inject is for the next call of the model alone; the rest is in the context now.
+        self.ephemeral += [each for each in answer.context_injections if each.ephemeral]
         if answer.action == "deny" and may_deny:
             raise _Denied(answer.reason or "no reason given")
         return changed or data
-
-    def _keep_ephemeral(self, answer: HookResult) -> None:
-        """Keep what hooks inject for the next call of the model alone."""
-        if answer.action == "inject_context" and answer.ephemeral and answer.context_injection:
-            self.ephemeral.append({"role": answer.context_injection_role, "content": answer.context_injection})
 
     def _token(self) -> Any:
         return getattr(self.coordinator, "cancellation", None)
@@ -223,6 +221,18 @@ def _chosen(providers: dict[str, Any], wanted: str | None) -> tuple[str, Any]:
         if wanted in (None, name):
             return name, provider
     raise ValueError("the session has no provider; mount one, such as provider-browserllm")
+
+
+def _with_injections(stored: list[dict[str, Any]], injections: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the messages with what hooks inject for this call: at the end, or in the last tool result."""
+    messages = [dict(message) for message in stored]
+    for each in injections:
+        last = messages[-1] if messages else {}
+        if each.append_to_last_tool_result and last.get("role") == "tool" and isinstance(last.get("content"), str):
+            last["content"] += f"\n\n{each.content}"
+        else:
+            messages.append({"role": each.role, "content": each.content})
+    return messages
 
 
 def _spec(name: str, tool: Any) -> ToolSpec:
