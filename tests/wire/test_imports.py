@@ -30,7 +30,7 @@ FLOORS: list[set[str]] = [
     {"backends"},
     {"chat", "structured"},
     {"openai_compat", "testing"},
-    {"app"},
+    {"app", "amplifier"},
     {"cli"},
     {"__main__"},
 ]

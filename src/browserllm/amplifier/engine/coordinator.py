@@ -257,11 +257,10 @@ class Coordinator:
                 logger.error("Hook injection too large: %s (chars=%d, limit=%d)", hook_name, len(each.content), limit)
                 raise ValueError(f"Context injection exceeds {limit} characters")
         context = self.mount_points["context"]
-        if context is not None:
-            for each in injections:
-                self._count(len(each.content) // _CHARS_PER_TOKEN, hook_name)
-                if not each.ephemeral:
-                    await context.add_message(_message(each))
+        for each in injections:
+            self._count(len(each.content) // _CHARS_PER_TOKEN, hook_name)
+            if context is not None and not each.ephemeral:
+                await context.add_message(_message(each))
         ephemeral = [each for each in injections if each.ephemeral]
         if not ephemeral:
             return HookResult(

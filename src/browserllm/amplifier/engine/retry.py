@@ -21,6 +21,13 @@ _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("provider_unavailable", ("503", "overloaded", "service unavailable")),
 )
 
+_MIN_DELAY = "min_delay is deprecated, use initial_delay"
+_BACKOFF_MULTIPLIER = "backoff_multiplier is deprecated, use backoff_factor"
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
 
 class RetryConfig:
     """How often and how long to wait, in seconds."""
@@ -37,14 +44,12 @@ class RetryConfig:
         backoff_multiplier: float | None = None,
     ) -> None:
         """``min_delay``, ``backoff_multiplier`` and a number for ``jitter`` are older names and forms."""
-        for old, new, value in (
-            ("min_delay", "use initial_delay", min_delay),
-            ("backoff_multiplier", "use backoff_factor", backoff_multiplier),
-        ):
-            if value is not None:
-                warnings.warn(f"{old} is deprecated, {new}", DeprecationWarning, stacklevel=2)
+        if min_delay is not None:
+            _warn(_MIN_DELAY)
+        if backoff_multiplier is not None:
+            _warn(_BACKOFF_MULTIPLIER)
         if jitter is not None and not isinstance(jitter, bool):
-            warnings.warn("passing a float for jitter is deprecated, use a bool", DeprecationWarning, stacklevel=2)
+            _warn("passing a float for jitter is deprecated, use a bool")
         self.max_retries = max_retries
         self.initial_delay = initial_delay if min_delay is None else min_delay
         self.max_delay = max_delay
@@ -60,11 +65,13 @@ class RetryConfig:
     @property
     def min_delay(self) -> float:
         """The older name of `initial_delay`."""
+        _warn(_MIN_DELAY)
         return self.initial_delay
 
     @property
     def backoff_multiplier(self) -> float:
         """The older name of `backoff_factor`."""
+        _warn(_BACKOFF_MULTIPLIER)
         return self.backoff_factor
 
 
