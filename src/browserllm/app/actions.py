@@ -197,12 +197,18 @@ class DecideApproval(Action, frozen=True, kw_only=True):
 
 
 class ExplainRoute(Action, frozen=True, kw_only=True):
-    """Return who would answer this text, and put it into the thread."""
+    """Return who would answer a message that is being written, and put it into the thread.
+
+    Without ``conversation`` it would begin one. What is attached is not sent for this: ``images`` is how many there
+    are, and ``file_chars`` how long the text files are together.
+    """
 
     name: ClassVar[str] = "chat.explain"
     result: ClassVar[Any] = RouteInfo
-    conversation: str
+    conversation: str | None = None
     text: str = ""
+    images: int = 0
+    file_chars: int = 0
 
 
 # Requests without a conversation

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, screen, within } from "@testing-library/react";
+import { act, fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { groupsOf } from "../../../web/app/shell/groups.ts";
@@ -249,6 +249,29 @@ describe("the header", () => {
     expect(callsOf("conversations.update")).toMatchObject([{ id: "c", settings: { model: "small", private: false } }]);
     expect(screen.getByRole("button", { name: "Model: Small 0.6B" })).toBeTruthy();
     expect(screen.getByText("Private")).toBeTruthy();
+  });
+
+  it.each(["#/chat/c", "#/chat"])("asks who would answer what is being written, and not with every key: %s", async (hash) => {
+    const route = (backend: string, where: "local" | "cloud", model: string | null): ReturnType<typeof make<"RouteInfo">> => make("RouteInfo", { policy: "local_first", ranked: [make("RouteChoice", { backend, where, model, reason: "in the cloud" })] });
+    const base = stateWith([]);
+    const clouds = { k: make("Cloud", { id: "k", vendor: "openai", model: "gpt", label: "My cloud" }) };
+    location.hash = hash;
+    const { app, callsOf, advance } = await show(<Shell />, { state: { ...base, clouds, settings: { ...base.settings, introduced: true, neverLeaveDevice: false } } });
+    app.on("chat.explain", ({ conversation, text: typed = "" }) => {
+      const info = typed.length > 2000 ? route("cloud:k", "cloud", "gpt") : route("local", "local", "pocket");
+      if (conversation != null) app.change((state) => ({ ...state, threads: { [conversation]: { ...(state.threads[conversation] ?? make("Thread", { id: conversation })), route: info } } }));
+      return info;
+    });
+    const asked = (): number => callsOf("chat.explain").length;
+    await vi.waitFor(() => { expect(asked()).toBe(1); });
+    const box = screen.getByRole("textbox", { name: "Message" });
+    await userEvent.type(box, "What is a lens?");
+    fireEvent.change(box, { target: { value: "word ".repeat(700) } });
+    expect(await screen.findByRole("button", { name: "Model: My cloud" })).toBeTruthy();
+    await advance();
+    expect(asked()).toBe(2);
+    fireEvent.change(box, { target: { value: "" } });
+    expect(await screen.findByRole("button", { name: "Model: Pocket" })).toBeTruthy();
   });
 
   it("says when a cloud may answer", async () => {

@@ -186,10 +186,17 @@ export interface DecideApproval {
   readonly arguments?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** Return who would answer this text, and put it into the thread. */
+/**
+ * Return who would answer a message that is being written, and put it into the thread.
+ *
+ * Without `conversation` it would begin one. What is attached is not sent for this: `images` is how many there
+ * are, and `file_chars` how long the text files are together.
+ */
 export interface ExplainRoute {
-  readonly conversation: string;
+  readonly conversation?: string | null | undefined;
   readonly text?: string | undefined;
+  readonly images?: number | undefined;
+  readonly fileChars?: number | undefined;
 }
 
 /**
@@ -434,7 +441,12 @@ export interface Actions {
     readonly result: null;
     readonly event: never;
   };
-  /** Return who would answer this text, and put it into the thread. */
+  /**
+   * Return who would answer a message that is being written, and put it into the thread.
+   *
+   * Without `conversation` it would begin one. What is attached is not sent for this: `images` is how many there
+   * are, and `file_chars` how long the text files are together.
+   */
   readonly "chat.explain": {
     readonly args: ExplainRoute;
     readonly result: RouteInfo;
