@@ -81,7 +81,6 @@ class DownloadJob:
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._result: DownloadResult | None = None
         self._error: BaseException | None = None
-        self._stopping = False
 
     def start(self, parallel: int, refresh: bool, make_room: MakeRoom | None, at_end: Callable[[], None]) -> None:
         """Begin, and call ``at_end`` when the download has ended or has no caller left."""
@@ -126,14 +125,12 @@ class DownloadJob:
 
     def stop(self) -> None:
         """End it with `Cancelled` for all callers; does nothing if it has ended, or was stopped before."""
-        if self._stopping or self.ended:
+        if self._request.cancelled or self.ended:
             return
-        self._stopping = True
         self.subscribers.drop_late()
         self._at_end()  # a new caller starts a new download
-        if self._request.under_way:
-            self._request.cancel()  # the task ends when the page has stopped
-        else:
+        self._request.cancel()
+        if not self._request.under_way:  # else the task ends when the page has stopped
             self._task.cancel()
 
     async def stopped(self) -> None:
@@ -188,7 +185,7 @@ class DownloadJob:
             raw = await self._request.fetch(args, self._on_raw)
             if raw is not None:
                 break
-            if self._stopping:
+            if self._request.cancelled:
                 raise Cancelled("stopped while it was being paused")
             # A stopped request has no result: compare what is stored before and after.
             before, there = there, _stored_progress(files, await ask_stored(self._host))
@@ -216,7 +213,7 @@ class DownloadJob:
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
-        if self._request.paused or self._stopping:
+        if self._request.paused or self._request.cancelled:
             return
         if update is not None:
             self.subscribers.notify(update)
@@ -234,7 +231,7 @@ class DownloadJob:
                 self.state = "done"
             else:
                 # The page says that a request was cancelled; a caller should read which download.
-                self._error = None if isinstance(error, Cancelled) and self._stopping else error
+                self._error = None if isinstance(error, Cancelled) and self._request.cancelled else error
                 self.state = "cancelled" if isinstance(error, Cancelled) else "failed"
         self.finished.set_result(None)
         text = str(self.error or "")
