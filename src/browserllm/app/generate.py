@@ -62,7 +62,7 @@ class Generation:
             made = await stream.finish()
         response = replace(made.response, usage=made.usage)
         info = answer_info(backend, [response], response.warnings, cost_usd=response.cost_usd, first_ms=None)
-        self._answering.on_answer(info)
+        self._answering.note(info)
         return Generated(text=made.text, reasoning=response.reasoning, value=made.output, answer=info)
 
     async def _text(
@@ -102,7 +102,7 @@ class Generation:
             _emit(half, emit)
         reply = stream.reply
         info = answer_info(backend, reply.responses, reply.warnings, cost_usd=reply.cost_usd, first_ms=None)
-        self._answering.on_answer(info)
+        self._answering.note(info)
         return Generated(text=whole_text(reply.text), reasoning=whole_text(reply.reasoning), answer=info)
 
 
