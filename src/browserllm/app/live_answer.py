@@ -243,5 +243,5 @@ def arguments_of(call: ToolCallPart) -> Any:
     """Return the arguments of a call, or their text if it is not JSON."""
     try:
         return decode_json(call.arguments, Any)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         return whole_text(call.arguments)

@@ -50,7 +50,7 @@ class Pipe:
         """Take a message of the page; returns at once."""
         try:
             message = decode_json(text, _Hello | _Call | _Cancel)
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._post(type="error", id=None, error=error_info(ProtocolError(f"the page sent {text[:80]!r}: {error}")))
             return
         if isinstance(message, _Hello):
