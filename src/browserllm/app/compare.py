@@ -16,6 +16,7 @@ from ..types import ChatStart, TextDelta
 from .actions import RunComparison
 from .answer_info import answer_info
 from .app import App
+from .blank import is_blank
 from .error_info import error_info
 from .models import Models
 from .state import CompareRun, Comparison
@@ -34,7 +35,7 @@ class Compare:
         app.on(RunComparison, self._run)
 
     async def _run(self, action: RunComparison) -> None:
-        if not action.prompt.strip():
+        if is_blank(action.prompt):
             raise InvalidRequest("the prompt is empty; write what the models should answer", parameter="prompt")
         if not 1 <= len(action.models) <= MAX_RUNS:
             raise InvalidRequest(

@@ -28,6 +28,7 @@ from .actions import (
     UpdateConversation,
 )
 from .app import App
+from .blank import is_blank
 from .chat_settings import check_settings, todo_prefix
 from .messages import excerpt_of, preview_of, settled, text_of, title_of
 from .notices import Notices
@@ -440,7 +441,7 @@ def is_id(text: str) -> bool:
 
 def checked_title(title: str) -> str:
     """Return a title on one line. Raises `InvalidRequest` if it is too long."""
-    title = " ".join(title.split())
+    title = "" if is_blank(title) else " ".join(title.split())
     if len(title) > MAX_TITLE_CHARS:
         raise InvalidRequest(
             f"the title has {len(title)} characters, over the limit of {MAX_TITLE_CHARS}; shorten it", parameter="title"

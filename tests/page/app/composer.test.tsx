@@ -40,6 +40,15 @@ describe("the message box", () => {
     expect(box().value).toBe("");
   });
 
+  it.each(["\u200b", "\ufeff\u2060 ", "\u00ad\n", "\u2800"])("does not send what shows nothing: %j", async (nothing) => {
+    const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });
+    fireEvent.change(box(), { target: { value: nothing } });
+    fireEvent.keyDown(box(), { key: "Enter" });
+    await advance();
+    expect(callsOf("chat.send")).toEqual([]);
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: "Send" }).disabled).toBe(true);
+  });
+
   it("does not send while an input method composes a word", async () => {
     const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });
     fireEvent.change(box(), { target: { value: "にほ" } });

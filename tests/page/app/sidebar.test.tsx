@@ -25,6 +25,23 @@ async function choose(conversation: string, item: string): Promise<void> {
   await userEvent.click(screen.getByRole("menuitem", { name: item }));
 }
 
+/** Chooses a file to import, as the browser's dialog would. */
+async function importFile(file: File): Promise<void> {
+  const click = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function (this: HTMLInputElement) {
+    Object.defineProperty(this, "files", { value: [file] });
+    this.dispatchEvent(new Event("change"));
+  });
+  await userEvent.click(screen.getByRole("button", { name: "Manage conversations" }));
+  await userEvent.click(screen.getByRole("menuitem", { name: "Import conversations" }));
+  click.mockRestore();
+}
+
+function utf16(text: string, bigEndFirst = false): number[] {
+  const view = new DataView(new ArrayBuffer(2 * text.length));
+  for (let at = 0; at < text.length; at += 1) view.setUint16(2 * at, text.charCodeAt(at), !bigEndFirst);
+  return [...new Uint8Array(view.buffer)];
+}
+
 describe("sorting conversations", () => {
   it("puts pinned ones first, then folders, then the rest by age, the newest first", () => {
     const now = new Date(2026, 5, 10, 12).getTime();
@@ -136,18 +153,53 @@ describe("the sidebar", () => {
     await advance();
   });
 
+  it("counts what it lists: titles as conversations, and only messages as messages", async () => {
+    const { app } = await shell([one("x"), one("y", { title: "Lenses" })]);
+    const hit = (conversation: string, message: string): ReturnType<typeof make<"SearchHit">> => make("SearchHit", { conversation, message, excerpt: `lens in ${message}` });
+    let found = [hit("y", ""), hit("y", "m1"), hit("x", "m2"), hit("gone", "m3")];
+    app.on("conversations.search", () => found);
+    const box = screen.getByRole("textbox", { name: "Search conversations" });
+    const counts = (): string[] => screen.getAllByRole("status").map((status) => status.textContent).filter((words) => words !== "");
+    await userEvent.type(box, "lens");
+    await screen.findByText("lens in m1");
+    expect(counts()).toEqual(["1 conversation found by its name", "2 messages found"]);
+    expect(screen.queryByText("lens in m3")).toBeNull();
+    found = [hit("y", "")];
+    await userEvent.type(box, "e");
+    await vi.waitFor(() => { expect(counts()).toEqual(["1 conversation found by its name"]); });
+    found = Array.from({ length: 51 }, (_, index) => hit("x", `m${index}`));
+    await userEvent.type(box, "s");
+    await screen.findByText("The first 50 messages found. Write more to narrow the search.");
+    expect(screen.queryByText("lens in m50")).toBeNull();
+  });
+
+  it.each([
+    ["UTF-8 with a byte order mark", [0xef, 0xbb, 0xbf, ...new TextEncoder().encode('{"é": 1}')]],
+    ["UTF-16, little end first", [0xff, 0xfe, ...utf16('{"é": 1}')]],
+    ["UTF-16, big end first", [0xfe, 0xff, ...utf16('{"é": 1}', true)]],
+    ["UTF-16 without a mark", utf16('{"é": 1}')],
+  ])("imports a file in %s", async (_, bytes) => {
+    const { callsOf, advance } = await shell([]);
+    await importFile(new File([new Uint8Array(bytes)], "a.json"));
+    await vi.waitFor(async () => {
+      await advance();
+      expect(callsOf("conversations.import")).toEqual([{ text: '{"é": 1}' }]);
+    });
+  });
+
+  it("says that a file is not a text, and imports nothing", async () => {
+    const { callsOf } = await shell([]);
+    await importFile(new File([new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0xff])], "photo.json"));
+    expect(await screen.findByText("“photo.json” is not a text file. Choose a JSON file that this app exported.")).toBeTruthy();
+    expect(callsOf("conversations.import")).toEqual([]);
+  });
+
   it("says why a file cannot be imported, and adds nothing", async () => {
     const { app, advance } = await shell([]);
     app.on("conversations.import", () => {
       throw new Error("the file is not JSON: unexpected end at byte 7");
     });
-    const click = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function (this: HTMLInputElement) {
-      Object.defineProperty(this, "files", { value: [new File(["{broken"], "a.json")] });
-      this.dispatchEvent(new Event("change"));
-    });
-    await userEvent.click(screen.getByRole("button", { name: "Manage conversations" }));
-    await userEvent.click(screen.getByRole("menuitem", { name: "Import conversations" }));
-    click.mockRestore();
+    await importFile(new File(["{broken"], "a.json"));
     await vi.waitFor(async () => {
       await advance();
       expect(screen.getByText(/the file is not JSON: unexpected end at byte 7/)).toBeTruthy();

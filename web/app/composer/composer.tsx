@@ -1,4 +1,4 @@
-import { type UserPart, useSelector } from "@browserllm/react";
+import { isBlank, type UserPart, useSelector } from "@browserllm/react";
 import { type ClipboardEvent, type JSX, type KeyboardEvent, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { formatCount } from "../format.ts";
 import { isBusy } from "../message/message.tsx";
@@ -40,7 +40,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
   const [sending, setSending] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const empty = text.trim() === "" && files.length === 0;
+  const empty = isBlank(text) && files.length === 0;
 
   const write = (value: string): void => {
     setText(value);
@@ -80,7 +80,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     setProblems([]);
     setText("");
     setFiles([]);
-    const parts: UserPart[] = [...sent.files, ...(sent.text.trim() === "" ? [] : [{ type: "text" as const, text: sent.text }])];
+    const parts: UserPart[] = [...sent.files, ...(isBlank(sent.text) ? [] : [{ type: "text" as const, text: sent.text }])];
     const worked = await onSend(parts);
     setSending(false);
     if (worked) {

@@ -3,6 +3,7 @@
 import type { UserPart } from "@browserllm/react";
 import { formatBytes, formatCount } from "../format.ts";
 import type { Strings } from "../strings/index.ts";
+import { decodeText } from "../text_file.ts";
 
 export type Attachment = Extract<UserPart, { readonly type: "file" }> & { readonly filename: string; readonly sizeBytes: number };
 
@@ -68,12 +69,7 @@ async function readImage(file: File): Promise<Attachment> {
 
 /** Returns `null` for a file that is no text, whatever it is called. */
 async function readText(file: File): Promise<Attachment | null> {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    if (text.includes("\0")) return null;
-    return { type: "file", mediaType: file.type.startsWith("text/") ? file.type : "text/plain", filename: file.name, text, sizeBytes: file.size };
-  } catch {
-    return null;
-  }
+  const text = decodeText(new Uint8Array(await file.arrayBuffer()));
+  if (text === null) return null;
+  return { type: "file", mediaType: file.type.startsWith("text/") ? file.type : "text/plain", filename: file.name, text, sizeBytes: file.size };
 }

@@ -3,9 +3,10 @@ import { useCallback, useMemo, useState } from "react";
 import { forgetDrafts } from "../composer/drafts.ts";
 import { goTo, usePlace } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
+import { decodeText } from "../text_file.ts";
 import { useToast } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
-import { fileNameFor, pickText, saveFile } from "./transfer.ts";
+import { fileNameFor, pickFile, saveFile } from "./transfer.ts";
 
 export interface ConversationActions {
   /** Takes it out of the list at once, and deletes it when it can no longer be undone. */
@@ -78,8 +79,14 @@ export function useConversations(): { readonly actions: ConversationActions; rea
         });
       },
       importFile: () => {
-        void pickText(".json,application/json").then(async (text) => {
-          if (text === null) return;
+        void pickFile(".json,application/json").then(async (file) => {
+          if (file === null) return;
+          const bytes = await file.arrayBuffer().catch(() => null);
+          const text = bytes === null ? null : decodeText(new Uint8Array(bytes));
+          if (text === null) {
+            toast({ kind: "bad", text: bytes === null ? strings.chat.unreadable(file.name) : strings.shell.notText(file.name) });
+            return;
+          }
           const ids = await call("conversations.import", { text });
           if (ids === undefined) return;
           toast({ text: strings.shell.imported(ids.length) });
