@@ -381,7 +381,10 @@ class Conversations:
             self._silences[conversation] = later(ELSEWHERE_S, self._no_news, conversation)
 
     def _no_news(self, conversation: str) -> None:
-        self._app.spawn(self.reload(conversation, elsewhere=False))
+        text = "A conversation that another tab was answering could not be read again."
+        self._app.spawn(
+            self._notices.guard("tab-conversation", text, lambda: self.reload(conversation, elsewhere=False))
+        )
 
     def _forget(self, conversation: str) -> None:
         for removed in self.on_removed:

@@ -30,6 +30,7 @@ WORDS = {
         ("retry", "smaller_model"),
     ),
     "device_lost": _Words("The GPU was lost", "Try again. If it happens often, update the graphics driver."),
+    "cancelled": _Words("This was cancelled", "Try again, or choose another model."),
     "context_exceeded": _Words(
         "The conversation is too long", "Start a new conversation, or take a model with a larger context window.", ()
     ),

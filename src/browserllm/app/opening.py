@@ -56,7 +56,7 @@ class Rooms:
     """The rooms of an app over one host."""
 
     def __init__(self, app: App, host: Host, store: KeyValueStore, notices: Notices) -> None:
-        """Make the rooms; each registers its actions."""
+        """Make the rooms; each registers its actions. They close with the app, the chats first; the host stays open."""
         self.app = app
         self.host = host
         self.notices = notices
@@ -70,6 +70,8 @@ class Rooms:
         self.tabs: Tabs | None = None
         self._unsubscribe = host.subscribe(self._on_event)
         app.on(RefreshDevice, lambda action: self.show_device(refresh=True))
+        for close in (self.routing.close, self.models.close, self.leave, self.chats.close):
+            app.on_close(close)
 
     def _find_model(self, name: str) -> object:
         """Return a model, or a cloud, that can be chosen. Raises what says why it cannot."""
@@ -93,7 +95,7 @@ class Rooms:
             "clouds": Shared(_clouds, self.clouds.start),
             "models": Shared(_downloaded, self.models.refresh),
         }
-        self.tabs = Tabs(self.app, self.chats.conversations, shared, tabs.tabs_send)
+        self.tabs = Tabs(self.app, self.chats.conversations, self.notices, shared, tabs.tabs_send)
         tabs.tabs_set_handler(self.tabs.on_text)
 
     async def show_device(self, *, refresh: bool = False) -> None:
@@ -102,14 +104,11 @@ class Rooms:
         self.app.state.put(describe_device(facts, self.host.environment), "device")
         self.app.state.put(describe_engines(self.host.hello, facts), "engines")
 
-    async def close(self) -> None:
-        """Write what is not written yet, and close the connections to clouds. The host stays open."""
+    async def leave(self) -> None:
+        """Follow neither the host nor the other tabs any more."""
         self._unsubscribe()
-        await self.chats.close()
         if self.tabs is not None:
             self.tabs.close()
-        await self.models.close()
-        await self.routing.close()
 
     async def _warm_up(self) -> None:
         """Load the built-in model if it would answer, and look at everything else while the engine loads it."""
@@ -199,7 +198,6 @@ async def _put_together(app: App, host: Host, store: KeyValueStore | None, tabs:
     notices = Notices(app)
     kept = await _usable(store or HostStore(host, STORE), notices)
     rooms = Rooms(app, host, kept, notices)
-    app.on_close(rooms.close)
     await rooms.start()
     if tabs is not None:
         rooms.join_tabs(tabs)

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
+from ..page.host import report
 from ..stores.base import KeyValueStore
 from .state import ChatMessage, Conversation
 
@@ -211,12 +212,15 @@ class Records:
 
     def _tell(self, conversation: str) -> None:
         for told in self.on_written:
-            told(conversation)
+            try:
+                told(conversation)
+            except Exception as error:  # the other records are still to be written
+                report(error, "other tabs could not be told of a change")
 
     def _read(self, key: str, value: bytes, kind: Any) -> Any:
         try:
             return decode_json(value, kind)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._on_damage(key, str(error))
             return None
 

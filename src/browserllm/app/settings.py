@@ -174,8 +174,8 @@ def _wrong(name: str, value: Any, advice: str) -> InvalidRequest:
 def _read(raw: bytes) -> tuple[Settings, list[str]]:
     """Return the settings of a record, and the names of those that could not be read."""
     try:
-        found: dict[str, Any] = decode_json(raw.decode(), dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found: dict[str, Any] = decode_json(raw, dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
         return Settings(), ["all of them"]
     settings = Settings()
     wrong: list[str] = []

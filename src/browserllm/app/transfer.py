@@ -139,7 +139,7 @@ def _decoded(text: str) -> ExportedFile:
         if head.version != VERSION:
             raise _invalid(f"it was written as version {head.version}; this app reads version {VERSION} only")
         return decode_json(text, ExportedFile)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _invalid(str(error)) from error
 
 
