@@ -41,7 +41,7 @@ class Routes:
 
 
 async def _of_router(router: Router, request: ChatRequest) -> RouteInfo:
-    explained = await router.explain(request)
+    explained = await router.explain(request, shortened=True)
     return RouteInfo(
         policy=explained.policy,
         ranked=tuple(
