@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, Literal, cast
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from .._internal.content import content_of
 from ..backends.media import IMAGE_TYPES, media_of
-from ..errors import InvalidRequest
+from ..errors import ContextExceeded, InvalidRequest
 from ..types import ContentPart, ImagePart, Message, Role, ToolCallPart, ToolResultPart
 from ..types import TextPart as SaidPart
 from .actions import UserPart
@@ -110,11 +111,15 @@ def history_of(messages: Iterable[ChatMessage]) -> list[Message]:
     """Return messages of a branch as a history for a `Session`.
 
     Answers without text and calls are left out, and questions without an answer between them become one: models
-    require that user and assistant take turns.
+    require that user and assistant take turns. A question that was too long for every model is left out, too, or all
+    that follow it would be too long.
     """
     history: list[Message] = []
-    for message in messages:
+    branch = list(messages)
+    for message, following in zip_longest(branch, branch[1:]):
         if message.role == "user":
+            if following is not None and _was_too_long(following):
+                continue
             said = plain_message("user", message.parts)
             if history and history[-1].role == "user":
                 parts = [*history.pop().parts, SaidPart("\n\n"), *said.parts]
@@ -135,6 +140,11 @@ def with_question(branch: Sequence[ChatMessage]) -> tuple[Sequence[ChatMessage],
     while at > 0 and (branch[at - 1].role == "user" or not _answers(branch[at - 1].parts)):
         at -= 1
     return branch[:at], history_of(branch[at:])[-1]
+
+
+def _was_too_long(answer: ChatMessage) -> bool:
+    """Return whether a question got no answer because it was too long."""
+    return answer.error is not None and answer.error.code == ContextExceeded.code and not _answers(answer.parts)
 
 
 def _answers(parts: Iterable[MessagePart]) -> list[Message]:

@@ -205,6 +205,7 @@ class Gauge:
                 "context_window": self.window,
                 "estimated": counted is None,
                 "message": index,
+                "role": history.messages[index].role,
             },
         )
 

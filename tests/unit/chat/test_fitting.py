@@ -130,7 +130,8 @@ async def test_without_a_large_enough_window_the_error_names_the_largest() -> No
         await chat.send(LONG)
     data = caught.value.data
     assert (data["context_window"], data["prompt_tokens"], data["message"]) == (250, 352, 2)
-    assert data["not_asked"] == [{"backend": "cloud", "code": "unavailable", "reason": "private"}]
+    assert data["backend"] == "larger"
+    assert [(each["backend"], each["reason"]) for each in data["not_asked"]] == [("cloud", "private")]
     assert "more than 250 tokens" in str(caught.value)
     causes = caught.value.__cause__
     assert isinstance(causes, AllBackendsFailed)

@@ -443,3 +443,50 @@ async def test_a_page_sees_no_key_in_anything_that_it_gets(server: VendorServer)
     assert KEY not in "".join(texts)
     pipe.close()
     await app.app.close()
+
+
+LONG = "word " * 4000
+"""Some 5,000 tokens; the scripted page's model has a window of 2,048."""
+
+
+async def test_a_message_too_long_for_the_device_goes_to_the_cloud(server: VendorServer) -> None:
+    """The answer names the cloud, and the hop says by how much; the device's model is not loaded for it."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    answered = await app.ask(LONG)
+    info = answered.answer
+    assert info is not None
+    assert (said(answered), info.where, info.backend) == ("From the cloud.", "cloud", "cloud:cloud")
+    assert [(hop.backend, hop.reason) for hop in info.hops] == [("local", "context 2048 < about 5004 tokens")]
+    await app.app.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "conversation", "why"),
+    [
+        ({"neverLeaveDevice": True}, {}, "your settings keep everything on this device"),
+        ({"neverLeaveDevice": False, "mode": "local"}, {}, "your settings ask this device only"),
+        ({"neverLeaveDevice": False}, {"private": True}, "this conversation stays on this device"),
+        (
+            {"neverLeaveDevice": False, "mode": "cloud"},
+            {"private": True, "model": "cloud:cloud"},
+            "this conversation stays on this device",
+        ),
+    ],
+    ids=["switch", "mode", "conversation", "conversation with a cloud chosen"],
+)
+async def test_a_message_too_long_for_the_device_stays_here_if_it_must(
+    server: VendorServer, settings: dict[str, Any], conversation: dict[str, Any], why: str
+) -> None:
+    """The error says which of the settings keeps it here, and the cloud gets no request."""
+    app = await hybrid(server)
+    await app.cloud(label="My cloud")
+    await app.settings(**settings)
+    error = (await app.ask(LONG, **conversation)).error
+    assert error is not None
+    assert (error.code, error.title) == ("context_exceeded", "This message is too long")
+    assert error.remedy is not None
+    assert f"“My cloud” may hold it, but {why}." in error.remedy
+    assert app.asked == 0
+    await app.app.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...errors import AllBackendsFailed, BrowserLLMError, ContextExceeded
 from ...types import ChatRestart, Hop
@@ -68,25 +68,26 @@ class Attempts:
             causes=[error for _, error in causes],
             data={"backends": [name for name, _ in causes]},
         )
-        too_long = [error for _, error in self._failures if isinstance(error, ContextExceeded)]
+        too_long = {name: error for name, error in self._failures if isinstance(error, ContextExceeded)}
         return (
             self._too_long(too_long, reasons, failed) if too_long and len(too_long) == len(self._failures) else failed
         )
 
     def _too_long(
-        self, errors: Sequence[ContextExceeded], reasons: Sequence[str], failed: AllBackendsFailed
+        self, errors: Mapping[str, ContextExceeded], reasons: Sequence[str], failed: AllBackendsFailed
     ) -> ContextExceeded:
         """Return the error for a prompt that is too long for every backend; it is about the largest window."""
-        largest = max(errors, key=_window)
+        name, largest = max(errors.items(), key=lambda item: _window(item[1]))
         size = _window(largest)
         window = f"context window of more than {size} tokens" if size else "larger context window"
         exceeded = ContextExceeded(
             f"the prompt is too long for every backend that may answer: {'; '.join(reasons)}; shorten it, or use a "
             f"model with a {window}",
             data={
+                "backend": name,
                 **largest.data,
                 "not_asked": [
-                    {"backend": one.name, "code": one.code, "reason": one.data.get("reason", "")}
+                    {"backend": one.name, "code": one.code, "reason": one.data.get("reason", ""), "why": one.reason}
                     for one in self._excluded
                 ],
             },

@@ -86,7 +86,15 @@ async def test_too_long_for_all_is_an_error_with_the_largest_window() -> None:
         "prompt_tokens": 1254,
         "context_window": 500,
         "estimated": True,
-        "not_asked": [{"backend": "cloud", "code": "unavailable", "reason": "private"}],
+        "backend": "larger",
+        "not_asked": [
+            {
+                "backend": "cloud",
+                "code": "unavailable",
+                "reason": "private",
+                "why": "the request is private, and this backend may leave the device",
+            }
+        ],
     }
     assert str(caught.value) == (
         "the prompt is too long for every backend that may answer: 'cloud': the request is private, and this backend "
