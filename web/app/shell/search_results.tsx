@@ -14,7 +14,7 @@ interface Found {
 }
 
 /** What contains the text: titles at once, messages as soon as they are searched. */
-export function SearchResults({ text, hidden }: { readonly text: string; readonly hidden: ReadonlySet<string> }): JSX.Element {
+export function SearchResults({ text }: { readonly text: string }): JSX.Element {
   const strings = useStrings();
   const call = useCall();
   const conversations = useSelector((state) => state.conversations);
@@ -35,8 +35,8 @@ export function SearchResults({ text, hidden }: { readonly text: string; readonl
       stop.abort();
     };
   }, [call, text, strings]);
-  const titled = Object.values(conversations).filter((one) => !hidden.has(one.id) && one.title.toLocaleLowerCase().includes(text.toLocaleLowerCase()));
-  const hits = found.hits.filter((hit) => !hidden.has(hit.conversation) && conversations[hit.conversation] !== undefined);
+  const titled = Object.values(conversations).filter((one) => one.title.toLocaleLowerCase().includes(text.toLocaleLowerCase()));
+  const hits = found.hits.filter((hit) => conversations[hit.conversation] !== undefined);
   const done = found.text === text;
   return (
     <>
