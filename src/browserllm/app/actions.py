@@ -74,9 +74,21 @@ class UpdateConversation(Action, frozen=True, kw_only=True):
 
 
 class DeleteConversation(Action, frozen=True, kw_only=True):
-    """Delete a conversation from the device, or all of them with ``id="*"``."""
+    """Delete a conversation from the device, or all of them with ``id="*"``.
+
+    With ``undo`` it is gone from the list, also after a reload, but `RestoreConversation` can bring it back until it is
+    deleted without ``undo``. A later visit does that by itself, when a minute has passed.
+    """
 
     name: ClassVar[str] = "conversations.delete"
+    id: str
+    undo: bool = False
+
+
+class RestoreConversation(Action, frozen=True, kw_only=True):
+    """Bring back a conversation that was deleted with ``undo``; an answer that was in progress is stopped."""
+
+    name: ClassVar[str] = "conversations.restore"
     id: str
 
 

@@ -3,8 +3,10 @@ import { act, fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { groupsOf } from "../../../web/app/shell/groups.ts";
+import { goTo } from "../../../web/app/router.ts";
 import { Shell } from "../../../web/app/shell/shell.tsx";
 import { fileNameFor } from "../../../web/app/shell/transfer.ts";
+import { scriptedError } from "../../../web/react/src/testing.ts";
 import { completeDom, make, message, sampleState, show, type Shown, stateWith, text } from "./helpers.tsx";
 
 beforeEach(completeDom);
@@ -92,38 +94,65 @@ describe("the sidebar", () => {
     expect(callsOf("conversations.update")).toEqual([{ id: "x", title: "Lenses" }, { id: "x", pinned: true }, { id: "x", folder: "Light" }]);
   });
 
-  it("takes a deleted conversation away at once, and deletes it only when it can no longer be undone", async () => {
+  it("takes a deleted conversation away at once, and deletes it for good when it can no longer be undone", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     try {
-      const { callsOf } = await shell([one("x"), one("y")]);
+      const { advance, callsOf } = await shell([one("x", { updatedAt: 2 }), one("y", { updatedAt: 1 })]);
       await choose("Title x", "Delete");
+      await advance();
       expect(entries()).toEqual(["Title y"]);
-      expect(callsOf("conversations.delete")).toEqual([]);
+      expect(callsOf("conversations.delete")).toEqual([{ id: "x", undo: true }]);
       await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+      await advance();
       expect(entries()).toEqual(["Title x", "Title y"]);
       await choose("Title y", "Delete");
+      await advance();
       await act(() => vi.advanceTimersByTimeAsync(8000));
-      expect(callsOf("conversations.delete")).toEqual([{ id: "y" }]);
+      expect(callsOf("conversations.delete")).toEqual([{ id: "x", undo: true }, { id: "y", undo: true }, { id: "y" }]);
+      expect(callsOf("conversations.restore")).toEqual([{ id: "x" }]);
       expect(entries()).toEqual(["Title x"]);
     } finally {
       vi.useRealTimers();
     }
   });
 
-  it("does not offer a deleted conversation in the palette", async () => {
-    await shell([one("x"), one("y")]);
-    await choose("Title x", "Delete");
-    await userEvent.keyboard("{Control>}k{/Control}");
-    await userEvent.type(screen.getByRole("combobox"), "Title");
-    expect(screen.getAllByRole("option").map((option) => option.textContent)).toEqual(["Title y"]);
+  it("goes back to the conversation whose deletion is undone, unless the person has gone elsewhere", async () => {
+    const { advance } = await shell([one("x", { updatedAt: 2 }), one("y", { updatedAt: 1 })]);
+    for (const elsewhere of [null, "y"]) {
+      act(() => { goTo("chat", "x"); });
+      await advance();
+      await choose("Title x", "Delete");
+      await advance();
+      expect(location.hash).toBe("#/chat");
+      if (elsewhere !== null) act(() => { goTo("chat", elsewhere); });
+      await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+      await advance();
+      expect(location.hash).toBe(`#/chat/${elsewhere ?? "x"}`);
+      expect(entries()).toEqual(["Title x", "Title y"]);
+    }
   });
 
-  it("deletes when the page is left while it could still be undone", async () => {
+  it("stays where it was if the deletion fails, and says why", async () => {
+    const { app, advance } = await shell([one("x")]);
+    app.on("conversations.delete", () => {
+      throw scriptedError({ code: "quota_exceeded", title: "The disk is full", message: "nothing can be written" });
+    });
+    act(() => { goTo("chat", "x"); });
+    await advance();
+    await choose("Title x", "Delete");
+    await advance();
+    expect(location.hash).toBe("#/chat/x");
+    expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
+    expect(screen.getByText(/The disk is full\. Nothing can be written/)).toBeTruthy();
+  });
+
+  it("deletes for good when the page is left while it could still be undone", async () => {
     const { callsOf, advance } = await shell([one("x")]);
     await choose("Title x", "Delete");
+    await advance();
     act(() => { dispatchEvent(new Event("pagehide")); });
     await advance();
-    expect(callsOf("conversations.delete")).toEqual([{ id: "x" }]);
+    expect(callsOf("conversations.delete")).toEqual([{ id: "x", undo: true }, { id: "x" }]);
   });
 
   it("asks before it deletes everything", async () => {

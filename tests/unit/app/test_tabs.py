@@ -10,6 +10,7 @@ import pytest
 from browserllm.app.actions import CreateConversation, DeleteConversation, UpdateConversation
 from browserllm.app.app import App
 from browserllm.app.conversations import Conversations
+from browserllm.app.deletion import Deletions
 from browserllm.app.notices import Notices
 from browserllm.app.tabs import Shared, Tabs
 from browserllm.errors import Unavailable
@@ -23,6 +24,7 @@ class Tab:
         self.app = App()
         notices = Notices(self.app)
         self.conversations = Conversations(self.app, store, notices)
+        self.deletions = Deletions(self.app, self.conversations, notices)
         self.reloads: list[str] = []
         self.failure: Exception | None = None
         self._others = others

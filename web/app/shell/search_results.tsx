@@ -15,7 +15,7 @@ interface Found {
 }
 
 /** What contains the text: titles at once, messages as soon as they are searched. */
-export function SearchResults({ text, hidden }: { readonly text: string; readonly hidden: ReadonlySet<string> }): JSX.Element {
+export function SearchResults({ text }: { readonly text: string }): JSX.Element {
   const strings = useStrings();
   const call = useCall();
   const conversations = useSelector((state) => state.conversations);
@@ -38,9 +38,9 @@ export function SearchResults({ text, hidden }: { readonly text: string; readonl
   }, [call, text, strings]);
   const done = found.text === text;
   const named = new Set(done ? found.hits.filter((hit) => hit.message === "").map((hit) => hit.conversation) : []);
-  const titled = Object.values(conversations).filter((one) => !hidden.has(one.id) && (named.has(one.id) || one.title.toLocaleLowerCase().includes(text.toLocaleLowerCase())));
+  const titled = Object.values(conversations).filter((one) => named.has(one.id) || one.title.toLocaleLowerCase().includes(text.toLocaleLowerCase()));
   // A hit without a message is a title, which is in the list above.
-  const all = found.hits.filter((hit) => hit.message !== "" && !hidden.has(hit.conversation) && conversations[hit.conversation] !== undefined);
+  const all = found.hits.filter((hit) => hit.message !== "" && conversations[hit.conversation] !== undefined);
   const more = found.hits.length > MOST_HITS;
   const hits = all.slice(0, MOST_HITS);
   return (
