@@ -128,8 +128,7 @@ class _Page:
         texts = [HELLO, *self._early] if self._known else self._early
         self._early, self._known = [], True
         for text in texts:
-            if self._pipe is not None:
-                self._pipe.on_text(text)
+            self._on_text(text)
 
     def detach(self) -> None:
         """Disconnect from an app that ends; the page's calls fail."""
