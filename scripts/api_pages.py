@@ -2,7 +2,7 @@
 
     python scripts/api_pages.py     (or `make docs`)
 
-Each name stands on one page only, that of the package it is in; mkdocstrings writes its description from the docstrings.
+Each name stands on one page, that of the package it is in; mkdocstrings writes its description from the docstrings.
 tests/wire/docs/test_docs_site.py fails when a page is old or a public name has no page.
 """
 
