@@ -260,6 +260,7 @@ async def test_a_router_in_a_router_fits_each_of_its_backends() -> None:
     racing = bl.Router([on_device(), Windowed(250, name="smaller")], fallback="parallel")
     chat = bl.Session(racing, context=bl.chat.DropOldest(reserve=20))
     assert (await talk(chat, 12))[-1].left_out > 0
+    assert chat.history.start == 0, "the router left it out, for each backend"
 
 
 async def test_what_was_known_of_other_messages_is_forgotten() -> None:
@@ -278,7 +279,7 @@ async def test_what_was_known_of_other_messages_is_forgotten() -> None:
         router.policy = bl.LocalFirst()
         return await chat.send("short")
 
-    for _ in range(4):
+    for _ in range(8):
         await chat.send("short")
     # Its last prompt was small; the messages in that place are not.
     reply = await begin_again(FILLING * 3)
