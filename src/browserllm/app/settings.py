@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest
 from ..stores.base import KeyValueStore
-from .actions import DeletePreset, SavePreset, UpdateSettings
+from .actions import MAX_NAME_CHARS, DeletePreset, SavePreset, UpdateSettings
 from .app import App
 from .chat_settings import check_settings
 from .notices import Notices
@@ -20,7 +20,6 @@ from .state import Preset, Settings
 KEY = "settings"
 DAMAGED_KEY = "settings.damaged"
 MAX_PRESETS = 100
-MAX_NAME_CHARS = 100
 _LANGUAGE = re.compile(r"auto|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 
