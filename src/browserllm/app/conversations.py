@@ -19,6 +19,7 @@ from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
 from .actions import (
+    MAX_TITLE_CHARS,
     CloseConversation,
     CreateConversation,
     ForkConversation,
@@ -36,7 +37,6 @@ from .state import ChatMessage, Conversation, Thread
 
 T = TypeVar("T")
 
-MAX_TITLE_CHARS = 200
 
 ELSEWHERE_S = 60.0
 """After how many seconds without news another tab is taken to be gone, in the middle of its answer."""

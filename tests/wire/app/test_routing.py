@@ -17,10 +17,12 @@ from browserllm.app import threads
 from browserllm.app.app import App
 from browserllm.app.opening import open_app
 from browserllm.app.pipe import Pipe
+from browserllm.app.routing import Routing
 from browserllm.app.state import ChatMessage, ConversationSettings, ErrorInfo, RouteInfo, TextPart
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
 from openai_exchanges import text_chunks
+from unit.app.rooms import room_of
 from vendor_server import VendorServer, answer, events, stream
 
 KEY = "sk-loopback-secret-0123456789"
@@ -232,9 +234,9 @@ async def test_the_router_itself_refuses_a_private_request(server: VendorServer)
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, mode="cloud")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings(private=True))
-    for remote in rooms.routing._remote.values():
+    routing = room_of(app.app, Routing)
+    backend = routing.backend_for(ConversationSettings(private=True))
+    for remote in routing._remote.values():
         with pytest.raises(bl.errors.Unavailable) as refused:
             await remote.complete("My secret diary", private=True)
         assert refused.value.reason == "private"
@@ -248,8 +250,7 @@ async def test_the_switch_counts_from_the_next_request_on(server: VendorServer) 
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, policy="cloud_first")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings())
+    backend = room_of(app.app, Routing).backend_for(ConversationSettings())
     assert (await backend.complete("Hi")).backend == "cloud:cloud"
     await app.settings(neverLeaveDevice=True)
     assert (await backend.complete("My secret diary")).backend == "local"
