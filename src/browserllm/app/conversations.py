@@ -383,7 +383,9 @@ class Conversations:
     def _no_news(self, conversation: str) -> None:
         text = "A conversation that another tab was answering could not be read again."
         self._app.spawn(
-            self._notices.guard("tab-conversation", text, lambda: self.reload(conversation, elsewhere=False))
+            self._notices.guard(
+                "tab-conversation", text, lambda: self.reload(conversation, elsewhere=False), code="tab_not_read"
+            )
         )
 
     def _forget(self, conversation: str) -> None:
@@ -400,7 +402,12 @@ class Conversations:
         entry = self._app.state.value.conversations.get(conversation)
         name = conversation if entry is None or not entry.title else entry.title
         self._notices.add(
-            f"write-{conversation}", f"The conversation “{name}” could not be saved.", kind="error", error=error
+            f"write-{conversation}",
+            f"The conversation “{name}” could not be saved.",
+            code="not_saved",
+            kind="error",
+            error=error,
+            name=name,
         )
 
     def _is_damaged(self, key: str, why: str) -> None:
@@ -415,7 +422,16 @@ class Conversations:
             else f"{len(self._damaged)} records are damaged and were skipped: {names}"
             f"{f' and {more} more' if more > 0 else ''}"
         )
-        self._notices.add("damaged-records", text, kind="warning")
+        count = len(self._damaged)
+        self._notices.add(
+            "damaged-records",
+            text,
+            code="record_damaged" if count == 1 else "records_damaged",
+            kind="warning",
+            count=count,
+            names=list(self._damaged)[:MAX_NAMED],
+            why=why,
+        )
 
 
 def no_message(message: str) -> InvalidRequest:

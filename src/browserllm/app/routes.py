@@ -67,7 +67,7 @@ def _draft_of(action: ExplainRoute) -> Message | None:
 
 
 async def _of_router(router: Router, request: ChatRequest) -> RouteInfo:
-    explained = await router.explain(request)
+    explained = await router.explain(request, shortened=True)
     return RouteInfo(
         policy=explained.policy,
         ranked=tuple(
