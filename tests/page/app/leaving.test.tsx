@@ -113,7 +113,7 @@ test("a notice with an error still says what it is about", async () => {
   const error = { code: "quota_exceeded", title: "The browser's storage is full", message: "nothing is left", remedy: null, actions: [], data: {} };
   const notice = make("Notice", { id: "n", at: 0, kind: "error", text: "The conversation “Lighthouses” could not be saved.", error });
   await show(<Notices />, { state: stateWith([], {}, { notices: [notice] }) });
-  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved. Nothing is left");
+  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved.Nothing is left");
 });
 
 test("what was written in a conversation is forgotten with it", async () => {
