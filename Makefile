@@ -6,6 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PROMPT ?= Tell me a short story about a lighthouse.
 PEERS  := .venv-peers
+JUPYTER := .venv-notebook
 SUITE  := $(VENV)/json-schema-test-suite
 NPM    := $(BIN)/python web/build_site.py npm
 # Locked packages are installed as the lock says, and nothing else: --no-deps asks no registry what is new, and nothing is
@@ -80,10 +81,19 @@ explore: setup site $(SUITE)/.ready ## The same tests with cases that no run bef
 page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test
 
-browser: setup site ## The tests in a real browser, two files at a time
+browser: setup site $(JUPYTER)/.ready ## The tests in a real browser, two files at a time
 	$(BIN)/pytest $(TWO) tests/browser
 
 bench-router: $(PEERS)/.ready
+
+# JupyterLab, which tests/browser/test_notebook.py drives: its kernel runs this checkout.
+$(JUPYTER)/.ready: requirements/notebook.txt | $(VENV)/.run
+	@test -x $(JUPYTER)/bin/python || $(PYTHON) -m venv $(JUPYTER)
+	@echo "installing JupyterLab into $(JUPYTER) (about a minute)"
+	@$(JUPYTER)/bin/python $(PIP) $(LOCKED) -r requirements/notebook.txt
+	@$(JUPYTER)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@$(JUPYTER)/bin/python $(PIP) check
+	@touch $@
 
 $(PEERS)/.ready: requirements/peers.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
@@ -158,4 +168,4 @@ lock: setup ## Refresh requirements/*.txt, keeping what is locked; UPGRADE=--upg
 	$(BIN)/python scripts/lock.py $(UPGRADE)
 
 clean: ## Remove what was built, installed and cached
-	rm -rf $(VENV) .venv-pythons $(PEERS) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) .venv-pythons $(PEERS) $(JUPYTER) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
