@@ -98,7 +98,7 @@ MessagePart = TextPart | ReasoningPart | FilePart | ToolPart | ObjectPart
 
 
 class HopInfo(Part, frozen=True, kw_only=True):
-    """A backend, engine or device that was passed over, and why."""
+    """A backend, engine or device that was passed over, and why; ``wanted`` if the user's own choice is the reason."""
 
     reason: str
     code: str = ""
@@ -106,6 +106,7 @@ class HopInfo(Part, frozen=True, kw_only=True):
     model: str | None = None
     engine: str | None = None
     device: str | None = None
+    wanted: bool = False
 
 
 class AnswerInfo(Part, frozen=True, kw_only=True):
