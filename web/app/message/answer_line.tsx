@@ -1,6 +1,7 @@
 import { type AnswerInfo, type HopInfo, useSelector } from "@browserllm/react";
 import { type JSX, useId, useState } from "react";
 import { formatCost, formatCount, formatDuration, formatRate } from "../format.ts";
+import { useEngineName } from "../models/use_engine_name.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { ChevronRightIcon, CloudIcon, DeviceIcon } from "../ui/icons.tsx";
@@ -14,12 +15,13 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
   const model = useSelector((state) => (answer.model === null ? answer.backend : (state.models[answer.model]?.name ?? answer.model)));
   const clouds = useSelector((state) => state.clouds);
   const { hops, warnings } = answer;
+  const engineName = useEngineName();
   const id = useId();
   const [open, setOpen] = useState(false);
   // What the settings exclude is as the person wants it, and no news under each answer.
   const failed = hops.filter((hop) => !hop.wanted).length;
   const facts = [
-    answer.engine === null ? null : answer.device === null ? answer.engine : strings.engineOn(answer.engine, strings.devices[answer.device] ?? answer.device),
+    answer.engine === null ? null : answer.device === null ? engineName(answer.engine) : strings.engineOn(engineName(answer.engine), strings.devices[answer.device] ?? answer.device),
     answer.adapter,
     answer.firstTokenMs === null ? null : strings.firstToken(formatDuration(answer.firstTokenMs, language)),
     strings.tokens(formatCount(answer.promptTokens, language), formatCount(answer.completionTokens, language)),
