@@ -74,9 +74,21 @@ class UpdateConversation(Action, frozen=True, kw_only=True):
 
 
 class DeleteConversation(Action, frozen=True, kw_only=True):
-    """Delete a conversation from the device, or all of them with ``id="*"``."""
+    """Delete a conversation from the device, or all of them with ``id="*"``.
+
+    With ``undo`` it is gone from the list, also after a reload, but `RestoreConversation` can bring it back until it is
+    deleted without ``undo``. A later visit does that by itself, when a minute has passed.
+    """
 
     name: ClassVar[str] = "conversations.delete"
+    id: str
+    undo: bool = False
+
+
+class RestoreConversation(Action, frozen=True, kw_only=True):
+    """Bring back a conversation that was deleted with ``undo``; an answer that was in progress is stopped."""
+
+    name: ClassVar[str] = "conversations.restore"
     id: str
 
 
@@ -197,12 +209,18 @@ class DecideApproval(Action, frozen=True, kw_only=True):
 
 
 class ExplainRoute(Action, frozen=True, kw_only=True):
-    """Return who would answer this text, and put it into the thread."""
+    """Return who would answer a message that is being written, and put it into the thread.
+
+    Without ``conversation`` it would begin one. What is attached is not sent for this: ``images`` is how many there
+    are, and ``file_chars`` how long the text files are together.
+    """
 
     name: ClassVar[str] = "chat.explain"
     result: ClassVar[Any] = RouteInfo
-    conversation: str
+    conversation: str | None = None
     text: str = ""
+    images: int = 0
+    file_chars: int = 0
 
 
 # Requests without a conversation

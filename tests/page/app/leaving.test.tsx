@@ -4,10 +4,11 @@
 import { act, screen } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
-import { keepDraft, readDraft } from "../../../web/app/composer/drafts.ts";
+import { keepDraft, NEW_CHAT, readDraft } from "../../../web/app/composer/drafts.ts";
 import { CopyButton } from "../../../web/app/message/copy_button.tsx";
 import { ConversationPanel } from "../../../web/app/panel/panel.tsx";
 import { Notices } from "../../../web/app/shell/notices.tsx";
+import { Shell } from "../../../web/app/shell/shell.tsx";
 import { type ConversationActions, useConversations } from "../../../web/app/shell/use_conversations.ts";
 import { make, show, stateWith } from "./helpers.tsx";
 import { completePage } from "./views.tsx";
@@ -95,13 +96,22 @@ test("a notice with an error still says what it is about", async () => {
 test("what was written in a conversation is forgotten with it", async () => {
   const found: { actions?: ConversationActions } = {};
   function Probe(): null {
-    found.actions = useConversations().actions;
+    found.actions = useConversations();
     return null;
   }
   await show(<Probe />, { state: stateWith([]) });
   keepDraft("c", "a secret");
   act(() => { found.actions?.removeAll(); });
   expect(readDraft("c")).toBe("");
+});
+
+test("what was written in a conversation that exists no more is forgotten at the next start", async () => {
+  const state = { ...stateWith([]), settings: { ...stateWith([]).settings, introduced: true } };
+  for (const conversation of ["c", "gone", NEW_CHAT]) keepDraft(conversation, "a secret");
+  localStorage.setItem("another", "kept");
+  await show(<Shell />, { state });
+  expect(Object.fromEntries(["c", "gone", NEW_CHAT].map((conversation) => [conversation, readDraft(conversation)]))).toEqual({ c: "a secret", gone: "", new: "a secret" });
+  expect(localStorage.getItem("another")).toBe("kept");
 });
 
 test("without a clipboard, as on pages without https, copying says that it did not work", async () => {

@@ -1,4 +1,4 @@
-import { type ConversationSettings, type ConversationSettingsInput, useSelector } from "@browserllm/react";
+import { type ConversationSettings, type ConversationSettingsInput, isBlank, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
 import { type JSX, useCallback, useEffect, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
@@ -178,7 +178,7 @@ function Presets({ settings, presets, onUse, onSaved }: PresetsProps): JSX.Eleme
           }}
         >
           <TextField label={words.presetName} value={name} autoFocus maxLength={100} onChange={(event) => { setName(event.target.value); }} />
-          <Button type="submit" kind="primary" disabled={name.trim() === ""}>
+          <Button type="submit" kind="primary" disabled={isBlank(name)}>
             {common.save}
           </Button>
         </form>

@@ -27,6 +27,7 @@ export type { UseModelManager, UseWebLLM, UseWebLLMOptions } from "./aliases.ts"
 
 export { createClient } from "./client.ts";
 export type { ActionName, AppClient, AppPipe, ArgsOf, Boot, Call, CallOptions, EventOf, ResultOf } from "./client.ts";
+export { isBlank } from "./blank.ts";
 export { connect } from "./connect.ts";
 export type { ConnectModule, ConnectOptions } from "./connect.ts";
 export { BrowserLLMError } from "./errors.ts";
