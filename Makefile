@@ -135,7 +135,7 @@ prices: ## Write the table of prices anew from the genai-prices that scripts/pri
 	uv run scripts/prices.py
 
 screenshots: setup site ## Take the pictures in docs/screenshots: make screenshots ONLY=chat
-	@PYTHONPATH=tests/browser:benchmarks $(BIN)/python scripts/screenshots.py $(ONLY)
+	@PYTHONPATH=tests:tests/browser:benchmarks $(BIN)/python scripts/screenshots.py $(ONLY)
 
 wheel: setup ## Build the wheel and the sdist into dist/
 	$(BIN)/python -m build --outdir dist

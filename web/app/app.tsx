@@ -1,4 +1,5 @@
 import "./theme.css";
+import "./print.css";
 import "./ui/ui.css";
 import { useCall, useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";

@@ -53,6 +53,10 @@ WORDS = {
     "rate_limited": _Words(
         "Too many requests", "Wait a little and try again, or choose another model.", ("retry", "open_settings")
     ),
+    "invalid_output": _Words(
+        "The answer does not fit the schema",
+        "Simplify the schema, explain it in the system prompt, or take a larger model.",
+    ),
     "content_filtered": _Words("The provider refused to answer", "Put it differently, or choose another model."),
 }
 """The words for each code of an error. What a message says for itself, the error says."""

@@ -137,7 +137,7 @@ MessagePart = TextPart | ReasoningPart | FilePart | ToolPart | ObjectPart
 
 
 class HopInfo(Part, frozen=True, kw_only=True):
-    """A backend, engine or device that was passed over, and why."""
+    """A backend, engine or device that was passed over, and why; ``wanted`` if the user's own choice is the reason."""
 
     reason: str
     code: str = ""
@@ -145,6 +145,7 @@ class HopInfo(Part, frozen=True, kw_only=True):
     model: str | None = None
     engine: str | None = None
     device: str | None = None
+    wanted: bool = False
 
 
 class AnswerInfo(Part, frozen=True, kw_only=True):

@@ -183,8 +183,22 @@ async def test_a_failing_cloud_falls_back_to_the_device(server: VendorServer) ->
     info = answered.answer
     assert info is not None
     assert (said(answered), info.where) == ("From the device.", "local")
-    assert [(hop.backend, hop.code) for hop in info.hops] == [("cloud:refuses", "authentication")]
+    assert [(hop.backend, hop.code, hop.wanted) for hop in info.hops] == [("cloud:refuses", "authentication", False)]
     assert KEY not in repr(info)
+    await app.app.close()
+
+
+async def test_a_hop_says_whether_the_user_wanted_it(server: VendorServer) -> None:
+    """The device is passed over because only clouds may answer, and clouds because a conversation is private."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False, mode="cloud")
+    by_cloud = (await app.ask("Hi")).answer
+    assert by_cloud is not None
+    assert [(hop.backend, hop.wanted) for hop in by_cloud.hops] == [("local", True)]
+    on_device = (await app.ask("Hi", private=True)).answer
+    assert on_device is not None
+    assert [(hop.backend, hop.wanted) for hop in on_device.hops] == [("cloud:cloud", True)]
     await app.app.close()
 
 
@@ -294,7 +308,7 @@ async def test_the_mode_cloud_asks_only_clouds(server: VendorServer) -> None:
     answered = await app.ask("Hi")
     assert answered.status == "error"
     assert answered.error is not None
-    assert "the settings ask clouds only" in answered.error.message
+    assert "the settings allow only clouds" in answered.error.message
     await app.app.close()
 
 

@@ -72,7 +72,7 @@ export interface ObjectPart {
   readonly state: "streaming" | "done";
 }
 
-/** A backend, engine or device that was passed over, and why. */
+/** A backend, engine or device that was passed over, and why; `wanted` if the user's own choice is the reason. */
 export interface HopInfo {
   readonly reason: string;
   readonly code: string;
@@ -80,6 +80,7 @@ export interface HopInfo {
   readonly model: string | null;
   readonly engine: string | null;
   readonly device: string | null;
+  readonly wanted: boolean;
 }
 
 /** Who gave an answer, and what it took. `where` is `local` if nothing left the device. */

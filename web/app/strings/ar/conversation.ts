@@ -31,6 +31,7 @@ export const conversation: Strings["conversation"] = {
   privateForced: "الإعداد «عدم مغادرة هذا الجهاز أبدًا» مفعّل، فهذا يسري على كل المحادثات.",
   tools: "الأدوات",
   toolsNote: "ما يجوز للنموذج استخدامه. ويسألك قبل أن يفعل شيئًا ذا أثر.",
+  toolsNoSchema: "الإجابات منظَّمة، لذلك لا تُستخدم أي أداة. أفرغ المخطط أدناه لاستخدام الأدوات.",
   toolNames: {
     calculator: "الآلة الحاسبة",
     clock: "التاريخ والوقت",
@@ -40,6 +41,7 @@ export const conversation: Strings["conversation"] = {
   },
   schema: "إجابات منظَّمة",
   schemaNote: "مخطط JSON Schema. تكون كل إجابة عندئذٍ كائنًا يطابقه.",
+  schemaNoTools: "أوقف الأدوات أولًا: الإجابة إما منظَّمة أو يمكنها استخدام الأدوات.",
   schemaBad: (reason) => `هذا ليس JSON Schema: ${own(reason)}.`,
   schemaExample: "إدراج مثال",
 };
