@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from .._internal import lazy_asyncio as asyncio
 from ..backends.base import Backend
 from ..errors import BrowserLLMError, Cancelled, InvalidRequest
+from ..page.host import report
 from ..types import ChatRequest, ChatResponse, ChatWarning, Message
 from . import threads
 from .answer_info import answer_info, backend_named, joined, router_of
@@ -71,7 +72,7 @@ class Answering:
         try:
             settings = self._conversations.get(turn.conversation).settings
             backend = self.backend_for(settings)
-            await self._answer(turn, backend, settings)
+            answered = None if turn.stopped else await self._ask(turn, backend, settings)
         except asyncio.CancelledError:
             self.forget(turn.conversation)
             turn.finish("stopped")
@@ -81,8 +82,24 @@ class Answering:
         except Exception as error:
             self.forget(turn.conversation)
             turn.finish("error", info=None if backend is None else _info_of_failure(turn, backend), error=error)
+        else:
+            info = None if answered is None else _info(turn, answered)
+            turn.finish("stopped" if answered is None or answered.cancelled else "done", info=info)
+            if answered is not None and info is not None:
+                self.note(_fresh_info(turn, answered))
+                try:
+                    await self._measure(turn, backend, settings, info, answered.left_out)
+                except Exception as error:  # it is only a meter, and the messages that wait are to be answered
+                    report(error, "the context meter could not be brought up to date")
         finally:
             turn.ended.set()
+
+    def note(self, info: AnswerInfo) -> None:
+        """Tell ``on_answer`` what an answer took. The answer is whole, so a failure there is only reported."""
+        try:
+            self.on_answer(info)
+        except Exception as error:
+            report(error, "what an answer took could not be counted")
 
     def forget(self, conversation: str) -> None:
         """Forget what is kept for the next turn of a conversation."""
@@ -106,20 +123,10 @@ class Answering:
         self._tools = self._tools or BuiltinTools(self._conversations.store)
         return self._tools.named(settings.tools, conversation, keep=keep)
 
-    async def _answer(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> None:
-        if turn.stopped:
-            turn.finish("stopped")
-            return
+    async def _ask(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> _Answered:
         if settings.schema is None:
-            answered = await self._ask_session(turn, backend, settings)
-        else:
-            answered = await self._ask_for_object(turn, backend, settings, settings.schema)
-        info = _info(turn, answered)
-        turn.finish("stopped" if answered.cancelled else "done", info=info)
-        if answered.responses:
-            self.on_answer(_fresh_info(turn, answered))
-        if info is not None:
-            await self._measure(turn, backend, settings, info, answered.left_out)
+            return await self._ask_session(turn, backend, settings)
+        return await self._ask_for_object(turn, backend, settings, settings.schema)
 
     # Text and tools
 
@@ -208,7 +215,7 @@ class Answering:
         system = [Message("system", settings.system)] if settings.system else []
         request = ChatRequest(messages=[*system, *messages], **self.options(settings))
         tokens, window = info.context_tokens, None
-        with suppress(Exception):  # it is only a meter
+        with suppress(BrowserLLMError):
             window = (await answering.facts(request)).context_window
             if tokens is None and info.where == "local":  # a cloud would be asked over the network
                 tokens = await answering.count_tokens(request)

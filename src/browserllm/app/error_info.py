@@ -30,6 +30,7 @@ WORDS = {
         ("retry", "smaller_model"),
     ),
     "device_lost": _Words("The GPU was lost", "Try again. If it happens often, update the graphics driver."),
+    "cancelled": _Words("This was cancelled", "Try again, or choose another model."),
     "context_exceeded": _Words(
         "This is too long for the model",
         "Shorten it, or choose a model with a larger context window.",

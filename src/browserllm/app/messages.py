@@ -16,6 +16,7 @@ from ..errors import ContextExceeded, InvalidRequest
 from ..types import ContentPart, ImagePart, Message, Role, ToolCallPart, ToolResultPart
 from ..types import TextPart as SaidPart
 from .actions import UserPart
+from .blank import is_blank
 from .state import ChatMessage, FilePart, MessagePart, ObjectPart, ReasoningPart, TextPart, ToolPart
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -36,9 +37,12 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
     Raises `InvalidRequest` if nothing is left, for a file that is neither an image nor text, and for a message that is
     too large.
     """
-    kept = tuple(part for part in parts if not isinstance(part, TextPart) or part.text.strip())
+    kept = tuple(part for part in parts if not (isinstance(part, TextPart) and is_blank(part.text)))
     if not kept:
-        raise InvalidRequest("the message is empty: write a text or attach a file", parameter="parts")
+        raise InvalidRequest(
+            "the message is empty: it has no character that can be seen; write a text or attach a file",
+            parameter="parts",
+        )
     for part in kept:
         if isinstance(part, FilePart):
             check_file(part)
@@ -207,7 +211,7 @@ def title_of(messages: Iterable[ChatMessage]) -> str:
     first = next((message for message in messages if message.role == "user"), None)
     if first is None:
         return ""
-    line = next((line for line in text_of(first).splitlines() if line.strip(" \t#>*-")), "")
+    line = next((line for line in text_of(first).splitlines() if not is_blank(line.strip(" \t#>*-"))), "")
     files = [part.filename for part in first.parts if isinstance(part, FilePart) and part.filename]
     return _shortened(line.strip(" \t#>*-") or ", ".join(files), TITLE_CHARS)
 

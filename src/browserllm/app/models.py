@@ -50,8 +50,8 @@ class Models:
         self._refreshing: asyncio.Task[None] | None = None
         self._again = False
         self._memory: dict[str, int | None] = {}
-        self._speeds: list[float] = []
-        self._durations: list[float] = []
+        self._speed = _Mean()
+        self._duration = _Mean()
         self._unsubscribe: list[Callable[[], None]] = [
             manager.subscribe(self._on_event),
             app.state.subscribe(lambda state: state.settings, self._apply),
@@ -125,16 +125,14 @@ class Models:
         now = self._app.now_ms()
         state = self._app.state.value
         totals = state.totals
-        if info.tokens_per_s is not None:
-            self._speeds.append(info.tokens_per_s)
-        if info.duration_ms is not None:
-            self._durations.append(info.duration_ms)
+        self._speed.add(info.tokens_per_s)
+        self._duration.add(info.duration_ms)
         self._app.state.put(
             Totals(
                 answers=totals.answers + 1,
                 tokens=totals.tokens + info.completion_tokens,
-                tokens_per_s=_mean(self._speeds),
-                answer_ms=_mean(self._durations),
+                tokens_per_s=self._speed.value,
+                answer_ms=self._duration.value,
                 last_activity_at=now,
             ),
             "totals",
@@ -342,5 +340,18 @@ def _is_chat(model: Model | None) -> bool:
     return model is None or model.type == "chat"
 
 
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+class _Mean:
+    """The mean of all values so far, without keeping them."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self._sum += value
+            self._count += 1
+
+    @property
+    def value(self) -> float | None:
+        return self._sum / self._count if self._count else None

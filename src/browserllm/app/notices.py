@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from ..errors import BrowserLLMError, Unavailable
+from ..errors import Unavailable
 from .actions import DismissNotice
 from .app import App
 from .error_info import error_info
@@ -42,10 +42,10 @@ class Notices:
         self._app.state.put((*others, notice)[-MAX_NOTICES:], "notices")
 
     async def guard(self, id: str, text: str, work: Callable[[], Awaitable[Any]]) -> None:  # noqa: A002
-        """Do work that no action waits for; a failure becomes a notice, unless the page is gone."""
+        """Do work that no action waits for; a failure of any kind becomes a notice, unless the page is gone."""
         try:
             await work()
-        except BrowserLLMError as error:
+        except Exception as error:
             if not (isinstance(error, Unavailable) and error.reason == "closed"):
                 self.add(id, text, kind="warning", error=error)
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from .._internal.arguments import check_count, check_model, check_number
 from ..backends.base import Backend, check_backend
+from ..backends.split_characters import whole_text
 from ..backends.tokens import SURELY, estimate_tokens
 from ..errors import BrowserLLMError, ContextExceeded
 from ..types import (
@@ -32,7 +33,7 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .history import History, encodable
+from .history import History
 
 RESERVE_TOKENS = 1024
 """Room for an answer without ``max_tokens``; at most a quarter of the window."""
@@ -305,7 +306,7 @@ class Summarize(ContextStrategy):
                 ChatWarning("context", f"the oldest turns were dropped without a summary, because it failed: {error}")
             )
         else:
-            history.summary = encodable(summary)
+            history.summary = whole_text(summary)
         history.start = start
 
     async def _summarise(self, history: History, start: int, length: int, gauge: Gauge) -> str:

@@ -17,10 +17,12 @@ from browserllm.app import threads
 from browserllm.app.app import App
 from browserllm.app.opening import open_app
 from browserllm.app.pipe import Pipe
+from browserllm.app.routing import Routing
 from browserllm.app.state import ChatMessage, ConversationSettings, ErrorInfo, RouteInfo, TextPart
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
 from openai_exchanges import text_chunks
+from unit.app.rooms import room_of
 from vendor_server import VendorServer, answer, events, stream
 
 KEY = "sk-loopback-secret-0123456789"
@@ -63,6 +65,11 @@ class Hybrid:
                 return last
             await asyncio.sleep(0.001)
 
+    async def explain_draft(self, conversation: str | None = None, **draft: Any) -> list[str]:
+        """Return who would answer a message that is being written, the first one first."""
+        route = await self.call(act.ExplainRoute(conversation=conversation, **draft))
+        return [choice.backend for choice in route.ranked]
+
     async def explain(self, **settings: Any) -> RouteInfo:
         conversation = await self.call(act.CreateConversation(settings=ConversationSettings(**settings)))
         return await self.call(act.ExplainRoute(conversation=conversation, text="Hi"))
@@ -91,6 +98,64 @@ async def test_local_first_answers_on_the_device(server: VendorServer) -> None:
     answered = await app.ask("Hi")
     assert (said(answered), answered.answer and answered.answer.where) == ("From the device.", "local")
     assert app.asked == 0
+    await app.app.close()
+
+
+LONG = "word " * 20_000
+
+
+async def test_what_is_being_written_changes_who_would_answer(server: VendorServer) -> None:
+    """An image goes to what can see it, and a text that is too long for the device to what can read it."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    here, there = ["local", "cloud:cloud"], ["cloud:cloud", "local"]
+    conversation = await app.call(act.CreateConversation())
+    for where in (None, conversation):
+        assert await app.explain_draft(where) == here
+        assert await app.explain_draft(where, text="Hi") == here
+        assert await app.explain_draft(where, images=1) == there
+        assert await app.explain_draft(where, text="What is this?", images=2) == there
+        assert await app.explain_draft(where, text=LONG) == there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=1000) == here
+    assert app.app.state.value.threads[conversation].route is not None
+    await app.settings(neverLeaveDevice=True)
+    assert await app.explain_draft(conversation, text=LONG, images=1) == ["local"]
+    assert app.asked == 0
+    for wrong in ({"images": -1}, {"images": 101}, {"file_chars": -1}):
+        with pytest.raises(bl.InvalidRequest, match=next(iter(wrong))):
+            await app.explain_draft(conversation, **wrong)
+    await app.app.close()
+
+
+async def test_the_reason_says_that_a_message_is_too_long_for_a_model(server: VendorServer) -> None:
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    route = await app.call(act.ExplainRoute(text=LONG))
+    reasons = {choice.backend: choice.reason for choice in route.ranked}
+    assert "too long for it (about 25004 tokens, and it reads at most" in reasons["local"]
+    assert "too long" not in reasons["cloud:cloud"]
+    await app.app.close()
+
+
+async def test_a_long_message_is_answered_by_whom_the_explanation_named(server: VendorServer) -> None:
+    """Also in the middle of a conversation with the device, whose shorter context window is known by then."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    first = await app.ask("Hi")
+    assert first.answer is not None and first.answer.where == "local"
+    conversation = next(iter(app.app.state.value.threads))
+    assert (await app.explain_draft(conversation, text=LONG))[0] == "cloud:cloud"
+    await app.call(act.SendMessage(conversation=conversation, parts=(TextPart(text=LONG),)))
+    while (last := threads.shown(app.app.state.value.threads[conversation])[-1]).answer is None and not last.error:
+        await asyncio.sleep(0.001)
+    assert last.error is None
+    assert (said(last), last.answer and last.answer.backend) == ("From the cloud.", "cloud:cloud")
+    again = await app.explain_draft(conversation, text="And in short?")
+    assert again[0] == "local"
     await app.app.close()
 
 
@@ -169,9 +234,9 @@ async def test_the_router_itself_refuses_a_private_request(server: VendorServer)
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, mode="cloud")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings(private=True))
-    for remote in rooms.routing._remote.values():
+    routing = room_of(app.app, Routing)
+    backend = routing.backend_for(ConversationSettings(private=True))
+    for remote in routing._remote.values():
         with pytest.raises(bl.errors.Unavailable) as refused:
             await remote.complete("My secret diary", private=True)
         assert refused.value.reason == "private"
@@ -185,8 +250,7 @@ async def test_the_switch_counts_from_the_next_request_on(server: VendorServer) 
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, policy="cloud_first")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings())
+    backend = room_of(app.app, Routing).backend_for(ConversationSettings())
     assert (await backend.complete("Hi")).backend == "cloud:cloud"
     await app.settings(neverLeaveDevice=True)
     assert (await backend.complete("My secret diary")).backend == "local"

@@ -376,7 +376,7 @@ export interface Preset {
  */
 export interface Settings {
   readonly theme: "system" | "light" | "dark";
-  readonly language: string;
+  readonly language: "auto" | "en" | "de";
   readonly mode: "auto" | "local" | "cloud";
   readonly policy: "local_first" | "cloud_first" | "least_cost" | "least_latency";
   readonly neverLeaveDevice: boolean;
