@@ -40,6 +40,7 @@ function Connected(): JSX.Element {
   const call = useCall();
   const { status, error, boot, retry } = useConnection();
   const started = useSelector((state) => state.status);
+  const python = useSelector((state) => state.python);
   const failure = useSelector((state) => state.error);
   const { shell: strings, problems } = useStrings();
   const problem = status === "failed" ? (error?.toInfo() ?? null) : started === "failed" ? failure : null;
@@ -62,7 +63,8 @@ function Connected(): JSX.Element {
   return (
     <>
       <Shell />
-      <OfflineSupport />
+      {/* A notebook's frame is no visit of the site: nothing is kept there for later ones. */}
+      {python !== "notebook" && <OfflineSupport />}
     </>
   );
 }

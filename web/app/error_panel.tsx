@@ -10,7 +10,7 @@ export type WayOut = ErrorInfo["actions"][number];
 
 interface ErrorPanelProps {
   readonly error: ErrorInfo;
-  /** What the buttons do where it is not the usual: `retry` has no usual, and is left out without a function here. */
+  /** What the buttons do where it is not the usual: `retry` and `edit_message` have no usual, and are left out without a function here. */
   readonly run?: Partial<Record<WayOut, () => void>>;
   /** `warn`: all works, but less well. */
   readonly tone?: "bad" | "warn";
@@ -30,8 +30,14 @@ const USUAL_WAYS: Partial<Record<WayOut, () => void>> = {
   smaller_model: () => {
     goTo("models");
   },
+  larger_model: () => {
+    goTo("models");
+  },
   open_settings: () => {
     goTo("settings");
+  },
+  open_privacy: () => {
+    goTo("settings", "privacy");
   },
 };
 

@@ -24,18 +24,6 @@ from .state import (
 
 UserPart = TextPart | FilePart
 
-BUILTIN_TOOLS = ("calculator", "clock", "todo_list", "storage", "web_fetch")
-"""The names of the tools that a conversation can use."""
-
-MAX_TITLE_CHARS = 200
-"""How long the title of a conversation may be."""
-
-MAX_NAME_CHARS = 100
-"""How long the names of presets and the labels of clouds may be."""
-
-MAX_COMPARED = 4
-"""How many sides a comparison may have."""
-
 
 class Action(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every action."""
@@ -221,12 +209,18 @@ class DecideApproval(Action, frozen=True, kw_only=True):
 
 
 class ExplainRoute(Action, frozen=True, kw_only=True):
-    """Return who would answer this text, and put it into the thread."""
+    """Return who would answer a message that is being written, and put it into the thread.
+
+    Without ``conversation`` it would begin one. What is attached is not sent for this: ``images`` is how many there
+    are, and ``file_chars`` how long the text files are together.
+    """
 
     name: ClassVar[str] = "chat.explain"
     result: ClassVar[Any] = RouteInfo
-    conversation: str
+    conversation: str | None = None
     text: str = ""
+    images: int = 0
+    file_chars: int = 0
 
 
 # Requests without a conversation

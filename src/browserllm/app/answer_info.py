@@ -15,7 +15,7 @@ from .state import AnswerInfo, HopInfo
 
 def where_of(backend: Backend, name: str) -> Literal["local", "cloud"]:
     """Return where the backend called ``name`` answers: it is ``backend``, or one of those behind it."""
-    found = _named(backend, name) or backend
+    found = backend_named(backend, name) or backend
     return "cloud" if found.leaves_device else "local"
 
 
@@ -103,11 +103,12 @@ def _tokens_per_s(response: ChatResponse, first_ms: float | None) -> float | Non
     return tokens / decode_ms * 1000 if tokens > 0 and decode_ms > 0 else None
 
 
-def _named(backend: Backend, name: str) -> Backend | None:
+def backend_named(backend: Backend, name: str) -> Backend | None:
+    """Return the backend called ``name``: it is ``backend``, or one of those behind it."""
     while isinstance(backend, Middleware):
         backend = backend.backend
     if isinstance(backend, Router):
         inner = backend.backends
         found = inner.get(name)
-        return found or next((deeper for each in inner.values() if (deeper := _named(each, name))), None)
+        return found or next((deeper for each in inner.values() if (deeper := backend_named(each, name))), None)
     return backend if backend.name == name else None

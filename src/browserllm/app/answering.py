@@ -14,7 +14,7 @@ from ..errors import BrowserLLMError, Cancelled, InvalidRequest
 from ..page.host import report
 from ..types import ChatRequest, ChatResponse, ChatWarning, Message
 from . import threads
-from .answer_info import answer_info, joined
+from .answer_info import answer_info, backend_named, joined
 from .app import App
 from .approvals import ApprovalDesk
 from .chat_settings import options_of
@@ -37,13 +37,17 @@ _LEFT_OUT = ChatWarning("messages", "the conversation is longer than the model c
 
 
 class _Answered(NamedTuple):
-    """What a turn got: the responses, and warnings besides theirs."""
+    """What a turn got: the responses, and warnings besides theirs.
+
+    ``left_out`` is how many of the oldest messages the model did not get.
+    """
 
     backend: Backend
     responses: Sequence[ChatResponse]
     warnings: Sequence[ChatWarning]
     cost_usd: float | None
     cancelled: bool
+    left_out: int = 0
 
 
 class Answering:
@@ -84,7 +88,7 @@ class Answering:
             if answered is not None and info is not None:
                 self.note(_fresh_info(turn, answered))
                 try:
-                    await self._measure(turn, backend, settings, info)
+                    await self._measure(turn, backend, settings, info, answered.left_out)
                 except Exception as error:  # it is only a meter, and the messages that wait are to be answered
                     report(error, "the context meter could not be brought up to date")
         finally:
@@ -138,7 +142,6 @@ class Answering:
         earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
         kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
         kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
-        start = kept.session.history.start
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:
@@ -152,9 +155,12 @@ class Answering:
         reply = stream.reply
         if kept.session.history.messages[-1:] == [reply.message] and not turn.continues:
             sessions.keep(turn.conversation, kept, (*[message.id for message in branch], turn.answer))
-        left_out = [_LEFT_OUT] if kept.session.history.start > start else []
+        note = [_LEFT_OUT] if reply.left_out > kept.left_out else []
+        kept.left_out = reply.left_out
         cancelled = reply.finish_reason == "cancelled"
-        return _Answered(backend, reply.responses, [*reply.warnings, *left_out], reply.cost_usd, cancelled)
+        return _Answered(
+            backend, reply.responses, [*reply.warnings, *note], reply.cost_usd, cancelled, left_out=reply.left_out
+        )
 
     # Objects
 
@@ -195,21 +201,24 @@ class Answering:
 
     # After the answer
 
-    async def _measure(self, turn: Turn, backend: Backend, settings: ConversationSettings, info: AnswerInfo) -> None:
-        """Bring the context meter up to date."""
+    async def _measure(
+        self, turn: Turn, backend: Backend, settings: ConversationSettings, info: AnswerInfo, left_out: int
+    ) -> None:
+        """Bring the context meter up to date: how full the window of the model is that has answered."""
         thread = turn.thread
         if thread is None or turn.answer not in thread.messages:
             return
-        messages = history_of(_branch(turn, turn.answer))
+        messages = history_of(_branch(turn, turn.answer))[left_out:]
         if not messages:
             return
+        answering = backend_named(backend, info.backend) or backend
         system = [Message("system", settings.system)] if settings.system else []
         request = ChatRequest(messages=[*system, *messages], **self.options(settings))
         tokens, window = info.context_tokens, None
         with suppress(BrowserLLMError):
-            window = (await backend.facts(request)).context_window
+            window = (await answering.facts(request)).context_window
             if tokens is None and info.where == "local":  # a cloud would be asked over the network
-                tokens = await backend.count_tokens(request)
+                tokens = await answering.count_tokens(request)
         thread = turn.thread
         if thread is None or turn.answer not in thread.messages:
             return

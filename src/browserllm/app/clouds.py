@@ -18,9 +18,10 @@ from .._internal.http.secrets import Secret
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..stores.base import KeyValueStore
-from .actions import MAX_NAME_CHARS, DeleteCloud, SaveCloud, TestCloud
+from .actions import DeleteCloud, SaveCloud, TestCloud
 from .app import App
 from .error_info import error_info
+from .limits import MAX_NAME_CHARS
 from .notices import Notices
 from .state import Cloud, ErrorInfo
 
@@ -137,7 +138,7 @@ class Clouds:
         self.on_change()
 
     async def _delete(self, action: DeleteCloud) -> None:
-        self._get(action.id)
+        self.find(action.id)
         await self._store.delete(KEY + action.id)
         await self._store.delete(RECORD + action.id)
         self._keys.pop(action.id, None)
@@ -145,7 +146,7 @@ class Clouds:
         self.on_change()
 
     async def _test(self, action: TestCloud) -> ErrorInfo | None:
-        cloud = self._get(action.id)
+        cloud = self.find(action.id)
         if self._app.state.value.settings.never_leave_device:
             return error_info(
                 Unavailable(
@@ -164,7 +165,8 @@ class Clouds:
             await backend.close()
         return None
 
-    def _get(self, name: str) -> Cloud:
+    def find(self, name: str) -> Cloud:
+        """Return a cloud; raises `InvalidRequest` if there is none of that id."""
         cloud = self._app.state.value.clouds.get(name)
         if cloud is None:
             raise InvalidRequest(f"there is no cloud {name!r}; it may have been deleted", parameter="id")

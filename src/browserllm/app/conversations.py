@@ -19,7 +19,6 @@ from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
 from .actions import (
-    MAX_TITLE_CHARS,
     CloseConversation,
     CreateConversation,
     ForkConversation,
@@ -27,8 +26,10 @@ from .actions import (
     UpdateConversation,
 )
 from .app import App
+from .blank import is_blank
 from .chat_settings import check_settings, todo_prefix
 from .damage import Damage
+from .limits import MAX_TITLE_CHARS
 from .messages import IN_PROGRESS, preview_of, settled, title_of
 from .notices import Notices
 from .records import ConversationRecord, Records
@@ -436,7 +437,7 @@ def is_id(text: str) -> bool:
 
 def checked_title(title: str) -> str:
     """Return a title on one line. Raises `InvalidRequest` if it is too long."""
-    title = " ".join(title.split())
+    title = "" if is_blank(title) else " ".join(title.split())
     if len(title) > MAX_TITLE_CHARS:
         raise InvalidRequest(
             f"the title has {len(title)} characters, over the limit of {MAX_TITLE_CHARS}; shorten it", parameter="title"

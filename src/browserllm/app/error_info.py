@@ -32,7 +32,9 @@ WORDS = {
     "device_lost": _Words("The GPU was lost", "Try again. If it happens often, update the graphics driver."),
     "cancelled": _Words("This was cancelled", "Try again, or choose another model."),
     "context_exceeded": _Words(
-        "The conversation is too long", "Start a new conversation, or take a model with a larger context window.", ()
+        "This is too long for the model",
+        "Shorten it, or choose a model with a larger context window.",
+        ("larger_model",),
     ),
     "quota_exceeded": _Words(
         "The browser's storage is full",

@@ -27,7 +27,20 @@ class ErrorInfo(Part, frozen=True, kw_only=True):
     title: str
     message: str
     remedy: str | None = None
-    actions: tuple[Literal["retry", "reload", "free_space", "use_cloud", "smaller_model", "open_settings"], ...] = ()
+    actions: tuple[
+        Literal[
+            "retry",
+            "reload",
+            "free_space",
+            "use_cloud",
+            "smaller_model",
+            "larger_model",
+            "edit_message",
+            "open_settings",
+            "open_privacy",
+        ],
+        ...,
+    ] = ()
     data: dict[str, Any] = {}
 
 

@@ -29,7 +29,7 @@ from .device import describe_device, describe_engines
 from .error_info import error_info
 from .models import Models
 from .notices import Notices
-from .routing import Routing
+from .routing import CLOUD, Routing
 from .settings import SettingsRoom
 from .state import AppState, Cloud, Settings
 from .tabs import Shared, Tabs
@@ -60,7 +60,7 @@ class Rooms:
         self.app = app
         self.host = host
         self.notices = notices
-        self.settings = SettingsRoom(app, store, notices)
+        self.settings = SettingsRoom(app, store, notices, find_model=self._find_model)
         self.models = Models(app, ModelManager(host, clock=lambda: app.now_ms() / 1000), store, notices)
         self.clouds = Clouds(app, store, notices)
         self.routing = Routing(app, self.models, self.clouds)
@@ -72,6 +72,12 @@ class Rooms:
         app.on(RefreshDevice, lambda action: self.show_device(refresh=True))
         for close in (self.routing.close, self.models.close, self.leave, self.chats.close):
             app.on_close(close)
+
+    def _find_model(self, name: str) -> object:
+        """Return a model, or a cloud, that can be chosen. Raises what says why it cannot."""
+        if name.startswith(CLOUD):
+            return self.clouds.find(name.removeprefix(CLOUD))
+        return self.models.manager.catalog.find(name)
 
     async def start(self) -> None:
         """Show the device, the settings, the built-in model and the conversations; the rest follows by itself."""

@@ -125,6 +125,28 @@ describe("errors", () => {
     expect(callsOf("chat.regenerate")).toEqual([{ conversation: "c", message: "a" }]);
   });
 
+  it("opens the question of a message that was too long, and leads to what could hold it", async () => {
+    const tooLong = make("ErrorInfo", {
+      code: "context_exceeded",
+      title: "This message is too long",
+      message: "it comes to 9,000 tokens",
+      remedy: "Shorten the message or split it.",
+      actions: ["edit_message", "larger_model", "open_privacy", "use_cloud"],
+    });
+    await chat([question, { ...failed, parts: [], error: tooLong }]);
+    const panel = screen.getByRole("group", { name: "This message is too long" });
+    const press = async (name: string): Promise<string> => {
+      await userEvent.click(within(panel).getByRole("button", { name }));
+      return location.hash;
+    };
+    expect(await press("See the models")).toBe("#/models");
+    expect(await press("Open the privacy settings")).toBe("#/settings/privacy");
+    expect(await press("Use a cloud")).toBe("#/settings/clouds");
+    await press("Edit the message");
+    const box = within(articles()[0] ?? document.body).getByRole<HTMLTextAreaElement>("textbox", { name: "Edit the message" });
+    expect(box.value).toBe(question.parts.map((part) => (part.type === "text" ? part.text : "")).join(""));
+  });
+
   it("keeps the text that came before the failure", async () => {
     await chat([question, failed]);
     expect(answerText()).toBe("It is");
@@ -182,6 +204,16 @@ describe("an answer", () => {
     expect(line?.querySelector("summary")?.textContent).toBe("Details of this answerCloudgpt-5-mini41.7 tokens/sPassed over: 1");
     const facts = line?.querySelector(".answer-facts")?.textContent;
     for (const fact of ["first token after 312 ms", "1,412 tokens read, 286 written", "cost $0.00042", "local / Large 4B: the GPU was lost", "Seed is not supported"]) expect(facts).toContain(fact);
+  });
+
+  it.each([
+    ["cloud", 0.00042, "cost $0.00042"],
+    ["cloud", null, "cost not known"],
+    ["local", 0, "no cost"],
+  ] as const)("from %s says what it cost, also if that is not known: %s", async (where, costUsd, said) => {
+    await chat([question, { ...answer, answer: make("AnswerInfo", { where, backend: "b", costUsd }) }]);
+    const facts = document.querySelector(".answer-facts p")?.textContent ?? "";
+    expect(facts.split(" · ").filter((fact) => fact.includes("cost"))).toEqual([said]);
   });
 
   it("can be answered again, continued and deleted, but not while another one is written", async () => {

@@ -144,6 +144,20 @@ describe("the list of messages", () => {
     expect(screen.queryByRole("button", { name: "Go to the end of the conversation" })).toBeNull();
   });
 
+  it("takes the button away when the list became so short that its end can be seen, without a scroll", () => {
+    const view = render(list(ids(20)));
+    fireEvent.scroll(scroller());
+    scroller().scrollTop = 300;
+    fireEvent.scroll(scroller());
+    expect(screen.getByRole("button", { name: "Go to the end of the conversation" })).toBeTruthy();
+    view.rerender(list(ids(8)));
+    grown();
+    expect(screen.queryByRole("button", { name: "Go to the end of the conversation" })).toBeNull();
+    view.rerender(list(ids(9)));
+    grown();
+    expect(scroller().scrollTop).toBe(900);
+  });
+
   it("goes to the end when the person sends a message, also from far above", () => {
     const view = render(list(ids(20), { sent: 1 }));
     fireEvent.scroll(scroller());

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, screen, within } from "@testing-library/react";
+import { act, fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { groupsOf } from "../../../web/app/shell/groups.ts";
@@ -25,6 +25,23 @@ const entries = (): (string | null)[] => [...document.querySelectorAll(".convers
 async function choose(conversation: string, item: string): Promise<void> {
   await userEvent.click(screen.getByRole("button", { name: `Options for “${conversation}”` }));
   await userEvent.click(screen.getByRole("menuitem", { name: item }));
+}
+
+/** Chooses a file to import, as the browser's dialog would. */
+async function importFile(file: File): Promise<void> {
+  const click = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function (this: HTMLInputElement) {
+    Object.defineProperty(this, "files", { value: [file] });
+    this.dispatchEvent(new Event("change"));
+  });
+  await userEvent.click(screen.getByRole("button", { name: "Manage conversations" }));
+  await userEvent.click(screen.getByRole("menuitem", { name: "Import conversations" }));
+  click.mockRestore();
+}
+
+function utf16(text: string, bigEndFirst = false): number[] {
+  const view = new DataView(new ArrayBuffer(2 * text.length));
+  for (let at = 0; at < text.length; at += 1) view.setUint16(2 * at, text.charCodeAt(at), !bigEndFirst);
+  return [...new Uint8Array(view.buffer)];
 }
 
 describe("sorting conversations", () => {
@@ -165,18 +182,53 @@ describe("the sidebar", () => {
     await advance();
   });
 
+  it("counts what it lists: titles as conversations, and only messages as messages", async () => {
+    const { app } = await shell([one("x"), one("y", { title: "Lenses" })]);
+    const hit = (conversation: string, message: string): ReturnType<typeof make<"SearchHit">> => make("SearchHit", { conversation, message, excerpt: `lens in ${message}` });
+    let found = [hit("y", ""), hit("y", "m1"), hit("x", "m2"), hit("gone", "m3")];
+    app.on("conversations.search", () => found);
+    const box = screen.getByRole("textbox", { name: "Search conversations" });
+    const counts = (): string[] => screen.getAllByRole("status").map((status) => status.textContent).filter((words) => words !== "");
+    await userEvent.type(box, "lens");
+    await screen.findByText("lens in m1");
+    expect(counts()).toEqual(["1 conversation found by its name", "2 messages found"]);
+    expect(screen.queryByText("lens in m3")).toBeNull();
+    found = [hit("y", "")];
+    await userEvent.type(box, "e");
+    await vi.waitFor(() => { expect(counts()).toEqual(["1 conversation found by its name"]); });
+    found = Array.from({ length: 51 }, (_, index) => hit("x", `m${index}`));
+    await userEvent.type(box, "s");
+    await screen.findByText("The first 50 messages found. Write more to narrow the search.");
+    expect(screen.queryByText("lens in m50")).toBeNull();
+  });
+
+  it.each([
+    ["UTF-8 with a byte order mark", [0xef, 0xbb, 0xbf, ...new TextEncoder().encode('{"é": 1}')]],
+    ["UTF-16, little end first", [0xff, 0xfe, ...utf16('{"é": 1}')]],
+    ["UTF-16, big end first", [0xfe, 0xff, ...utf16('{"é": 1}', true)]],
+    ["UTF-16 without a mark", utf16('{"é": 1}')],
+  ])("imports a file in %s", async (_, bytes) => {
+    const { callsOf, advance } = await shell([]);
+    await importFile(new File([new Uint8Array(bytes)], "a.json"));
+    await vi.waitFor(async () => {
+      await advance();
+      expect(callsOf("conversations.import")).toEqual([{ text: '{"é": 1}' }]);
+    });
+  });
+
+  it("says that a file is not a text, and imports nothing", async () => {
+    const { callsOf } = await shell([]);
+    await importFile(new File([new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0xff])], "photo.json"));
+    expect(await screen.findByText("“photo.json” is not a text file. Choose a JSON file that this app exported.")).toBeTruthy();
+    expect(callsOf("conversations.import")).toEqual([]);
+  });
+
   it("says why a file cannot be imported, and adds nothing", async () => {
     const { app, advance } = await shell([]);
     app.on("conversations.import", () => {
       throw new Error("the file is not JSON: unexpected end at byte 7");
     });
-    const click = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function (this: HTMLInputElement) {
-      Object.defineProperty(this, "files", { value: [new File(["{broken"], "a.json")] });
-      this.dispatchEvent(new Event("change"));
-    });
-    await userEvent.click(screen.getByRole("button", { name: "Manage conversations" }));
-    await userEvent.click(screen.getByRole("menuitem", { name: "Import conversations" }));
-    click.mockRestore();
+    await importFile(new File(["{broken"], "a.json"));
     await vi.waitFor(async () => {
       await advance();
       expect(screen.getByText(/the file is not JSON: unexpected end at byte 7/)).toBeTruthy();
@@ -226,6 +278,29 @@ describe("the header", () => {
     expect(callsOf("conversations.update")).toMatchObject([{ id: "c", settings: { model: "small", private: false } }]);
     expect(screen.getByRole("button", { name: "Model: Small 0.6B" })).toBeTruthy();
     expect(screen.getByText("Private")).toBeTruthy();
+  });
+
+  it.each(["#/chat/c", "#/chat"])("asks who would answer what is being written, and not with every key: %s", async (hash) => {
+    const route = (backend: string, where: "local" | "cloud", model: string | null): ReturnType<typeof make<"RouteInfo">> => make("RouteInfo", { policy: "local_first", ranked: [make("RouteChoice", { backend, where, model, reason: "in the cloud" })] });
+    const base = stateWith([]);
+    const clouds = { k: make("Cloud", { id: "k", vendor: "openai", model: "gpt", label: "My cloud" }) };
+    location.hash = hash;
+    const { app, callsOf, advance } = await show(<Shell />, { state: { ...base, clouds, settings: { ...base.settings, introduced: true, neverLeaveDevice: false } } });
+    app.on("chat.explain", ({ conversation, text: typed = "" }) => {
+      const info = typed.length > 2000 ? route("cloud:k", "cloud", "gpt") : route("local", "local", "pocket");
+      if (conversation != null) app.change((state) => ({ ...state, threads: { [conversation]: { ...(state.threads[conversation] ?? make("Thread", { id: conversation })), route: info } } }));
+      return info;
+    });
+    const asked = (): number => callsOf("chat.explain").length;
+    await vi.waitFor(() => { expect(asked()).toBe(1); });
+    const box = screen.getByRole("textbox", { name: "Message" });
+    await userEvent.type(box, "What is a lens?");
+    fireEvent.change(box, { target: { value: "word ".repeat(700) } });
+    expect(await screen.findByRole("button", { name: "Model: My cloud" })).toBeTruthy();
+    await advance();
+    expect(asked()).toBe(2);
+    fireEvent.change(box, { target: { value: "" } });
+    expect(await screen.findByRole("button", { name: "Model: Pocket" })).toBeTruthy();
   });
 
   it("says when a cloud may answer", async () => {

@@ -65,6 +65,11 @@ class Hybrid:
                 return last
             await asyncio.sleep(0.001)
 
+    async def explain_draft(self, conversation: str | None = None, **draft: Any) -> list[str]:
+        """Return who would answer a message that is being written, the first one first."""
+        route = await self.call(act.ExplainRoute(conversation=conversation, **draft))
+        return [choice.backend for choice in route.ranked]
+
     async def explain(self, **settings: Any) -> RouteInfo:
         conversation = await self.call(act.CreateConversation(settings=ConversationSettings(**settings)))
         return await self.call(act.ExplainRoute(conversation=conversation, text="Hi"))
@@ -93,6 +98,64 @@ async def test_local_first_answers_on_the_device(server: VendorServer) -> None:
     answered = await app.ask("Hi")
     assert (said(answered), answered.answer and answered.answer.where) == ("From the device.", "local")
     assert app.asked == 0
+    await app.app.close()
+
+
+LONG = "word " * 20_000
+
+
+async def test_what_is_being_written_changes_who_would_answer(server: VendorServer) -> None:
+    """An image goes to what can see it, and a text that is too long for the device to what can read it."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    here, there = ["local", "cloud:cloud"], ["cloud:cloud", "local"]
+    conversation = await app.call(act.CreateConversation())
+    for where in (None, conversation):
+        assert await app.explain_draft(where) == here
+        assert await app.explain_draft(where, text="Hi") == here
+        assert await app.explain_draft(where, images=1) == there
+        assert await app.explain_draft(where, text="What is this?", images=2) == there
+        assert await app.explain_draft(where, text=LONG) == there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=1000) == here
+    assert app.app.state.value.threads[conversation].route is not None
+    await app.settings(neverLeaveDevice=True)
+    assert await app.explain_draft(conversation, text=LONG, images=1) == ["local"]
+    assert app.asked == 0
+    for wrong in ({"images": -1}, {"images": 101}, {"file_chars": -1}):
+        with pytest.raises(bl.InvalidRequest, match=next(iter(wrong))):
+            await app.explain_draft(conversation, **wrong)
+    await app.app.close()
+
+
+async def test_the_reason_says_that_a_message_is_too_long_for_a_model(server: VendorServer) -> None:
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    route = await app.call(act.ExplainRoute(text=LONG))
+    reasons = {choice.backend: choice.reason for choice in route.ranked}
+    assert "too long for it (about 25004 tokens, and it reads at most" in reasons["local"]
+    assert "too long" not in reasons["cloud:cloud"]
+    await app.app.close()
+
+
+async def test_a_long_message_is_answered_by_whom_the_explanation_named(server: VendorServer) -> None:
+    """Also in the middle of a conversation with the device, whose shorter context window is known by then."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    first = await app.ask("Hi")
+    assert first.answer is not None and first.answer.where == "local"
+    conversation = next(iter(app.app.state.value.threads))
+    assert (await app.explain_draft(conversation, text=LONG))[0] == "cloud:cloud"
+    await app.call(act.SendMessage(conversation=conversation, parts=(TextPart(text=LONG),)))
+    while (last := threads.shown(app.app.state.value.threads[conversation])[-1]).answer is None and not last.error:
+        await asyncio.sleep(0.001)
+    assert last.error is None
+    assert (said(last), last.answer and last.answer.backend) == ("From the cloud.", "cloud:cloud")
+    again = await app.explain_draft(conversation, text="And in short?")
+    assert again[0] == "local"
     await app.app.close()
 
 
@@ -380,4 +443,51 @@ async def test_a_page_sees_no_key_in_anything_that_it_gets(server: VendorServer)
             await asyncio.sleep(0.001)
     assert KEY not in "".join(texts)
     pipe.close()
+    await app.app.close()
+
+
+LONG = "word " * 4000
+"""Some 5,000 tokens; the scripted page's model has a window of 2,048."""
+
+
+async def test_a_message_too_long_for_the_device_goes_to_the_cloud(server: VendorServer) -> None:
+    """The answer names the cloud, and the hop says by how much; the device's model is not loaded for it."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    answered = await app.ask(LONG)
+    info = answered.answer
+    assert info is not None
+    assert (said(answered), info.where, info.backend) == ("From the cloud.", "cloud", "cloud:cloud")
+    assert [(hop.backend, hop.reason) for hop in info.hops] == [("local", "context 2048 < about 5004 tokens")]
+    await app.app.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "conversation", "why"),
+    [
+        ({"neverLeaveDevice": True}, {}, "your settings keep everything on this device"),
+        ({"neverLeaveDevice": False, "mode": "local"}, {}, "your settings ask this device only"),
+        ({"neverLeaveDevice": False}, {"private": True}, "this conversation stays on this device"),
+        (
+            {"neverLeaveDevice": False, "mode": "cloud"},
+            {"private": True, "model": "cloud:cloud"},
+            "this conversation stays on this device",
+        ),
+    ],
+    ids=["switch", "mode", "conversation", "conversation with a cloud chosen"],
+)
+async def test_a_message_too_long_for_the_device_stays_here_if_it_must(
+    server: VendorServer, settings: dict[str, Any], conversation: dict[str, Any], why: str
+) -> None:
+    """The error says which of the settings keeps it here, and the cloud gets no request."""
+    app = await hybrid(server)
+    await app.cloud(label="My cloud")
+    await app.settings(**settings)
+    error = (await app.ask(LONG, **conversation)).error
+    assert error is not None
+    assert (error.code, error.title) == ("context_exceeded", "This message is too long")
+    assert error.remedy is not None
+    assert f"“My cloud” may hold it, but {why}." in error.remedy
+    assert app.asked == 0
     await app.app.close()

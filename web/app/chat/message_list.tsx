@@ -36,17 +36,25 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
     follower.following = target === null;
     if (follower.following) toEnd();
   }, [follower, toEnd, sent, target]);
+  const look = useCallback(
+    ({ scrollTop, scrollHeight, clientHeight }: Element): void => {
+      setAway(!follower.scrolled({ top: scrollTop, height: scrollHeight, seen: clientHeight }));
+    },
+    [follower],
+  );
   useEffect(() => {
     if (!content.current || !scroller) return;
     const observer = new ResizeObserver(() => {
       if (follower.following) toEnd();
+      // A list that became shorter, as after an edit, may be at its end without a scroll.
+      look(scroller);
     });
     observer.observe(content.current);
     observer.observe(scroller);
     return () => {
       observer.disconnect();
     };
-  }, [follower, scroller, toEnd]);
+  }, [follower, look, scroller, toEnd]);
   const many = ids.length > VIRTUAL_FROM;
   return (
     <div className="list-frame">
@@ -56,10 +64,7 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
         role="region"
         aria-label={strings.conversation}
         tabIndex={0}
-        onScroll={(event) => {
-          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-          setAway(!follower.scrolled({ top: scrollTop, height: scrollHeight, seen: clientHeight }));
-        }}
+        onScroll={(event) => { look(event.currentTarget); }}
       >
         <div ref={content} className="list-column">
           {many && scroller ? (

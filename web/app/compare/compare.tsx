@@ -1,4 +1,4 @@
-import { MAX_COMPARED, useCall, useClient, useSelector } from "@browserllm/react";
+import { isBlank, MAX_COMPARED, useCall, useClient, useSelector } from "@browserllm/react";
 import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
@@ -37,7 +37,7 @@ export default function Compare(): JSX.Element {
   const run = (event: SubmitEvent): void => {
     event.preventDefault();
     setChecked(true);
-    if (prompt.trim() === "" || maxTokens == null) return;
+    if (isBlank(prompt) || maxTokens == null) return;
     const runs = sides.map(({ model, where }): readonly [string, string | null, string | null] => {
       const [engine = "", device = ""] = where.split(" ");
       return [model, engine === "" ? null : engine, device === "" ? null : device];
@@ -63,7 +63,7 @@ export default function Compare(): JSX.Element {
             <TextArea
               label={words.prompt}
               placeholder={words.promptPlaceholder}
-              error={checked && prompt.trim() === "" ? words.promptEmpty : null}
+              error={checked && isBlank(prompt) ? words.promptEmpty : null}
               value={prompt}
               rows={3}
               onChange={(event) => { setPrompt(event.target.value); }}

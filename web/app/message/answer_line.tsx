@@ -20,7 +20,7 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
     strings.tokens(formatCount(answer.promptTokens, language), formatCount(answer.completionTokens, language)),
     answer.cachedTokens > 0 ? strings.cached(formatCount(answer.cachedTokens, language)) : null,
     answer.durationMs === null ? null : strings.duration(formatDuration(answer.durationMs, language)),
-    answer.costUsd === null ? null : answer.costUsd === 0 ? strings.free : strings.cost(formatCost(answer.costUsd, language)),
+    answer.costUsd === null ? (local ? null : strings.costUnknown) : answer.costUsd === 0 ? strings.free : strings.cost(formatCost(answer.costUsd, language)),
   ].filter((fact) => fact !== null);
   return (
     <details className="answer-line">

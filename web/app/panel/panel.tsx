@@ -1,4 +1,4 @@
-import { BUILTIN_TOOLS, type ConversationSettings, type ConversationSettingsInput, MAX_NAME_CHARS, useClient, useSelector } from "@browserllm/react";
+import { BUILTIN_TOOLS, type ConversationSettings, type ConversationSettingsInput, isBlank, MAX_NAME_CHARS, useClient, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
 import { type JSX, type KeyboardEvent, useCallback, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
@@ -179,7 +179,7 @@ function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
           }}
         >
           <TextField label={words.presetName} value={name} autoFocus maxLength={MAX_NAME_CHARS} onChange={(event) => { setName(event.target.value); }} />
-          <Button type="submit" kind="primary" disabled={name.trim() === ""}>
+          <Button type="submit" kind="primary" disabled={isBlank(name)}>
             {common.save}
           </Button>
         </form>

@@ -1,4 +1,4 @@
-import { type ConversationSettings, MAX_NAME_CHARS, type Preset, useSelector } from "@browserllm/react";
+import { type ConversationSettings, isBlank, MAX_NAME_CHARS, type Preset, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
 import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { formatRate } from "../format.ts";
@@ -102,7 +102,7 @@ function PresetForm({ preset, presets, onClose }: PresetFormProps): JSX.Element 
   const [checked, setChecked] = useState(false);
   const title = name.trim();
   const taken = presets.some((one) => one.name === title && one.id !== preset?.id);
-  const bad = title === "" ? words.presetNameEmpty : taken ? words.presetNameTaken(title) : null;
+  const bad = isBlank(title) ? words.presetNameEmpty : taken ? words.presetNameTaken(title) : null;
   const save = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     setChecked(true);

@@ -1,4 +1,4 @@
-import { type Conversation, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
+import { type Conversation, isBlank, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
 import { type JSX, memo, type RefObject, useId, useState } from "react";
 import { goTo, hashOf, type Place } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
@@ -220,7 +220,7 @@ function OneField({ title, label, note, value, optional = false, onSave, onClose
       footer={
         <>
           <Button onClick={onClose}>{strings.cancel}</Button>
-          <Button kind="primary" type="submit" form={form} disabled={!optional && text.trim() === ""}>
+          <Button kind="primary" type="submit" form={form} disabled={!optional && isBlank(text)}>
             {strings.save}
           </Button>
         </>

@@ -3,9 +3,10 @@ import { useMemo } from "react";
 import { forgetDrafts } from "../composer/drafts.ts";
 import { currentPlace, goTo, usePlace } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
+import { decodeText } from "../text_file.ts";
 import { useToast } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
-import { fileNameFor, pickText, saveFile } from "./transfer.ts";
+import { fileNameFor, pickFile, saveFile } from "./transfer.ts";
 
 export interface ConversationActions {
   /** Deletes it, and offers to undo that for a few seconds. */
@@ -79,8 +80,14 @@ export function useConversations(): ConversationActions {
         });
       },
       importFile: () => {
-        void pickText(".json,application/json").then(async (text) => {
-          if (text === null) return;
+        void pickFile(".json,application/json").then(async (file) => {
+          if (file === null) return;
+          const bytes = await file.arrayBuffer().catch(() => null);
+          const text = bytes === null ? null : decodeText(new Uint8Array(bytes));
+          if (text === null) {
+            toast({ kind: "bad", text: bytes === null ? strings.chat.unreadable(file.name) : strings.shell.notText(file.name) });
+            return;
+          }
           const ids = await call("conversations.import", { text });
           if (ids === undefined) return;
           toast({ text: strings.shell.imported(ids.length) });

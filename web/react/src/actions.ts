@@ -2,18 +2,6 @@
 
 import type { AnswerInfo, ChatMessage, ErrorInfo, RouteInfo, SearchHit } from "./state.ts";
 
-/** The names of the tools that a conversation can use. */
-export const BUILTIN_TOOLS = ["calculator", "clock", "todo_list", "storage", "web_fetch"] as const;
-
-/** How long the title of a conversation may be. */
-export const MAX_TITLE_CHARS = 200 as const;
-
-/** How long the names of presets and the labels of clouds may be. */
-export const MAX_NAME_CHARS = 100 as const;
-
-/** How many sides a comparison may have. */
-export const MAX_COMPARED = 4 as const;
-
 /** Text in Markdown. */
 export interface TextPartInput {
   readonly type: "text";
@@ -209,10 +197,17 @@ export interface DecideApproval {
   readonly arguments?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** Return who would answer this text, and put it into the thread. */
+/**
+ * Return who would answer a message that is being written, and put it into the thread.
+ *
+ * Without `conversation` it would begin one. What is attached is not sent for this: `images` is how many there
+ * are, and `file_chars` how long the text files are together.
+ */
 export interface ExplainRoute {
-  readonly conversation: string;
+  readonly conversation?: string | null | undefined;
   readonly text?: string | undefined;
+  readonly images?: number | undefined;
+  readonly fileChars?: number | undefined;
 }
 
 /**
@@ -468,7 +463,12 @@ export interface Actions {
     readonly result: null;
     readonly event: never;
   };
-  /** Return who would answer this text, and put it into the thread. */
+  /**
+   * Return who would answer a message that is being written, and put it into the thread.
+   *
+   * Without `conversation` it would begin one. What is attached is not sent for this: `images` is how many there
+   * are, and `file_chars` how long the text files are together.
+   */
   readonly "chat.explain": {
     readonly args: ExplainRoute;
     readonly result: RouteInfo;

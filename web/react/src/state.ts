@@ -10,7 +10,7 @@ export interface ErrorInfo {
   readonly title: string;
   readonly message: string;
   readonly remedy: string | null;
-  readonly actions: readonly ("retry" | "reload" | "free_space" | "use_cloud" | "smaller_model" | "open_settings")[];
+  readonly actions: readonly ("retry" | "reload" | "free_space" | "use_cloud" | "smaller_model" | "larger_model" | "edit_message" | "open_settings" | "open_privacy")[];
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -376,7 +376,7 @@ export interface Preset {
  */
 export interface Settings {
   readonly theme: "system" | "light" | "dark";
-  readonly language: string;
+  readonly language: "auto" | "en" | "de";
   readonly mode: "auto" | "local" | "cloud";
   readonly policy: "local_first" | "cloud_first" | "least_cost" | "least_latency";
   readonly neverLeaveDevice: boolean;
