@@ -3,10 +3,10 @@
 import type { ConversationSettingsInput } from "../actions.ts";
 import { isBlank } from "../blank.ts";
 import type { ActionName, AppClient, ArgsOf, ResultOf } from "../client.ts";
-import { added } from "../client.ts";
 import type { BrowserLLMError } from "../errors.ts";
 import { asError, errorOf, isCancelled } from "../failures.ts";
 import { newId } from "../ids.ts";
+import { Listeners } from "../listeners.ts";
 import type { ErrorInfo, Thread } from "../state.ts";
 import { textOf, userParts, type UserInput } from "./files.ts";
 import { UIMessages, uiPart, type UIMessage } from "./messages.ts";
@@ -52,7 +52,7 @@ export class Chat {
   options: ChatOptions = {};
   readonly #client: AppClient;
   readonly #isOwn: boolean;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   readonly #ui = new UIMessages();
   readonly #outbox = new Outbox();
   readonly #watch: AnswerWatch;
@@ -83,7 +83,7 @@ export class Chat {
 
   readonly getSnapshot = (): ChatSnapshot => this.#snapshot;
 
-  readonly subscribe = (listener: () => void): (() => void) => added(this.#listeners, listener);
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   /** Follow the conversation until the function that it returns is called. */
   readonly mount = (): (() => void) => {
@@ -278,7 +278,7 @@ export class Chat {
     const next = this.#look(this.#snapshot);
     if (next === this.#snapshot) return;
     this.#snapshot = next;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 
   #look(before: ChatSnapshot | null): ChatSnapshot {
