@@ -9,8 +9,15 @@ from msgspec.structs import replace
 
 from ..backends.base import Backend, Middleware
 from ..backends.router.router import Router
+from ..backends.router.survey import PRIVATE_REASON
 from ..types import ChatResponse, ChatWarning, Hop
 from .state import AnswerInfo, HopInfo
+
+CLOUDS_ONLY = "the settings allow only clouds"
+DEVICE_ONLY = "the settings allow only this device"
+OTHER_CLOUD = "another cloud is chosen for this conversation"
+_CHOICES = (CLOUDS_ONLY, DEVICE_ONLY, OTHER_CLOUD, PRIVATE_REASON)
+"""Why a backend is passed over when the user wants it so."""
 
 
 def where_of(backend: Backend, name: str) -> Literal["local", "cloud"]:
@@ -29,7 +36,13 @@ def router_of(backend: Backend) -> Router | None:
 def hop_info(hop: Hop) -> HopInfo:
     """Return a hop as people see it."""
     return HopInfo(
-        reason=hop.reason, code=hop.code, backend=hop.backend, model=hop.model, engine=hop.engine, device=hop.device
+        reason=hop.reason,
+        code=hop.code,
+        backend=hop.backend,
+        model=hop.model,
+        engine=hop.engine,
+        device=hop.device,
+        wanted=hop.reason in _CHOICES,
     )
 
 

@@ -70,7 +70,10 @@ class Clouds:
                 self._notices.add(
                     f"cloud-{name}",
                     f"The cloud “{name}” could not be read, so set it up again: {error}",
+                    code="cloud_damaged",
                     kind="warning",
+                    name=name,
+                    why=str(error),
                 )
                 continue
             if name not in keys and (before := self._app.state.value.clouds.get(name)) and before.key == "device":

@@ -57,7 +57,9 @@ class SettingsRoom:
             self._notices.add(
                 "settings-damaged",
                 f"Some settings could not be read and are back to their defaults: {', '.join(wrong)}.",
+                code="settings_damaged",
                 kind="warning",
+                names=wrong,
             )
         self._app.state.put(settings, "settings")
 

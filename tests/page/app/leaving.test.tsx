@@ -109,11 +109,52 @@ test("a change that Python does not accept is not sent again with the next one",
   expect(callsOf("conversations.update").at(-1)).toMatchObject({ settings: { tools: ["clock"] } });
 });
 
+test("what is saved as a preset is used from then on, and the dialog says that it was saved", async () => {
+  const user = userEvent.setup();
+  const { app, advance } = await show(<ConversationPanel conversation="c" onClose={() => undefined} />, { state: stateWith([]) });
+  await user.click(screen.getByRole("button", { name: "Save as a preset" }));
+  await user.type(screen.getByRole("textbox", { name: "Name of the preset" }), "Terse{Enter}");
+  await advance();
+  const [preset] = app.state.settings.presets;
+  expect(preset?.name).toBe("Terse");
+  expect(app.state.conversations["c"]?.settings.preset).toBe(preset?.id);
+  expect(screen.getByRole<HTMLSelectElement>("combobox", { name: "Preset" }).value).toBe(preset?.id);
+  // The rest of the page is inert while a modal dialog is open.
+  expect(screen.getByRole("dialog").textContent).toContain("Preset “Terse” saved");
+});
+
+test("an error goes away with the value that was wrong", async () => {
+  const user = userEvent.setup();
+  await show(<ConversationPanel conversation="c" onClose={() => undefined} />, { state: stateWith([]) });
+  for (const [name, wrong] of [["Temperature", "5"], ["Structured answers", "nonsense"]] as const) {
+    const field = screen.getByRole("textbox", { name });
+    await user.type(field, wrong);
+    await user.tab();
+    expect(field.getAttribute("aria-invalid")).toBe("true");
+    await user.clear(field);
+    await user.tab();
+    expect(field.getAttribute("aria-invalid")).toBeNull();
+  }
+});
+
+test("a conversation with tools takes no schema, and one with a schema no tools", async () => {
+  const user = userEvent.setup();
+  const { advance } = await show(<ConversationPanel conversation="c" onClose={() => undefined} />, { state: stateWith([]) });
+  await user.click(screen.getByRole("switch", { name: "Calculator" }));
+  await advance();
+  expect(screen.getByRole("textbox", { name: "Structured answers" })).toHaveProperty("disabled", true);
+  await user.click(screen.getByRole("switch", { name: "Calculator" }));
+  await advance();
+  await user.click(screen.getByRole("button", { name: "Insert an example" }));
+  await advance();
+  expect(screen.getByRole("switch", { name: "Calculator" })).toHaveProperty("disabled", true);
+});
+
 test("a notice with an error still says what it is about", async () => {
   const error = { code: "quota_exceeded", title: "The browser's storage is full", message: "nothing is left", remedy: null, actions: [], data: {} };
   const notice = make("Notice", { id: "n", at: 0, kind: "error", text: "The conversation “Lighthouses” could not be saved.", error });
   await show(<Notices />, { state: stateWith([], {}, { notices: [notice] }) });
-  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved. Nothing is left");
+  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved.Nothing is left");
 });
 
 test("what was written in a conversation is forgotten with it", async () => {

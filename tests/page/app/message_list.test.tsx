@@ -111,6 +111,14 @@ describe("the list of messages", () => {
     expect(shown()).not.toContain("m0");
   });
 
+  it("draws all of a long one while it is printed", () => {
+    render(list(ids(300)));
+    act(() => { window.dispatchEvent(new Event("beforeprint")); });
+    expect(shown()).toEqual(ids(300));
+    act(() => { window.dispatchEvent(new Event("afterprint")); });
+    expect(shown().length).toBeLessThan(30);
+  });
+
   it("draws what is scrolled to", () => {
     render(list(ids(1000)));
     scroller().scrollTop = 0;

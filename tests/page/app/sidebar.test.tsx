@@ -85,10 +85,12 @@ describe("the sidebar", () => {
     const { advance, callsOf } = await shell([one("x")]);
     await choose("Title x", "Rename");
     const box = screen.getByRole("textbox", { name: "Name of the conversation" });
+    expect(document.activeElement).toBe(box);
     await userEvent.clear(box);
     await userEvent.type(box, "  Lenses {Enter}");
     await choose("Lenses", "Pin");
     await choose("Lenses", "Move to a folder");
+    expect(document.activeElement).toBe(screen.getByRole("combobox", { name: "Folder" }));
     await userEvent.type(screen.getByRole("combobox", { name: "Folder" }), "Light{Enter}");
     await advance();
     expect(callsOf("conversations.update")).toEqual([{ id: "x", title: "Lenses" }, { id: "x", pinned: true }, { id: "x", folder: "Light" }]);
@@ -312,6 +314,25 @@ describe("the header", () => {
     app.change((state) => ({ ...state, settings: { ...state.settings, neverLeaveDevice: true } }));
     await advance();
     expect(screen.getByText("Private")).toBeTruthy();
+  });
+});
+
+describe("the settings of a new chat", () => {
+  it("leave nothing behind when they are closed without a change", async () => {
+    location.hash = "#/chat";
+    const { app, advance } = await show(<Shell />, { state: stateWith([]) });
+    const before = Object.keys(app.state.conversations);
+    for (const change of [false, true]) {
+      await advance();
+      await userEvent.click(screen.getByRole("button", { name: "Settings of this conversation" }));
+      await advance();
+      expect(Object.keys(app.state.conversations)).toHaveLength(before.length + 1);
+      if (change) await userEvent.click(screen.getByRole("switch", { name: "Calculator" }));
+      await advance();
+      await userEvent.click(screen.getByRole("button", { name: "Done" }));
+      await advance();
+      expect(Object.keys(app.state.conversations)).toHaveLength(before.length + (change ? 1 : 0));
+    }
   });
 });
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,19 +110,20 @@ async def test_what_is_being_written_changes_who_would_answer(server: VendorServ
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False)
-    here, there = ["local", "cloud:cloud"], ["cloud:cloud", "local"]
+    here, there, only_there = ["local", "cloud:cloud"], ["cloud:cloud", "local"], ["cloud:cloud"]
     conversation = await app.call(act.CreateConversation())
     for where in (None, conversation):
         assert await app.explain_draft(where) == here
         assert await app.explain_draft(where, text="Hi") == here
         assert await app.explain_draft(where, images=1) == there
         assert await app.explain_draft(where, text="What is this?", images=2) == there
-        assert await app.explain_draft(where, text=LONG) == there
-        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == there
+        assert await app.explain_draft(where, text=LONG) == only_there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == only_there
         assert await app.explain_draft(where, text="Sum this up", file_chars=1000) == here
     assert app.app.state.value.threads[conversation].route is not None
     await app.settings(neverLeaveDevice=True)
-    assert await app.explain_draft(conversation, text=LONG, images=1) == ["local"]
+    assert await app.explain_draft(conversation, text="Hi", images=1) == ["local"]
+    assert await app.explain_draft(conversation, text=LONG, images=1) == []
     assert app.asked == 0
     for wrong in ({"images": -1}, {"images": 101}, {"file_chars": -1}):
         with pytest.raises(bl.InvalidRequest, match=next(iter(wrong))):
@@ -134,9 +136,8 @@ async def test_the_reason_says_that_a_message_is_too_long_for_a_model(server: Ve
     await app.cloud()
     await app.settings(neverLeaveDevice=False)
     route = await app.call(act.ExplainRoute(text=LONG))
-    reasons = {choice.backend: choice.reason for choice in route.ranked}
-    assert "too long for it (about 25004 tokens, and it reads at most" in reasons["local"]
-    assert "too long" not in reasons["cloud:cloud"]
+    assert [choice.backend for choice in route.excluded] == ["local"]
+    assert re.fullmatch(r"context 2048 < about \d+ tokens", route.excluded[0].reason)
     await app.app.close()
 
 
@@ -182,8 +183,22 @@ async def test_a_failing_cloud_falls_back_to_the_device(server: VendorServer) ->
     info = answered.answer
     assert info is not None
     assert (said(answered), info.where) == ("From the device.", "local")
-    assert [(hop.backend, hop.code) for hop in info.hops] == [("cloud:refuses", "authentication")]
+    assert [(hop.backend, hop.code, hop.wanted) for hop in info.hops] == [("cloud:refuses", "authentication", False)]
     assert KEY not in repr(info)
+    await app.app.close()
+
+
+async def test_a_hop_says_whether_the_user_wanted_it(server: VendorServer) -> None:
+    """The device is passed over because only clouds may answer, and clouds because a conversation is private."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False, mode="cloud")
+    by_cloud = (await app.ask("Hi")).answer
+    assert by_cloud is not None
+    assert [(hop.backend, hop.wanted) for hop in by_cloud.hops] == [("local", True)]
+    on_device = (await app.ask("Hi", private=True)).answer
+    assert on_device is not None
+    assert [(hop.backend, hop.wanted) for hop in on_device.hops] == [("cloud:cloud", True)]
     await app.app.close()
 
 
@@ -293,7 +308,7 @@ async def test_the_mode_cloud_asks_only_clouds(server: VendorServer) -> None:
     answered = await app.ask("Hi")
     assert answered.status == "error"
     assert answered.error is not None
-    assert "the settings ask clouds only" in answered.error.message
+    assert "the settings allow only clouds" in answered.error.message
     await app.app.close()
 
 

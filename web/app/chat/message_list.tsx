@@ -1,5 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type JSX, type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { useStrings } from "../strings/index.ts";
 import { IconButton } from "../ui/index.ts";
 import { DownIcon } from "../ui/icons.tsx";
@@ -55,7 +56,8 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
       observer.disconnect();
     };
   }, [follower, look, scroller, toEnd]);
-  const many = ids.length > VIRTUAL_FROM;
+  const printing = usePrinting();
+  const many = ids.length > VIRTUAL_FROM && !printing;
   return (
     <div className="list-frame">
       <div
@@ -93,6 +95,24 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
       )}
     </div>
   );
+}
+
+/** Says whether the page is being printed: then all messages are drawn. */
+function usePrinting(): boolean {
+  const [printing, setPrinting] = useState(false);
+  useEffect(() => {
+    const onPrint = (event: Event): void => {
+      // The browser prints what is there when this returns.
+      flushSync(() => { setPrinting(event.type === "beforeprint"); });
+    };
+    addEventListener("beforeprint", onPrint);
+    addEventListener("afterprint", onPrint);
+    return () => {
+      removeEventListener("beforeprint", onPrint);
+      removeEventListener("afterprint", onPrint);
+    };
+  }, []);
+  return printing;
 }
 
 interface RowsProps {

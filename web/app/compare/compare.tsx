@@ -112,12 +112,13 @@ export default function Compare(): JSX.Element {
                     {words.addSide}
                   </Button>
                 )}
+                {/* Each its own element (`key`): one that became the submit button while it is clicked would begin again. */}
                 {work.running ? (
-                  <Button kind="primary" icon={StopIcon} onClick={work.stop}>
+                  <Button key="stop" kind="primary" icon={StopIcon} onClick={work.stop}>
                     {words.stop}
                   </Button>
                 ) : (
-                  <Button kind="primary" icon={PlayIcon} type="submit">
+                  <Button key="run" kind="primary" icon={PlayIcon} type="submit">
                     {compare.runs.length > 0 ? words.again : words.run}
                   </Button>
                 )}

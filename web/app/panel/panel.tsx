@@ -40,13 +40,13 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
     >
       <div className="panel">
         <Presets
-          key={settings.preset}
           settings={settings}
           presets={presets}
           onUse={(preset) => {
             const chosen = presets.find((one) => one.id === preset);
             change((now) => (chosen ? { ...chosen.settings, private: now.private, preset } : { preset: null }));
           }}
+          onSaved={(preset) => { change({ preset }); }}
         />
         <Entered value={settings.system ?? ""} onSave={(system) => { change({ system: system === "" ? null : system }); }}>
           {(props) => <TextArea label={words.system} note={words.systemNote} rows={5} {...props} />}
@@ -78,19 +78,20 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
         />
         <fieldset className="panel-group">
           <legend>{words.tools}</legend>
-          <p className="field-note">{words.toolsNote}</p>
+          <p className="field-note">{settings.schema === null ? words.toolsNote : words.toolsNoSchema}</p>
           {BUILTIN_TOOLS.map((tool) => (
             <Switch
               key={tool}
               label={words.toolNames[tool]}
               checked={settings.tools.includes(tool)}
+              disabled={settings.schema !== null}
               onChange={(checked) => {
                 change((now) => ({ tools: BUILTIN_TOOLS.filter((one) => (one === tool ? checked : now.tools.includes(one))) }));
               }}
             />
           ))}
         </fieldset>
-        <SchemaField schema={settings.schema} onSave={(schema) => { change({ schema }); }} />
+        <SchemaField schema={settings.schema} tools={settings.tools.length > 0} onSave={(schema) => { change({ schema }); }} />
       </div>
     </Dialog>
   );
@@ -127,9 +128,11 @@ interface PresetsProps {
   readonly settings: ConversationSettings;
   readonly presets: readonly { readonly id: string; readonly name: string; readonly settings: ConversationSettings }[];
   readonly onUse: (id: string | null) => void;
+  /** Called when the settings were saved as a preset: they are its from now on. */
+  readonly onSaved: (id: string) => void;
 }
 
-function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
+function Presets({ settings, presets, onUse, onSaved }: PresetsProps): JSX.Element {
   const words = useStrings().conversation;
   const common = useStrings().common;
   const call = useAction();
@@ -142,6 +145,7 @@ function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
     const done = await call("settings.preset", { preset: { id, name: title, settings: { ...settings, preset: id, private: false } } });
     if (done === undefined) return;
     setName(null);
+    onSaved(id);
     toast({ text: words.presetSaved(title) });
   };
   return (
@@ -192,6 +196,8 @@ interface EnteredProps {
   readonly value: string;
   /** Called when the person leaves the field with another value. */
   readonly onSave: (value: string) => void;
+  /** Called when the person leaves it as it is kept: what was wrong with another value is over. */
+  readonly onUnchanged?: () => void;
   readonly children: (props: {
     readonly value: string;
     readonly onChange: (event: { readonly target: { readonly value: string } }) => void;
@@ -201,7 +207,7 @@ interface EnteredProps {
 }
 
 /** A field that is kept when it is left, or with Enter in a single line; not with every letter. */
-export function Entered({ value, onSave, children }: EnteredProps): JSX.Element {
+export function Entered({ value, onSave, onUnchanged, children }: EnteredProps): JSX.Element {
   const [text, setText] = useState(value);
   const [edited, setEdited] = useState(false);
   const [known, setKnown] = useState(value);
@@ -212,6 +218,7 @@ export function Entered({ value, onSave, children }: EnteredProps): JSX.Element 
   const save = (): void => {
     setEdited(false);
     if (edited && text !== value) onSave(text);
+    else onUnchanged?.();
   };
   return children({
     value: text,
@@ -247,13 +254,21 @@ export function NumberField({ label, note, low, high, whole = false, value, onSa
         setError(read === undefined ? words.outOfRange(low, high) : null);
         if (read !== undefined) onSave(read);
       }}
+      onUnchanged={() => { setError(null); }}
     >
       {(props) => <TextField label={label} note={note} error={error} inputMode={whole ? "numeric" : "decimal"} placeholder={words.fromModel} {...props} />}
     </Entered>
   );
 }
 
-function SchemaField({ schema, onSave }: { readonly schema: ConversationSettings["schema"]; readonly onSave: (schema: Record<string, unknown> | null) => void }): JSX.Element {
+interface SchemaFieldProps {
+  readonly schema: ConversationSettings["schema"];
+  /** Whether the conversation uses tools, which exclude a schema. */
+  readonly tools: boolean;
+  readonly onSave: (schema: Record<string, unknown> | null) => void;
+}
+
+function SchemaField({ schema, tools, onSave }: SchemaFieldProps): JSX.Element {
   const words = useStrings().conversation;
   const [error, setError] = useState<string | null>(null);
   const shown = schema === null ? "" : JSON.stringify(schema, null, 2);
@@ -264,10 +279,10 @@ function SchemaField({ schema, onSave }: { readonly schema: ConversationSettings
   };
   return (
     <div className="panel-group">
-      <Entered value={shown} onSave={save}>
-        {(props) => <TextArea label={words.schema} note={words.schemaNote} error={error} rows={6} spellCheck={false} {...props} />}
+      <Entered value={shown} onSave={save} onUnchanged={() => { setError(null); }}>
+        {(props) => <TextArea label={words.schema} note={tools ? words.schemaNoTools : words.schemaNote} error={error} rows={6} spellCheck={false} disabled={tools} {...props} />}
       </Entered>
-      {schema === null && (
+      {schema === null && !tools && (
         <Button small onClick={() => { save(SCHEMA_EXAMPLE); }}>
           {words.schemaExample}
         </Button>

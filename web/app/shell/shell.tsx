@@ -39,6 +39,8 @@ export function Shell(): JSX.Element {
   const search = useRef<HTMLInputElement>(null);
   const main = useRef<HTMLElement>(null);
   const sidebar = useRef<HTMLElement>(null);
+  // The conversation that began so that its settings could be opened; without a change it goes again.
+  const begun = useRef<string | null>(null);
   const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
   const [wide, setWide] = useState(true);
   const [drawer, setDrawer] = useState(false);
@@ -82,13 +84,26 @@ export function Shell(): JSX.Element {
     if (conversation === null) {
       const id = await call("conversations.create");
       if (id === undefined) return;
+      begun.current = id;
       goTo("chat", id);
     }
     setOpen("settings");
   };
+  const closeSettings = (): void => {
+    setOpen(null);
+    const { conversations, settings } = getState();
+    const entry = begun.current === null ? undefined : conversations[begun.current];
+    begun.current = null;
+    if (!entry || entry.messages > 0 || JSON.stringify(entry.settings) !== JSON.stringify(settings.defaults)) return;
+    goTo("chat", null, { replace: true });
+    void call("conversations.delete", { id: entry.id });
+  };
   const does = {
     palette: () => { setOpen("palette"); },
-    newChat: () => { goTo("chat"); },
+    newChat: () => {
+      goTo("chat");
+      main.current?.querySelector("textarea")?.focus();
+    },
     sidebar: toggleSidebar,
     search: () => {
       if (narrow) setDrawer(true);
@@ -154,7 +169,7 @@ export function Shell(): JSX.Element {
         <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} onClose={() => { setOpen(null); }} />
       )}
       {open === "shortcuts" && <Shortcuts onClose={() => { setOpen(null); }} />}
-      {open === "settings" && conversation !== null && <ConversationPanel key={conversation} conversation={conversation} onClose={() => { setOpen(null); }} />}
+      {open === "settings" && conversation !== null && <ConversationPanel key={conversation} conversation={conversation} onClose={closeSettings} />}
     </div>
   );
 }

@@ -168,7 +168,7 @@ const Entry = memo(function Entry({ conversation, current, actions }: EntryProps
   ];
   return (
     <li className={current ? "entry entry-current" : "entry"}>
-      <a href={hashOf("chat", id)} aria-current={current ? "page" : undefined} dir="auto" title={conversation.preview === "" ? undefined : conversation.preview}>
+      <a href={hashOf("chat", id)} aria-current={current ? "page" : undefined} dir="auto" title={conversation.preview === "" ? title : `${title}\n\n${conversation.preview}`}>
         {answering && <span className="entry-live" aria-label={strings.chat.typing} />}
         <span className="entry-title">{title}</span>
       </a>
