@@ -19,7 +19,6 @@ from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
 from .actions import (
-    MAX_TITLE_CHARS,
     CloseConversation,
     CreateConversation,
     ForkConversation,
@@ -30,6 +29,7 @@ from .app import App
 from .blank import is_blank
 from .chat_settings import check_settings, todo_prefix
 from .damage import Damage
+from .limits import MAX_TITLE_CHARS
 from .messages import IN_PROGRESS, preview_of, settled, title_of
 from .notices import Notices
 from .records import ConversationRecord, Records

@@ -69,11 +69,6 @@ class Turns:
         app.on(DeleteMessage, self._delete)
         app.on(SelectBranch, self._select)
 
-    @property
-    def answering_conversations(self) -> list[str]:
-        """The conversations that are being answered now."""
-        return list(self._work)
-
     async def close(self) -> None:
         """Cut off the answers in progress; what has arrived is written."""
         tasks = [work.task for work in self._work.values() if work.task is not None]

@@ -1,5 +1,6 @@
 import type { Loaded, Model } from "@browserllm/react";
 import type { JSX } from "react";
+import { asSentence } from "../format.ts";
 import { useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { CheckIcon, WarningIcon } from "../ui/icons.tsx";
@@ -45,10 +46,4 @@ export function PlaceBadge({ model, loaded }: PlaceBadgeProps): JSX.Element | nu
     );
   }
   return model.downloaded ? <Badge>{strings.downloaded}</Badge> : null;
-}
-
-/** Reasons begin in lower case and have no full stop. */
-export function asSentence(reason: string): string {
-  const text = reason.charAt(0).toUpperCase() + reason.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -1,11 +1,10 @@
 import { type Build, type Model, useSelector } from "@browserllm/react";
 import { type JSX, type ReactNode, useState } from "react";
-import { formatBytes, formatWhen } from "../format.ts";
+import { asSentence, formatBytes, formatWhen } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, Confirm, useToast } from "../ui/index.ts";
 import { CheckIcon, TrashIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
-import { asSentence } from "./model_badges.tsx";
 import { useEngineName } from "./use_engine_name.ts";
 import type { ModelWork } from "./use_model_work.ts";
 import { deviceName } from "./words.ts";

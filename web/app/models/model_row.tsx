@@ -1,14 +1,14 @@
 import type { Model } from "@browserllm/react";
 import { type JSX, memo, useEffect, useId, useRef, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatPercent } from "../format.ts";
+import { asSentence, formatPercent } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, Milestones, Progress } from "../ui/index.ts";
 import { ChevronDownIcon, DownloadIcon } from "../ui/icons.tsx";
 import { useOnScreen } from "../ui/use_on_screen.ts";
 import { sentence, useAction } from "../use_action.ts";
 import { DownloadLine } from "./download_line.tsx";
-import { asSentence, FitBadge, PlaceBadge, TierBadge } from "./model_badges.tsx";
+import { FitBadge, PlaceBadge, TierBadge } from "./model_badges.tsx";
 import { ModelDetails } from "./model_details.tsx";
 import { useEstimate } from "./use_estimate.ts";
 import { type ModelWork, useModelWork } from "./use_model_work.ts";

@@ -1,8 +1,7 @@
 import { type Device, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatBytes, formatCount } from "../format.ts";
-import { asSentence } from "../models/model_badges.tsx";
+import { asSentence, formatBytes, formatCount } from "../format.ts";
 import { SessionPlot } from "../plot/session_plot.tsx";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, useToast } from "../ui/index.ts";

@@ -183,6 +183,6 @@ function cloudChoices(state: AppState): Choice[] {
 const flat = (choice: Choice): string => JSON.stringify(choice);
 
 /** Returns the settings of a conversation, or those that a new one would have. */
-export function settingsOf(state: AppState, conversation: string | null): Conversation["settings"] {
+function settingsOf(state: AppState, conversation: string | null): Conversation["settings"] {
   return (conversation === null ? undefined : state.conversations[conversation]?.settings) ?? state.settings.defaults;
 }
