@@ -21,7 +21,11 @@ LANGUAGES = [folder.name for folder in STRINGS.iterdir() if folder.is_dir() and 
 
 def notice_codes() -> set[str]:
     kind = Notice.__annotations__["code"]
-    return set(re.findall(r'"(\w+)"', kind)) if isinstance(kind, str) else {code for code in get_args(kind) if code}
+    return (
+        set(re.findall(r"['\"](\w+)['\"]", kind))
+        if isinstance(kind, str)
+        else {code for code in get_args(kind) if code}
+    )
 
 
 def keys(language: str, part: str) -> set[str]:

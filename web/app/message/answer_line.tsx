@@ -1,6 +1,7 @@
 import { type AnswerInfo, type HopInfo, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
 import { formatCost, formatCount, formatDuration, formatRate } from "../format.ts";
+import { FromPython } from "../from_python.tsx";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { ChevronRightIcon, CloudIcon, DeviceIcon } from "../ui/icons.tsx";
@@ -54,7 +55,7 @@ function Reasons({ title, lines }: { readonly title: string; readonly lines: rea
       <ul>
         {lines.map((line, index) => (
           <li key={index} dir="auto">
-            {line}
+            <FromPython>{line}</FromPython>
           </li>
         ))}
       </ul>
