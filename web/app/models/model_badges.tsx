@@ -1,7 +1,7 @@
 import type { Loaded, Model } from "@browserllm/react";
 import type { JSX } from "react";
 import { asSentence } from "../format.ts";
-import { useStrings } from "../strings/index.ts";
+import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { CheckIcon, WarningIcon } from "../ui/icons.tsx";
 import { useEngineName } from "./use_engine_name.ts";
@@ -10,7 +10,8 @@ import { deviceName } from "./words.ts";
 /** Whether this device runs a model, with the reasons in the tooltip. */
 export function FitBadge({ model }: { readonly model: Model }): JSX.Element {
   const strings = useStrings().models;
-  const why = model.reasons.length > 0 ? model.reasons.map(asSentence).join("\n") : strings.fitNotes[model.fit];
+  const language = useLanguageCode();
+  const why = model.reasons.length > 0 && language === "en" ? model.reasons.map(asSentence).join("\n") : strings.fitNotes[model.fit];
   if (model.fit === "good") return <Badge tone="good" icon={CheckIcon} title={why}>{strings.fits.good}</Badge>;
   return (
     <Badge tone={model.fit === "tight" ? "warn" : "plain"} icon={WarningIcon} title={why}>

@@ -47,7 +47,7 @@ export const ModelRow = memo(function ModelRow({ model, named }: ModelRowProps):
             {model.custom && <Badge>{strings.custom}</Badge>}
           </div>
           <p className="model-facts">{factsOf(model, strings, language).join(" · ")}</p>
-          {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{asSentence(model.reasons[0])}</p>}
+          {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{language === "en" ? asSentence(model.reasons[0]) : strings.fitNotes[model.fit]}</p>}
         </div>
         <div className="model-next">
           <p className="model-size">

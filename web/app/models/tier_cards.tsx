@@ -59,7 +59,7 @@ function TierCard({ model }: { readonly model: Model }): JSX.Element {
           .join(" · ")}
       </p>
       {open && estimate !== undefined && <p className="model-facts">{estimate === null ? strings.estimateUnknown : strings.estimate(formatTimeLeft(estimate, language))}</p>}
-      {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{asSentence(model.reasons[0])}</p>}
+      {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{language === "en" ? asSentence(model.reasons[0]) : strings.fitNotes[model.fit]}</p>}
       <div className="tier-next">
         {download ? (
           <DownloadLine download={download} name={model.name} />
