@@ -44,6 +44,9 @@ NOT_KEPT = (
     ".",
     "sw",
     "widget.js",
+    "notebook-widget.js",
+    "notebook.html",
+    "assets/notebook",
     "connect-served",
     "host.html",
     "assets/host-",
@@ -51,7 +54,7 @@ NOT_KEPT = (
     "assets/python-",
 )
 """Files that the app never asks for or that only a browser launched by Python needs."""
-PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/")
+PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/", "notebook/")
 """Modules that need processes, sockets or a terminal: of no use in a page, so they do not travel there."""
 
 

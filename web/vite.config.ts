@@ -41,6 +41,7 @@ export default defineConfig({
         index: page("index.html"),
         host: page("host.html"),
         python: page("python.html"),
+        notebook: page("notebook.html"),
         connect: page("src/connect/local.ts"),
         "connect-served": page("src/connect/served.ts"),
       },

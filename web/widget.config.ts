@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { defineConfig } from "vite";
 
-/** The widget, built by itself: one file without imports but `connect.js`, under a name that stays the same. */
+/** What runs in other people's pages, each built by itself: one file without imports of ours, under a name that stays the same. */
 export default defineConfig({
   base: "./",
   resolve: { alias: { "@browserllm/react": resolve(import.meta.dirname, "react/src") } },
@@ -11,9 +11,12 @@ export default defineConfig({
     copyPublicDir: false,
     modulePreload: false,
     rolldownOptions: {
-      input: resolve(import.meta.dirname, "widget/widget.ts"),
+      input: {
+        widget: resolve(import.meta.dirname, "widget/widget.ts"),
+        "notebook-widget": resolve(import.meta.dirname, "notebook/widget.ts"),
+      },
       preserveEntrySignatures: "strict",
-      output: { format: "es", entryFileNames: "widget.js" },
+      output: { format: "es", entryFileNames: "[name].js" },
     },
   },
 });

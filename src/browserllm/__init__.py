@@ -2,9 +2,9 @@
 
 The names here are those that most programs need. Everything else is in its package: ``browserllm.types``,
 ``browserllm.errors``, ``browserllm.models``, ``browserllm.backends`` (with ``cloud``, ``router`` and ``middleware``),
-``browserllm.chat``, ``browserllm.structured``, ``browserllm.stores``, ``browserllm.page``, ``browserllm.openai_compat``
-and ``browserllm.testing``. Names and packages are imported when they are first used, so that ``import browserllm``
-itself costs next to nothing.
+``browserllm.chat``, ``browserllm.structured``, ``browserllm.stores``, ``browserllm.page``, ``browserllm.notebook``,
+``browserllm.openai_compat`` and ``browserllm.testing``. Names and packages are imported when they are first used, so
+that ``import browserllm`` itself costs next to nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ._internal.version import __version__ as __version__
 
 # `make stubs` writes __init__.pyi from this.
 _NAMES = {
-    "": "backends chat errors models openai_compat page stores structured testing types",
+    "": "backends chat errors models notebook openai_compat page stores structured testing types",
     "backends.base": "Backend",
     "backends.cloud.anthropic.backend": "Anthropic",
     "backends.cloud.gemini.backend": "Gemini",

@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"chat", "structured"},
     {"openai_compat", "testing"},
     {"app"},
-    {"cli"},
+    {"cli", "notebook"},
     {"__main__"},
 ]
 # What stands on the ground stands there in this order.
@@ -40,6 +40,7 @@ GROUND = ["types", "errors", "_internal"]
 # The rooms and files that know the outside: processes, sockets, servers, the terminal.
 OUTSIDE = (
     "cli/",
+    "notebook/",
     "page/chrome/",
     "page/serving/",
     "_internal/cpython/",
@@ -56,6 +57,8 @@ HEAVY = {
     "click",
     "rich",
     "platformdirs",
+    "anywidget",
+    "ipywidgets",
     "http",
     "socketserver",
     "asyncio",

@@ -1,4 +1,5 @@
 import "./theme.css";
+import "./print.css";
 import "./ui/ui.css";
 import { useCall, useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
@@ -6,7 +7,7 @@ import { FullPageProblem } from "./errors/full_page.tsx";
 import { lookAround, startProblem } from "./errors/start_problem.ts";
 import { OfflineSupport } from "./offline/offline_support.tsx";
 import { Shell } from "./shell/shell.tsx";
-import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
+import { directionOf, LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
 import { Progress } from "./ui/progress.tsx";
 
@@ -19,7 +20,7 @@ export function App(): JSX.Element {
   useEffect(() => {
     const root = document.documentElement;
     root.lang = language.code;
-    root.dir = RIGHT_TO_LEFT.has(language.code) ? "rtl" : "ltr";
+    root.dir = directionOf(language.code);
     root.toggleAttribute("data-reduce-motion", reduceMotion);
     if (theme === "system") root.removeAttribute("data-theme");
     else root.setAttribute("data-theme", theme);
@@ -34,12 +35,11 @@ export function App(): JSX.Element {
   );
 }
 
-const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
-
 function Connected(): JSX.Element {
   const call = useCall();
   const { status, error, boot, retry } = useConnection();
   const started = useSelector((state) => state.status);
+  const python = useSelector((state) => state.python);
   const failure = useSelector((state) => state.error);
   const { shell: strings, problems } = useStrings();
   const problem = status === "failed" ? (error?.toInfo() ?? null) : started === "failed" ? failure : null;
@@ -62,7 +62,8 @@ function Connected(): JSX.Element {
   return (
     <>
       <Shell />
-      <OfflineSupport />
+      {/* A notebook's frame is no visit of the site: nothing is kept there for later ones. */}
+      {python !== "notebook" && <OfflineSupport />}
     </>
   );
 }

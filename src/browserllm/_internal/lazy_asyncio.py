@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncio import Event as Event
     from asyncio import Future as Future
     from asyncio import Lock as Lock
+    from asyncio import Queue as Queue
     from asyncio import Task as Task
     from asyncio import TimerHandle as TimerHandle
     from asyncio import create_task as create_task

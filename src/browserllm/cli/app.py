@@ -8,16 +8,12 @@ import sys
 import webbrowser
 
 import click
-from platformdirs import user_data_path
 
 from .._internal.threads import Threads
 from .console import debug_option, finish
 
 APP_PORT = 8017
 SERVE_PORT = 8018
-
-STORE_NAME = "conversations.sqlite"
-"""The file of the served app's conversations, in the user's data folder."""
 
 
 @click.command()
@@ -61,12 +57,13 @@ def serve(*, port: int, no_open: bool, debug: bool) -> None:
     """
 
     async def work() -> int:
+        from .._internal.system.user_data import conversations_file
         from ..app.opening import open_app
         from ..page.serving.static import site_folder
         from ..stores.sqlite import SQLiteStore
         from .app_server import AppServer
 
-        store = SQLiteStore(user_data_path("browserllm") / STORE_NAME)
+        store = SQLiteStore(conversations_file())
         server = AppServer(site_folder(), lambda host: open_app(host, store=store), port=port)
         try:
             await server.start()

@@ -85,7 +85,7 @@ def _make_way(file: Path) -> None:
         file.unlink()
 
 
-_FOR_PROCESSES = {"host.html", "connect-served.js", "sw-none.js", ".stamps.json"}
+_FOR_PROCESSES = {"host.html", "connect-served.js", "notebook-widget.js", "sw-none.js", ".stamps.json"}
 
 
 def is_for_processes(path: PurePath) -> bool:

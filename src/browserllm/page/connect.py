@@ -6,12 +6,24 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from .._internal.arguments import wrong
 from .host import Host
 
 
+@runtime_checkable
+class OpensHost(Protocol):
+    """A page that is there already: a widget of a notebook."""
+
+    async def open_host(self, timeout_s: float = 60.0) -> Host:
+        """Open a connection to its engine."""
+        ...
+
+
 def connect(
+    page: object = None,
+    /,
     *,
     browser: str | Path | None = None,
     profile: str | Path | None = None,
@@ -21,8 +33,9 @@ def connect(
 ) -> Connecting:
     """Open a connection to a page. Use it with ``async with``, or await it and close the host later.
 
-    Inside a page (Pyodide) this connects to that page, and the options have no effect. In a process it launches a
-    browser, which ends with the host:
+    ``page`` is a widget that a notebook shows (`browserllm.notebook`): the reader's browser computes, and of the
+    options only ``timeout_s`` counts. Inside a page (Pyodide) this connects to that page, and the options have no
+    effect. In a process it launches a browser, which ends with the host:
 
     - ``browser`` is the path of the browser; by default `browserllm.page.chrome.find` looks for one.
     - ``profile`` is the folder with its model cache; by default all programs of this user share one.
@@ -33,6 +46,11 @@ def connect(
 
     Raises `Unavailable`, whose reason says what is missing, and `ProtocolError` if the page is from another release.
     """
+    if page is not None:
+        if not isinstance(page, OpensHost):
+            write = "write connect(app), with `app = browserllm.notebook.ChatApp()`"
+            raise wrong("page", page, "a widget of a notebook", write)
+        return Connecting({"page": page, "timeout_s": timeout_s})
     return Connecting(
         {"browser": browser, "profile": profile, "visible": visible, "webgpu": webgpu, "timeout_s": timeout_s}
     )
@@ -60,6 +78,8 @@ class Connecting:
             await self._host.close()
 
     async def _open(self) -> Host:
+        if "page" in self._options:
+            return await self._options["page"].open_host(self._options["timeout_s"])
         if sys.platform == "emscripten":
             from .pyodide import connect_to_page
 

@@ -6,8 +6,8 @@ export interface EngineHandle {
   readonly worker: Worker;
   /** The folder of the site: its files are found from here. */
   readonly base: string;
-  /** A channel to the engine: one end is connected, the other is returned. */
-  connect(): MessagePort;
+  /** A channel to the engine: one end is connected, the other is returned. `guest`: for Python outside of this site. */
+  connect(options?: { readonly guest?: boolean }): MessagePort;
   onCrash(listener: (reason: string) => void): void;
   /** End the worker. */
   close(): void;
@@ -22,9 +22,9 @@ export function startEngine({ seen = true, base = new URL("./", document.baseURI
   return {
     worker,
     base,
-    connect: () => {
+    connect: ({ guest = false } = {}) => {
       const { port1, port2 } = new MessageChannel();
-      worker.postMessage({ type: "connect", base, port: port1 }, [port1]);
+      worker.postMessage({ type: "connect", base, port: port1, guest }, [port1]);
       return port2;
     },
     close: () => { worker.terminate(); },

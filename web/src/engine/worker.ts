@@ -3,7 +3,7 @@
  *
  * The page sends `{type: "connect", base, port}` for a MessagePort and `{type: "connect", base, secret}` for Python's
  * WebSocket, which is opened here so that no text passes through the page's thread; its address is the site's own (socket.ts).
- * `base` is where the site's files are. The worker sends the page `{type: "socket", state: "open" | "closed", reason}` about
+ * `base` is where the site's files are. With `guest: true` a port's peer is Python outside of this site (guest.ts). The worker sends the page `{type: "socket", state: "open" | "closed", reason}` about
  * sockets, and asks it for what only a window can do (window/messages.ts). `{type: "used_files", port}` asks which files it
  * has fetched, so that they can be kept for visits without a network.
  */
@@ -11,6 +11,7 @@
 import { version } from "../../package.json";
 import { toPageError } from "./errors.ts";
 import { isRecord } from "./fields.ts";
+import { asGuest } from "./guest.ts";
 import { Peer } from "./peer.ts";
 import { Prober, type ProbeScope } from "./probe.ts";
 import { PROTOCOL_VERSION } from "./protocol.ts";
@@ -79,7 +80,7 @@ function makeStore(base: string): BrowserStore {
   });
 }
 
-function addPeer(base: string, send: (text: string) => void): Peer {
+function addPeer(base: string, send: (text: string) => void, guest = false): Peer {
   // There is one page and so one base: the first peer's.
   service ??= new Service({
     registry,
@@ -92,7 +93,7 @@ function addPeer(base: string, send: (text: string) => void): Peer {
   });
   const { handle } = service;
   // The window has said by now which engines the browser offers there.
-  const peer = new Peer({ send }, { ...hello, engines: registry.list(), environment: environment.look() }, handle);
+  const peer = new Peer({ send }, { ...hello, engines: registry.list(), environment: environment.look() }, guest ? asGuest(handle) : handle);
   peers.add(peer);
   return peer;
 }
@@ -102,8 +103,8 @@ function removePeer(peer: Peer): void {
   peer.close();
 }
 
-function connectPort(base: string, port: MessagePort): void {
-  const peer = addPeer(base, (text) => { port.postMessage(text); });
+function connectPort(base: string, port: MessagePort, guest: boolean): void {
+  const peer = addPeer(base, (text) => { port.postMessage(text); }, guest);
   port.onmessage = ({ data }) => { peer.receive(data); };
   // Not in every browser yet; where it is missing, a dead port's requests end by themselves.
   port.addEventListener("close", () => { removePeer(peer); });
@@ -132,7 +133,7 @@ scope.onmessage = ({ data }) => {
     data["port"].postMessage([location.href, ...performance.getEntriesByType("resource").map(({ name }) => name)]);
   }
   if (data["type"] !== "connect" || typeof data["base"] !== "string") return;
-  if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"]);
+  if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"], data["guest"] === true);
   else if (typeof data["secret"] === "string") connectSocket(data["base"], data["secret"]);
 };
 

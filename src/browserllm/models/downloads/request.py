@@ -21,6 +21,7 @@ class PausableRequest:
         self._watch = Watch(host, clock)
         self._stream: HostStream | None = None
         self._pausing = False
+        self.cancelled = False
         self._running = asyncio.Event()
         self._running.set()
 
@@ -50,7 +51,8 @@ class PausableRequest:
         self._running.set()
 
     def cancel(self) -> None:
-        """Ask the page to stop; `fetch` returns when it has stopped."""
+        """Ask the page to stop for good; `fetch` ends when it has stopped."""
+        self.cancelled = True
         if self._stream is not None:
             self._stream.cancel()
 

@@ -3,7 +3,8 @@
 A worker has the policy of the response with its script, so the servers here send it with every file. Other servers
 serve a site built with `browserllm build`: its pages have the same policy in a meta tag, without ``frame-ancestors``,
 which is not allowed there (the pages refuse to run in a frame themselves), and their workers have the policy that the
-server sends.
+server sends. The page that a notebook shows in a frame has that policy in any case: notebooks are at all kinds of
+origins, and a key says which may frame it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from ..._internal.system.opening import open_linked, open_real
 from ..._internal.threads import Threads
 from ...errors import Unavailable
 from .connection import Answer, Connections, HttpConnection, prepare, text_answer
-from .policy import chat_policy, host_policy
+from .policy import chat_policy, host_policy, meta_policy
 from .requests import Request, stays_inside
 from .websocket import MAX_MESSAGE_BYTES
 
@@ -48,6 +48,9 @@ MIME_TYPES = {
 
 HOST_PAGE = "host.html"
 """The page that connects to Python. It is only served to browsers that Python launches."""
+
+FRAME_PAGE = "notebook.html"
+"""The page that a notebook shows in a frame. It is the only one that may be framed."""
 
 socket_logger = logging.getLogger("browserllm.socket")
 # websockets would log handshakes with the secret, and clients that are refused are not our errors.
@@ -81,7 +84,8 @@ class SiteServer:
     """Serves a folder on loopback, only to requests for an allowed host (which stops DNS rebinding).
 
     It accepts the WebSockets in ``sockets``, by path, from the origin of an allowed host. ``launched`` serves a browser
-    that Python launched: only that gets the host page.
+    that Python launched: only that gets the host page. With ``frame_key`` it serves frames in other pages: its only
+    page is `FRAME_PAGE`, for addresses with that key.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class SiteServer:
         sockets: Mapping[str, Socket] | None = None,
         launched: bool = False,
         instead: Mapping[str, str] | None = None,
+        frame_key: str | None = None,
     ) -> None:
         """Serve ``folder``; ``port`` 0 takes any free port.
 
@@ -106,6 +111,7 @@ class SiteServer:
         self._spent: set[str] = set()
         self._launched = launched
         self._instead = dict(instead or {})
+        self._frame_key = frame_key
         self._server: Server | None = None
         self._threads = Threads("files of the site", places=8)
         self._connections = Connections({})
@@ -156,6 +162,15 @@ class SiteServer:
         # Cross-origin isolation, which threads in WebAssembly need. A launched browser is a Chromium, which supports
         # credentialless. It lets the page find out whether a server without CORS headers exists at all; Safari, which
         # may open the chat page, only supports require-corp.
+        if self._frame_key is not None:
+            return {
+                "Cross-Origin-Embedder-Policy": "require-corp",
+                # A notebook that is isolated itself may only frame what allows it.
+                "Cross-Origin-Resource-Policy": "cross-origin",
+                "Content-Security-Policy": meta_policy(),
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+            }
         sockets = self._hosts if self._sockets else ()
         return {
             "Cross-Origin-Opener-Policy": "same-origin",
@@ -188,7 +203,18 @@ class SiteServer:
         known = request.headers.get("if-none-match")
         path = self._instead.get(request.path, request.path)
         read = partial(read_file, self._folder, path, known, hidden=hidden, follow_links=self._links)
-        return await prepare(self._threads, read)
+        return await prepare(self._threads, lambda: self._check_frame(read(), request))
+
+    def _check_frame(self, answer: Answer, request: Request) -> Answer:
+        """Refuse every page but the one for frames, and that one without the key. Scripts and data are no secrets."""
+        if self._frame_key is None or not answer.headers["Content-Type"].startswith("text/html"):
+            return answer
+        given = parse_qs(request.query).get("key", [""])[0]
+        if request.path == f"/{FRAME_PAGE}" and hmac.compare_digest(given.encode(), self._frame_key.encode()):
+            return answer
+        if answer.file is not None:
+            answer.file.close()
+        return text_answer(HTTPStatus.FORBIDDEN, "this server shows pages only in the notebook that it belongs to")
 
     def _refuse_socket(self, request: Request, host: str) -> Answer | None:
         origin = request.headers.get("origin", "")
