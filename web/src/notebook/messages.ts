@@ -25,4 +25,6 @@ export type FromFrame =
   | { readonly type: "ready" }
   | { readonly type: "text"; readonly channel: number; readonly text: string }
   | { readonly type: "ended"; readonly channel: number; readonly reason: string }
+  /** The browser does not let this page keep files, since it is another site than the notebook. */
+  | { readonly type: "nothing_kept" }
   | { readonly type: "crashed"; readonly reason: string };
