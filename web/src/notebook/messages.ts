@@ -1,6 +1,7 @@
 /** What the widget's script, in the notebook's page, and the page in its frame say to each other. */
 
-import type { ChannelKind } from "../../notebook/messages.ts";
+/** `app` carries the texts of docs/app.md, `engine` those of docs/protocol.md. */
+export type ChannelKind = "app" | "engine";
 
 /** The first message of the frame, to its parent's window. */
 export interface FrameHello {
