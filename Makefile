@@ -39,29 +39,37 @@ app: site ## Open the chat app in your browser
 	@$(BIN)/browserllm app
 
 test: setup site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
-	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) check page
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory properties newest
+	@$(MAKE) --no-print-directory --jobs=3 $(SYNC) check page newest-python
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties newest
 	@$(MAKE) --no-print-directory browser
 
 test-pythons: setup site $(SUITE)/.ready ## The unit and wire tests on each Python of this machine, 3.11 to 3.14
 	@for python in $$(sh scripts/pythons.sh); do $(MAKE) --no-print-directory on-python ON="$$python" TESTS="tests/unit tests/wire" || exit 1; done
 
-newest: setup site ## The unit tests on the newest Python of this machine, where that is not the one in .venv
-	@newest=$$(sh scripts/pythons.sh | tail -n 1); same='import sys; print(sys.version_info[:2])'; \
-	if [ -n "$$newest" ] && [ "$$($$newest -c "$$same")" != "$$($(BIN)/python -c "$$same")" ]; then \
-	  $(MAKE) --no-print-directory on-python ON="$$newest" TESTS=tests/unit; fi
+newest: newest-python ## The unit tests on the newest Python of this machine, where that is not the one in .venv
+	+@$(call on-newest,on-python TESTS=tests/unit)
 
-# One Python, $(ON), in an environment of its own: the tests in $(TESTS).
-.PHONY: on-python
-on-python:
+# Its environment, which takes the network's time more than the processor's.
+newest-python: setup site
+	+@$(call on-newest,python)
+
+on-newest = newest=$$(sh scripts/pythons.sh | tail -n 1); same='import sys; print(sys.version_info[:2])'; \
+	if [ -n "$$newest" ] && [ "$$($$newest -c "$$same")" != "$$($(BIN)/python -c "$$same")" ]; then \
+	  $(MAKE) --no-print-directory ON="$$newest" $(1); fi
+
+# One Python, $(ON): an environment of its own, and the tests in $(TESTS) there.
+.PHONY: newest-python python on-python
+on-python: python
+	@version=$$($(ON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	echo "Python $$version: $(TESTS)"; .venv-pythons/$$version/bin/python -m pytest -q -p no:cacheprovider $(TWO) $(TESTS)
+
+python:
 	@set -eu; version=$$($(ON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); env=.venv-pythons/$$version; \
 	if ! cmp -s requirements/dev.txt $$env/installed.txt; then \
 	  echo "installing locked packages for Python $$version into $$env"; rm -rf $$env; $(ON) -m venv $$env; \
 	  $$env/bin/python $(PIP) $(LOCKED) -r requirements/dev.txt; \
 	  $$env/bin/python $(PIP) install --no-deps --no-build-isolation --editable .; \
-	  $$env/bin/python $(PIP) check; cp requirements/dev.txt $$env/installed.txt; fi; \
-	echo "Python $$version: $(TESTS)"; $$env/bin/python -m pytest -q -p no:cacheprovider $(TWO) $(TESTS)
+	  $$env/bin/python $(PIP) check; cp requirements/dev.txt $$env/installed.txt; fi
 
 check: setup site ## Formatting, lint and types, Python and TypeScript
 	$(BIN)/ruff format --check .
@@ -81,8 +89,8 @@ explore: setup site $(SUITE)/.ready ## The same tests with cases that no run bef
 page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test
 
-browser: setup site $(JUPYTER)/.ready ## The tests in a real browser, two files at a time
-	$(BIN)/pytest $(TWO) tests/browser
+browser: setup site $(JUPYTER)/.ready ## The tests in a real browser, two files at a time, those first that take long (tests/browser/conftest.py)
+	$(BIN)/pytest $(TWO) --no-loadscope-reorder tests/browser
 
 bench-router: $(PEERS)/.ready
 
@@ -127,7 +135,7 @@ prices: ## Write the table of prices anew from the genai-prices that scripts/pri
 	uv run scripts/prices.py
 
 screenshots: setup site ## Take the pictures in docs/screenshots: make screenshots ONLY=chat
-	@PYTHONPATH=tests/browser:benchmarks $(BIN)/python scripts/screenshots.py $(ONLY)
+	@PYTHONPATH=tests:tests/browser:benchmarks $(BIN)/python scripts/screenshots.py $(ONLY)
 
 wheel: setup ## Build the wheel and the sdist into dist/
 	$(BIN)/python -m build --outdir dist

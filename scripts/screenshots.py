@@ -1,10 +1,11 @@
-"""Takes the pictures in docs/screenshots: the main screens of the built site, in headless Chromium.
+"""Takes the pictures in docs/screenshots: the main screens of the built site and the terminal, with headless Chromium.
 
     make screenshots            all of them
     make screenshots ONLY=chat  those whose names begin so
 
-The site and its Python are the real ones, and the built-in model gives what answers it can. Conversations with much in
-them are imported from a file, as a person would, so that their pictures do not change with the model.
+Site, Python and the command line are the real ones. What answers is the built-in model, so every figure in a picture
+was measured when it was taken. The conversations beside it, and the one that shows what an answer can look like, are
+imported from a file, as a person would; they have no figures.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
+import terminal_picture
 from playwright.sync_api import BrowserContext, expect
 
 from _page import ROOT, chromium, serve
@@ -26,8 +29,9 @@ LARGEST = 150_000
 """Bytes of a picture; the repository keeps them all."""
 
 DESKTOP = {"width": 1200, "height": 760, "deviceScaleFactor": 1.5, "mobile": False}
-PHONE = {"width": 390, "height": 760, "deviceScaleFactor": 2, "mobile": False}
+PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DAY_MS = 86_400_000
+SKY = "Why is the sky blue?"
 STORY = "Tell me a story about a fox."
 LENS = "How does the lens of a lighthouse work?"
 
@@ -61,19 +65,6 @@ for radius in range(1, 6):
 ```
 """
 
-LOCAL = {
-    "where": "local",
-    "backend": "local",
-    "model": "qwen3-1.7b",
-    "engine": "webllm",
-    "device": "webgpu",
-    "finishReason": "stop",
-    "promptTokens": 412,
-    "completionTokens": 286,
-    "tokensPerS": 41.7,
-    "firstTokenMs": 312,
-    "durationMs": 7200,
-}
 OTHERS = (
     "A birthday poem for Ines",
     "List or tuple?",
@@ -87,16 +78,13 @@ def conversations() -> str:
     """A file of conversations, as the app exports them."""
     now = time.time() * 1000
     made = [
-        conversation("How a lighthouse lens works", now, [LENS, ANSWER, "Show me that in Python.", CODE], LOCAL),
-        *(
-            conversation(title, now - (2 + 3 * at) * DAY_MS, [title, "Gladly."], LOCAL)
-            for at, title in enumerate(OTHERS)
-        ),
+        conversation("How a lighthouse lens works", now - DAY_MS, [LENS, ANSWER, "Show me that in Python.", CODE]),
+        *(conversation(title, now - (2 + 3 * at) * DAY_MS, [title, "Gladly."]) for at, title in enumerate(OTHERS)),
     ]
     return json.dumps({"format": "browserllm.conversations", "version": 1, "conversations": made})
 
 
-def conversation(title: str, at: float, texts: list[str], answer: dict[str, Any]) -> dict[str, Any]:
+def conversation(title: str, at: float, texts: list[str]) -> dict[str, Any]:
     """A conversation of that file: texts of the person and the model in turn."""
     messages = [
         {
@@ -105,13 +93,16 @@ def conversation(title: str, at: float, texts: list[str], answer: dict[str, Any]
             "parent": f"m{number - 1}" if number else None,
             "createdAt": at,
             "parts": [{"type": "text", "text": text}],
-            **({"answer": answer} if number % 2 else {}),
         }
         for number, text in enumerate(texts)
     ]
-    name = title.lower().replace(" ", "-").strip("?").replace(",", "")
-    entry = {"id": name, "title": title, "createdAt": at, "updatedAt": at, "messages": len(messages)}
+    entry = {"id": slug(title), "title": title, "createdAt": at, "updatedAt": at, "messages": len(messages)}
     return {"conversation": entry, "messages": messages, "shown": messages[-1]["id"]}
+
+
+def slug(title: str) -> str:
+    """The id of an imported conversation in the file."""
+    return title.lower().replace(" ", "-").strip("?").replace(",", "")
 
 
 class Studio:
@@ -123,17 +114,19 @@ class Studio:
         self._session = context.new_cdp_session(self.page)
         self.page.set_viewport_size({"width": metrics["width"], "height": metrics["height"]})
         self._session.send("Emulation.setDeviceMetricsOverride", metrics)
+        self._session.send("Emulation.setTouchEmulationEnabled", {"enabled": metrics["mobile"]})
         self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
 
     def introduced(self) -> Studio:
         """Open the app, leave the first screen, and import the conversations."""
         self.app.open().start_chatting()
         self.app.call("conversations.import", text=conversations())
+        self.app.call("settings.update", changes={"defaults": {"temperature": 0, "maxTokens": 400}})
         return self
 
     def lens(self) -> Studio:
         """Show the conversation with much in it, from its beginning."""
-        self.page.goto(f"{self.app.url}#/chat/how-a-lighthouse-lens-works")
+        self.page.get_by_role("link", name="How a lighthouse lens works").click()
         expect(self.page.locator(".md-math .katex").first).to_be_attached()
         expect(self.page.locator("pre .hljs-keyword").first).to_be_attached()
         self.page.get_by_role("region", name="Conversation").evaluate("(list) => { list.scrollTop = 0; }")
@@ -163,17 +156,23 @@ def first_run(context: BrowserContext, base: str, name: str) -> None:
 
 
 def chat(context: BrowserContext, base: str, name: str) -> None:
-    """A conversation, light or dark as the name says."""
-    Studio(context, base, DESKTOP, name.removeprefix("chat-")).introduced().lens().take(name)
+    """A conversation with the built-in model, light or dark as the name says, and what its last answer took."""
+    studio = Studio(context, base, DESKTOP, name.removeprefix("chat-")).introduced()
+    studio.app.ask(SKY)
+    studio.app.ask(STORY, 2).get_by_role("button", name="Details of this answer").click()
+    studio.take(name)
+
+
+def markdown(context: BrowserContext, base: str, name: str) -> None:
+    """An answer with a table, a formula and code."""
+    Studio(context, base, DESKTOP).introduced().lens().take(name)
 
 
 def phone(context: BrowserContext, base: str, name: str) -> None:
     """An answer of the built-in model on a phone."""
-    studio = Studio(context, base, PHONE)
-    studio.page.goto(studio.app.url)  # the list of conversations, which open() waits for, is closed on a phone
-    studio.app.start_chatting()
-    studio.app.call("settings.update", changes={"defaults": {"maxTokens": 120}})
-    studio.app.ask(STORY)
+    studio = Studio(context, base, PHONE).introduced()
+    studio.app.ask(SKY)
+    studio.app.ask(STORY, 2)
     studio.take(name)
 
 
@@ -182,6 +181,7 @@ def models(context: BrowserContext, base: str, name: str) -> None:
     studio = Studio(context, base, DESKTOP).introduced()
     studio.page.goto(f"{studio.app.url}#/models")
     expect(studio.page.locator(".model").nth(5)).to_be_visible()
+    studio.page.locator(".tiers, .tier").first.evaluate("(tier) => tier.closest('section').scrollIntoView()")
     studio.take(name)
 
 
@@ -216,12 +216,21 @@ SCREENS: dict[str, Callable[[BrowserContext, str, str], None]] = {
     "first-run": first_run,
     "chat-light": chat,
     "chat-dark": chat,
+    "markdown": markdown,
     "phone": phone,
     "models": models,
     "compare": compare,
     "settings": settings,
     "error": error,
 }
+
+
+def terminal(name: str) -> None:
+    """Write a picture of the terminal: `browserllm chat`, or `browserllm serve`."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        picture = terminal_picture.chat(home, SKY, STORY) if name == "terminal" else terminal_picture.serve(home)
+    (FOLDER / f"{name}.svg").write_text(picture)
+    print(f"{name}.svg: {len(picture) / 1000:.0f} KB", flush=True)
 
 
 def main(only: str = "") -> None:
@@ -231,6 +240,9 @@ def main(only: str = "") -> None:
             if name.startswith(only):
                 with chromium() as context:
                     screen(context, base, name)
+    for name in ("terminal", "serve"):
+        if name.startswith(only):
+            terminal(name)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -132,11 +133,19 @@ class Asked:
 class VendorServer:
     """The server. Use it as a context manager."""
 
-    def __init__(self, exchanges: Mapping[str, Reply | Sequence[Reply]] | None = None, *, cors: bool = False) -> None:
+    def __init__(
+        self,
+        exchanges: Mapping[str, Reply | Sequence[Reply]] | None = None,
+        *,
+        cors: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Play these exchanges, and those `add` brings; with ``cors`` for the pages of every origin."""
+        self._tls = tls
         self.requests: list[Asked] = []
         self.cors = cors
         self.url = ""
+        self.port = 0
         self._replies: dict[str, list[Reply]] = {}
         for name, replies in (exchanges or {}).items():
             self.add(name, *([replies] if isinstance(replies, Reply) else replies))
@@ -170,8 +179,9 @@ class VendorServer:
         return [each for each in list(self.requests) if each.path.split("/")[1] == name and each.method != "OPTIONS"]
 
     async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1024 * 1024)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1024 * 1024, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http{'' if self._tls is None else 's'}://127.0.0.1:{self.port}"
 
     async def _shut(self) -> None:
         self._server.close()

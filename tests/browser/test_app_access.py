@@ -232,6 +232,34 @@ def test_a_whole_conversation_by_keyboard(app: AppPage, cloud: VendorServer) -> 
     assert page.evaluate("document.activeElement.id") == "main"
 
 
+def test_a_dialog_begins_in_its_field(app: AppPage) -> None:
+    """What is typed after opening it is written there; otherwise Enter would press the button that closes it."""
+    page = app.page
+    app.call("conversations.create", title="Lenses")
+    entry = page.locator(".entry", has_text="Lenses")
+    for name in ("Rename", "Move to a folder"):
+        entry.hover()
+        entry.get_by_role("button").click()
+        page.get_by_role("menuitem", name=name).click()
+        expect(page.get_by_role("dialog").locator("input")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    app.call("conversations.delete", id="*")
+
+
+def test_a_comparison_that_is_stopped_does_not_begin_again(app: AppPage) -> None:
+    """The button that stops takes the place of the one that runs, and the other way round."""
+    page = app.page
+    page.goto(f"{app.url}#compare")
+    page.get_by_label("Prompt").fill("Tell me a story about a fox.")
+    page.get_by_label("Longest answer in tokens").fill("2000")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("Answering", exact=True)).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    assert {run["status"] for run in app.state()["compare"]["runs"]} == {"stopped"}
+
+
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until the control with this name has the focus, as a person would; at most once around the page."""
     for _ in range(400):

@@ -60,7 +60,7 @@ def test_without_webgpu_the_cpu_answers_and_the_page_says_what_to_do(shared: App
     message = shared.ask(STORY)
     assert "fox" in text_of(message)
     expect(message.get_by_text("On this device")).to_be_visible()
-    message.locator("summary").click()
+    message.locator(".answer-line").click()
     expect(message.get_by_text("on the CPU")).to_be_visible()
     assert shared.state()["downloads"] == {}
     page.goto(f"{shared.url}#settings/device")
@@ -148,7 +148,7 @@ def test_a_download_goes_on_after_a_reload(app: AppPage, server: FaultServer) ->
     page.goto(f"{app.url}#chat/{conversation}")
     message = app.ask(STORY)
     assert "fox" in text_of(message)
-    expect(message.locator("summary")).to_contain_text("small")
+    expect(message.locator(".answer-line")).to_contain_text("small")
 
 
 def wait_for(app: AppPage, holds: Callable[[Any], bool]) -> None:

@@ -84,9 +84,9 @@ def test_a_cloud_is_set_up_by_hand_and_answers_with_its_badge(app: AppPage, clou
     new_chat(app)
     message = app.ask(STORY)
     assert text_of(message) == "A cloud's answer."
-    expect(message.locator("summary").get_by_text("Cloud", exact=True)).to_be_visible()
+    expect(message.locator(".answer-line").get_by_text("Cloud", exact=True)).to_be_visible()
     expect(message.get_by_text("On this device")).to_have_count(0)
-    message.locator("summary").click()
+    message.locator(".answer-line").click()
     expect(message.get_by_text("19 tokens read, 10 written")).to_be_visible()
     (*_, asked) = cloud.asked("cloud")
     assert asked.headers["authorization"] == f"Bearer {KEY}"
@@ -115,7 +115,7 @@ def test_a_failing_cloud_is_passed_over_and_named(app: AppPage, cloud: VendorSer
     assert "fox" in text_of(message)
     expect(message.get_by_text("On this device")).to_be_visible()
     expect(message.get_by_text("Passed over:")).to_be_visible()
-    message.locator("summary").click()
+    message.locator(".answer-line").click()
     expect(message.get_by_role("listitem").filter(has_text=f"cloud:{busy}").first).to_contain_text("503")
     assert cloud.asked("busy")
 

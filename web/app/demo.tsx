@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client";
 import { make, sampleState, type ScriptedAnswer, scriptedClient } from "../react/src/testing.ts";
 import { App } from "./app.tsx";
 import { ANSWER, CODE, ERROR, RTL, TABLE } from "./demo_texts.ts";
+import { LANGUAGES } from "./strings/index.ts";
 
 const query = new URLSearchParams(location.search);
 const scene = query.get("scene") ?? "chat";
@@ -64,7 +65,7 @@ function messages(): ChatMessage[] {
 
 function state(): ReturnType<typeof sampleState> {
   const base = sampleState();
-  const settings = { ...base.settings, introduced: true, language: query.get("language") ?? "en", theme: (query.get("theme") ?? "system") as "light" | "dark" | "system" };
+  const settings = { ...base.settings, introduced: true, language: LANGUAGES.find(([code]) => code === query.get("language"))?.[0] ?? "en", theme: (query.get("theme") ?? "system") as "light" | "dark" | "system" };
   const titles = ["How a lighthouse lens works", "A birthday poem for Ines", "List or tuple?", "Dinner for six, no nuts", "Explain CORS to me", "Trip to Porto", "Letter to the landlord", "Regular expressions", "Words for snow"];
   const list = titles.map((title, index): Conversation => make("Conversation", { id: `c${index}`, title, createdAt: now, updatedAt: now - index * 0.7 * DAY, pinned: index === 2, folder: index === 5 || index === 6 ? "Travel" : null, messages: 4 }));
   if (scene === "empty") return { ...base, settings, conversations: {} };

@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client";
 import { make, sampleState, scriptedClient } from "../react/src/testing.ts";
 import { App } from "./app.tsx";
 import { demoModels } from "./demo_models.ts";
+import { LANGUAGES } from "./strings/index.ts";
 
 const query = new URLSearchParams(location.search);
 const scene = query.get("scene") ?? "plain";
@@ -42,7 +43,7 @@ function state(): AppState {
   const settings = {
     ...base.settings,
     introduced: scene !== "first",
-    language: query.get("language") ?? "en",
+    language: LANGUAGES.find(([code]) => code === query.get("language"))?.[0] ?? "en",
     theme: (query.get("theme") ?? "system") as "light" | "dark" | "system",
     neverLeaveDevice: scene !== "clouds",
     presets: [make("Preset", { id: "p1", name: "Short answers", settings: make("ConversationSettings", { system: "Answer in one sentence. Leave out pleasantries.", temperature: 0.3, maxTokens: 120 }) })],

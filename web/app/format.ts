@@ -41,8 +41,8 @@ export function formatDuration(ms: number, language: string): string {
 
 /** $0.0012: as many digits as it needs to be more than nothing. */
 export function formatCost(usd: number, language: string): string {
-  const digits = usd >= 0.01 || usd === 0 ? 2 : 5;
-  return number(language, { style: "currency", currency: "USD", minimumFractionDigits: 2, maximumFractionDigits: digits }).format(usd);
+  const digits = usd >= 0.01 || usd === 0 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 2 };
+  return number(language, { style: "currency", currency: "USD", ...digits }).format(usd);
 }
 
 /** 42% */

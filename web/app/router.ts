@@ -39,6 +39,11 @@ export function goTo(view: ViewName, id: string | null = null, { part = null, re
   }
 }
 
+/** Returns the place at this moment, for handlers of events. */
+export function currentPlace(): Place {
+  return placeOf(location.hash);
+}
+
 /** Returns the place, and draws again when it changes. */
 export function usePlace(): Place {
   const hash = useSyncExternalStore(subscribe, () => location.hash);

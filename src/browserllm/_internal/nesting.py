@@ -30,9 +30,16 @@ def decode_json(text: bytes | str, kind: type[T], *, strict: bool = True) -> T: 
 @overload
 def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any: ...
 def decode_json(text: bytes | str, kind: Any, *, strict: bool = True) -> Any:
-    """Decode like `msgspec.json.decode`; raises RecursionError for JSON nested deeper than `MAX_DEPTH`."""
+    """Decode like `msgspec.json.decode`; raises RecursionError for JSON nested deeper than `MAX_DEPTH`.
+
+    Bytes that are not UTF-8, and a text with half a surrogate pair, are a `msgspec.DecodeError`, too.
+    """
     check_depth(text)
-    return msgspec.json.decode(text, type=kind, strict=strict)
+    try:
+        return msgspec.json.decode(text, type=kind, strict=strict)
+    except UnicodeError as error:
+        why = str(error)  # without the error itself, which has the whole text
+    raise msgspec.DecodeError(why)
 
 
 def check_depth(text: bytes | str) -> None:

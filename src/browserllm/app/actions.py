@@ -24,6 +24,18 @@ from .state import (
 
 UserPart = TextPart | FilePart
 
+BUILTIN_TOOLS = ("calculator", "clock", "todo_list", "storage", "web_fetch")
+"""The names of the tools that a conversation can use."""
+
+MAX_TITLE_CHARS = 200
+"""How long the title of a conversation may be."""
+
+MAX_NAME_CHARS = 100
+"""How long the names of presets and the labels of clouds may be."""
+
+MAX_COMPARED = 4
+"""How many sides a comparison may have."""
+
 
 class Action(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every action."""
@@ -74,9 +86,21 @@ class UpdateConversation(Action, frozen=True, kw_only=True):
 
 
 class DeleteConversation(Action, frozen=True, kw_only=True):
-    """Delete a conversation from the device, or all of them with ``id="*"``."""
+    """Delete a conversation from the device, or all of them with ``id="*"``.
+
+    With ``undo`` it is gone from the list, also after a reload, but `RestoreConversation` can bring it back until it is
+    deleted without ``undo``. A later visit does that by itself, when a minute has passed.
+    """
 
     name: ClassVar[str] = "conversations.delete"
+    id: str
+    undo: bool = False
+
+
+class RestoreConversation(Action, frozen=True, kw_only=True):
+    """Bring back a conversation that was deleted with ``undo``; an answer that was in progress is stopped."""
+
+    name: ClassVar[str] = "conversations.restore"
     id: str
 
 
@@ -197,12 +221,18 @@ class DecideApproval(Action, frozen=True, kw_only=True):
 
 
 class ExplainRoute(Action, frozen=True, kw_only=True):
-    """Return who would answer this text, and put it into the thread."""
+    """Return who would answer a message that is being written, and put it into the thread.
+
+    Without ``conversation`` it would begin one. What is attached is not sent for this: ``images`` is how many there
+    are, and ``file_chars`` how long the text files are together.
+    """
 
     name: ClassVar[str] = "chat.explain"
     result: ClassVar[Any] = RouteInfo
-    conversation: str
+    conversation: str | None = None
     text: str = ""
+    images: int = 0
+    file_chars: int = 0
 
 
 # Requests without a conversation

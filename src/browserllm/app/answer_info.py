@@ -9,13 +9,20 @@ from msgspec.structs import replace
 
 from ..backends.base import Backend, Middleware
 from ..backends.router.router import Router
+from ..backends.router.survey import PRIVATE_REASON
 from ..types import ChatResponse, ChatWarning, Hop
 from .state import AnswerInfo, HopInfo
+
+CLOUDS_ONLY = "the settings allow only clouds"
+DEVICE_ONLY = "the settings allow only this device"
+OTHER_CLOUD = "another cloud is chosen for this conversation"
+_CHOICES = (CLOUDS_ONLY, DEVICE_ONLY, OTHER_CLOUD, PRIVATE_REASON)
+"""Why a backend is passed over when the user wants it so."""
 
 
 def where_of(backend: Backend, name: str) -> Literal["local", "cloud"]:
     """Return where the backend called ``name`` answers: it is ``backend``, or one of those behind it."""
-    found = _named(backend, name) or backend
+    found = backend_named(backend, name) or backend
     return "cloud" if found.leaves_device else "local"
 
 
@@ -29,7 +36,13 @@ def router_of(backend: Backend) -> Router | None:
 def hop_info(hop: Hop) -> HopInfo:
     """Return a hop as people see it."""
     return HopInfo(
-        reason=hop.reason, code=hop.code, backend=hop.backend, model=hop.model, engine=hop.engine, device=hop.device
+        reason=hop.reason,
+        code=hop.code,
+        backend=hop.backend,
+        model=hop.model,
+        engine=hop.engine,
+        device=hop.device,
+        wanted=hop.reason in _CHOICES,
     )
 
 
@@ -103,11 +116,12 @@ def _tokens_per_s(response: ChatResponse, first_ms: float | None) -> float | Non
     return tokens / decode_ms * 1000 if tokens > 0 and decode_ms > 0 else None
 
 
-def _named(backend: Backend, name: str) -> Backend | None:
+def backend_named(backend: Backend, name: str) -> Backend | None:
+    """Return the backend called ``name``: it is ``backend``, or one of those behind it."""
     while isinstance(backend, Middleware):
         backend = backend.backend
     if isinstance(backend, Router):
         inner = backend.backends
         found = inner.get(name)
-        return found or next((deeper for each in inner.values() if (deeper := _named(each, name))), None)
+        return found or next((deeper for each in inner.values() if (deeper := backend_named(each, name))), None)
     return backend if backend.name == name else None

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from .._internal import lazy_asyncio as asyncio
 from ..backends.base import Backend
 from ..errors import BrowserLLMError, Cancelled, InvalidRequest
+from ..page.host import report
 from ..types import ChatRequest, ChatResponse, ChatWarning, Message
 from . import threads
-from .answer_info import answer_info, joined
+from .answer_info import answer_info, backend_named, joined, router_of
 from .app import App
 from .approvals import ApprovalDesk
 from .chat_settings import options_of
@@ -36,13 +37,17 @@ _LEFT_OUT = ChatWarning("messages", "the conversation is longer than the model c
 
 
 class _Answered(NamedTuple):
-    """What a turn got: the responses, and warnings besides theirs."""
+    """What a turn got: the responses, and warnings besides theirs.
+
+    ``left_out`` is how many of the oldest messages the model did not get.
+    """
 
     backend: Backend
     responses: Sequence[ChatResponse]
     warnings: Sequence[ChatWarning]
     cost_usd: float | None
     cancelled: bool
+    left_out: int = 0
 
 
 class Answering:
@@ -67,7 +72,7 @@ class Answering:
         try:
             settings = self._conversations.get(turn.conversation).settings
             backend = self.backend_for(settings)
-            await self._answer(turn, backend, settings)
+            answered = None if turn.stopped else await self._ask(turn, backend, settings)
         except asyncio.CancelledError:
             self.forget(turn.conversation)
             turn.finish("stopped")
@@ -77,8 +82,24 @@ class Answering:
         except Exception as error:
             self.forget(turn.conversation)
             turn.finish("error", info=None if backend is None else _info_of_failure(turn, backend), error=error)
+        else:
+            info = None if answered is None else _info(turn, answered)
+            turn.finish("stopped" if answered is None or answered.cancelled else "done", info=info)
+            if answered is not None and info is not None:
+                self.note(_fresh_info(turn, answered))
+                try:
+                    await self._measure(turn, backend, settings, info, answered.left_out)
+                except Exception as error:  # it is only a meter, and the messages that wait are to be answered
+                    report(error, "the context meter could not be brought up to date")
         finally:
             turn.ended.set()
+
+    def note(self, info: AnswerInfo) -> None:
+        """Tell ``on_answer`` what an answer took. The answer is whole, so a failure there is only reported."""
+        try:
+            self.on_answer(info)
+        except Exception as error:
+            report(error, "what an answer took could not be counted")
 
     def forget(self, conversation: str) -> None:
         """Forget what is kept for the next turn of a conversation."""
@@ -102,20 +123,10 @@ class Answering:
         self._tools = self._tools or BuiltinTools(self._conversations.store)
         return self._tools.named(settings.tools, conversation, keep=keep)
 
-    async def _answer(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> None:
-        if turn.stopped:
-            turn.finish("stopped")
-            return
+    async def _ask(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> _Answered:
         if settings.schema is None:
-            answered = await self._ask_session(turn, backend, settings)
-        else:
-            answered = await self._ask_for_object(turn, backend, settings, settings.schema)
-        info = _info(turn, answered)
-        turn.finish("stopped" if answered.cancelled else "done", info=info)
-        if answered.responses:
-            self.on_answer(_fresh_info(turn, answered))
-        if info is not None:
-            await self._measure(turn, backend, settings, info)
+            return await self._ask_session(turn, backend, settings)
+        return await self._ask_for_object(turn, backend, settings, settings.schema)
 
     # Text and tools
 
@@ -131,7 +142,6 @@ class Answering:
         earlier, prompt = (branch, _continuation(turn)) if turn.continues else with_question(branch)
         kept = sessions.take(turn.conversation, backend, earlier, settings, private=private)
         kept.use(backend, settings, self.tools_of(settings, turn.conversation, keep=keep), private=private)
-        start = kept.session.history.start
         stream = turn.stream = kept.session.stream(prompt)
         asking = self._desk.asking(kept.approvals, turn.conversation, turn.answer, turn.on_asked)
         async with asking, stream:
@@ -145,9 +155,12 @@ class Answering:
         reply = stream.reply
         if kept.session.history.messages[-1:] == [reply.message] and not turn.continues:
             sessions.keep(turn.conversation, kept, (*[message.id for message in branch], turn.answer))
-        left_out = [_LEFT_OUT] if kept.session.history.start > start else []
+        note = [_LEFT_OUT] if reply.left_out > kept.left_out else []
+        kept.left_out = reply.left_out
         cancelled = reply.finish_reason == "cancelled"
-        return _Answered(backend, reply.responses, [*reply.warnings, *left_out], reply.cost_usd, cancelled)
+        return _Answered(
+            backend, reply.responses, [*reply.warnings, *note], reply.cost_usd, cancelled, left_out=reply.left_out
+        )
 
     # Objects
 
@@ -188,21 +201,24 @@ class Answering:
 
     # After the answer
 
-    async def _measure(self, turn: Turn, backend: Backend, settings: ConversationSettings, info: AnswerInfo) -> None:
-        """Bring the context meter up to date."""
+    async def _measure(
+        self, turn: Turn, backend: Backend, settings: ConversationSettings, info: AnswerInfo, left_out: int
+    ) -> None:
+        """Bring the context meter up to date: how full the window of the model is that has answered."""
         thread = turn.thread
         if thread is None or turn.answer not in thread.messages:
             return
-        messages = history_of(_branch(turn, turn.answer))
+        messages = history_of(_branch(turn, turn.answer))[left_out:]
         if not messages:
             return
+        answering = backend_named(backend, info.backend) or backend
         system = [Message("system", settings.system)] if settings.system else []
         request = ChatRequest(messages=[*system, *messages], **self.options(settings))
         tokens, window = info.context_tokens, None
-        with suppress(Exception):  # it is only a meter
-            window = (await backend.facts(request)).context_window
+        with suppress(BrowserLLMError):
+            window = (await answering.facts(request)).context_window
             if tokens is None and info.where == "local":  # a cloud would be asked over the network
-                tokens = await backend.count_tokens(request)
+                tokens = await answering.count_tokens(request)
         thread = turn.thread
         if thread is None or turn.answer not in thread.messages:
             return
@@ -258,11 +274,13 @@ def _fresh_info(turn: Turn, answered: _Answered) -> AnswerInfo:
 
 
 def _info_of_failure(turn: Turn, backend: Backend) -> AnswerInfo | None:
-    """Return who began an answer that then failed."""
+    """Return who was asked last for an answer that then failed; ``None`` if no one was, so that nothing was sent."""
     from ..chat.turn_stream import TurnStream
 
     stream = turn.stream
     if not isinstance(stream, TurnStream) or not stream.done:
         return None
     reply = stream.reply
+    if reply.responses and router_of(backend) is not None and backend_named(backend, reply.response.backend) is None:
+        return None
     return _info(turn, _Answered(backend, reply.responses, reply.warnings, reply.cost_usd, cancelled=False))

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from .._internal import lazy_asyncio as asyncio
 from .._internal.version import __version__
 from ..errors import InvalidRequest, Unavailable
+from ..page.host import report
 from .actions import Action
 from .live_state import LiveState
 from .state import AppState
@@ -83,18 +84,23 @@ class App:
 
     async def clear(self) -> None:
         """Close the rooms and forget their actions, so that others can be put in their place."""
-        while self._closers:
-            await self._closers.pop()()
+        await self._close_rooms()
         self._handlers = {}
 
     async def close(self) -> None:
         """Close the rooms, cancel what still runs, and wait for its end."""
-        while self._closers:
-            await self._closers.pop()()
+        await self._close_rooms()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _close_rooms(self) -> None:
+        while self._closers:
+            try:
+                await self._closers.pop()()
+            except Exception as error:  # the others are still to be closed
+                report(error, "a room of the app could not be closed")
 
 
 def _ignore(event: Any) -> None:

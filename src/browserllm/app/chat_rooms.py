@@ -9,9 +9,11 @@ from .answering import Answering, BackendFor
 from .app import App
 from .approvals import ApprovalDesk
 from .conversations import Conversations
+from .deletion import Deletions
 from .generate import Generation
 from .notices import Notices
 from .routes import Routes
+from .search import Search
 from .transfer import Transfer
 from .turns import Turns
 
@@ -37,6 +39,8 @@ class ChatRooms:
         self.conversations = Conversations(app, store, notices, new_id=new_id)
         self.answering = Answering(app, self.conversations, backend_for, ApprovalDesk(app))
         self.turns = Turns(app, self.conversations, self.answering)
+        self.deletions = Deletions(app, self.conversations, notices)
+        self.search = Search(app, self.conversations)
         self.routes = Routes(app, self.conversations, self.answering)
         self.generation = Generation(app, self.answering)
         self.transfer = Transfer(app, self.conversations)
@@ -44,8 +48,10 @@ class ChatRooms:
     async def start(self) -> None:
         """Read the list of conversations."""
         await self.conversations.start()
+        self.deletions.start()
 
     async def close(self) -> None:
         """Cut off the answers in progress, and wait until everything is written."""
+        self.deletions.close()
         await self.turns.close()
         await self.conversations.close()

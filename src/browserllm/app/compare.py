@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from ..backends.local import LocalBackend
+from ..backends.split_characters import CharacterJoiner, whole_text
 from ..errors import InvalidRequest
 from ..models.fit import memory_need
 from ..models.machine import MIB, computer_memory, gpu_memory
 from ..types import ChatStart, TextDelta
-from .actions import RunComparison
+from .actions import MAX_COMPARED, RunComparison
 from .answer_info import answer_info
 from .app import App
+from .blank import is_blank
 from .error_info import error_info
 from .models import Models
 from .state import CompareRun, Comparison
-
-MAX_RUNS = 8
 
 
 class Compare:
@@ -33,11 +33,11 @@ class Compare:
         app.on(RunComparison, self._run)
 
     async def _run(self, action: RunComparison) -> None:
-        if not action.prompt.strip():
+        if is_blank(action.prompt):
             raise InvalidRequest("the prompt is empty; write what the models should answer", parameter="prompt")
-        if not 1 <= len(action.models) <= MAX_RUNS:
+        if not 1 <= len(action.models) <= MAX_COMPARED:
             raise InvalidRequest(
-                f"{len(action.models)} models are to be compared; choose 1 to {MAX_RUNS}", parameter="models"
+                f"{len(action.models)} models are to be compared; choose 1 to {MAX_COMPARED}", parameter="models"
             )
         if self._running:
             raise InvalidRequest("a comparison is running already; stop it first", parameter="prompt")
@@ -70,14 +70,15 @@ class Compare:
                     manager.host, name, engine=loaded.engine, device=loaded.device, catalog=manager.catalog
                 )
                 async with backend.stream(action.prompt, max_tokens=action.max_tokens, private=True) as stream:
-                    text = ""
+                    text, halves = "", CharacterJoiner()
                     async for chunk in stream:
                         if isinstance(chunk, ChatStart):
                             self._change(index, status="streaming")
                         elif isinstance(chunk, TextDelta):
-                            text += chunk.text
+                            text += cast("TextDelta", halves.join(chunk)).text
                             self._change(index, text=text)
                     response = stream.response
+                    self._change(index, text=whole_text(response.text))
         except asyncio.CancelledError:
             self._change(index, status="stopped")
             raise

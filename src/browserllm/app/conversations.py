@@ -19,26 +19,24 @@ from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
 from .actions import (
+    MAX_TITLE_CHARS,
     CloseConversation,
     CreateConversation,
-    DeleteConversation,
     ForkConversation,
     OpenConversation,
-    SearchConversations,
     UpdateConversation,
 )
 from .app import App
+from .blank import is_blank
 from .chat_settings import check_settings, todo_prefix
-from .messages import excerpt_of, preview_of, settled, text_of, title_of
+from .damage import Damage
+from .messages import IN_PROGRESS, preview_of, settled, title_of
 from .notices import Notices
 from .records import ConversationRecord, Records
-from .state import ChatMessage, Conversation, SearchHit, Thread
+from .state import ChatMessage, Conversation, Thread
 
 T = TypeVar("T")
 
-MAX_TITLE_CHARS = 200
-MAX_NAMED = 5
-"""How many damaged records a notice names."""
 
 ELSEWHERE_S = 60.0
 """After how many seconds without news another tab is taken to be gone, in the middle of its answer."""
@@ -53,7 +51,8 @@ class Conversations:
     """Keeps the conversations. `start` reads the list; `close` waits until everything is written.
 
     Other rooms change a thread with `put_thread` and then call `changed`. ``on_removed`` are called with the id of a
-    conversation that was deleted, here or in another tab.
+    conversation that was deleted, here or in another tab. ``marked`` are those that are deleted but can be brought
+    back, with the time.
     """
 
     def __init__(
@@ -61,22 +60,20 @@ class Conversations:
     ) -> None:
         """Keep the conversations in ``store``, which the caller closes; ``new_id`` makes ids."""
         self.store = store
-        self.records = Records(store, on_failure=self._cannot_write, on_damage=self._is_damaged)
+        self.records = Records(store, on_failure=self._cannot_write, on_damage=Damage(notices).note)
         self.new_id = new_id or (lambda: os.urandom(8).hex())
         self.on_removed: list[Callable[[str], None]] = []
+        self.marked: dict[str, float] = {}
         self._app = app
         self._named: set[str] = set()
         self._unlisted: dict[str, Conversation] = {}
         self._held: dict[str, Thread] = {}
         self._notices = notices
-        self._damaged: dict[str, str] = {}
         self._silences: dict[str, asyncio.TimerHandle] = {}
         app.on(CreateConversation, self.create)
         app.on(OpenConversation, lambda action: self.open(action.id))
         app.on(CloseConversation, self._close_thread)
         app.on(UpdateConversation, self._update)
-        app.on(DeleteConversation, self._delete)
-        app.on(SearchConversations, self._search)
         app.on(ForkConversation, self._fork)
 
     async def start(self) -> None:
@@ -188,6 +185,7 @@ class Conversations:
         record = await self.records.conversation(conversation)
         if record is None:
             self._forget(conversation)
+            self.marked.pop(conversation, None)
             return
         self._list(record)
         if self.thread(conversation) is None:
@@ -241,6 +239,8 @@ class Conversations:
     async def adopt(self, entry: Conversation, thread: Thread, *, named: bool, keep: bool = True) -> None:
         """Add a conversation with its messages, and write it. Raises what the store raises, and adds nothing then."""
         conversation = entry.id
+        if conversation in self.marked:
+            await self.remove([conversation])  # nothing of the one that had this id before
         messages = threads.shown(thread)
         entry = replace(
             entry,
@@ -295,38 +295,44 @@ class Conversations:
         )
         await self.records.flush()
 
-    async def _delete(self, action: DeleteConversation) -> None:
-        if action.id != "*":
-            self.get(action.id)
-        await self.remove(list(self._app.state.value.conversations) if action.id == "*" else [action.id])
+    async def mark(self, conversation: str) -> None:
+        """Take a conversation out of the list, and mark its record as deleted; `unmark` brings it back.
+
+        One that is not kept is deleted. Raises what the store raises, and the conversation is in the list again then.
+        """
+        if conversation in self._unlisted:
+            await self.remove([conversation])
+            return
+        thread, now = self.thread(conversation), self._app.now_ms()
+        if thread is not None:  # an answer in progress is kept as far as it is
+            going_on = [message for message in thread.messages.values() if message.status in IN_PROGRESS]
+            self.records.save(conversation, *going_on)
+        entry = self._app.state.value.conversations.get(conversation)
+        self._forget(conversation)
+        self.marked[conversation] = now
+        try:
+            if await self.records.write(conversation, deleted_at=now) is None:
+                self.marked.pop(conversation, None)
+        except BaseException:
+            self.marked.pop(conversation, None)
+            if entry is not None:
+                self._app.state.put(entry, "conversations", conversation)
+            raise
+
+    async def unmark(self, conversation: str) -> bool:
+        """Bring back a conversation that is marked as deleted; returns whether its record is still there."""
+        record = await self.records.write(conversation, deleted_at=None)
+        if record is not None:
+            self._list(record)
+        return record is not None
 
     async def remove(self, conversations: list[str]) -> None:
         """Delete conversations from the device. Raises what the store raises."""
         for conversation in conversations:
             self._forget(conversation)
             await self.records.delete(conversation)
+            self.marked.pop(conversation, None)
             await self.store.clear(f"{todo_prefix(conversation)}/")
-
-    async def _search(self, action: SearchConversations) -> list[SearchHit]:
-        words = action.text.strip()
-        if not words or action.limit < 1:
-            return []
-        wanted = re.compile(r"\s+".join(map(re.escape, words.split())), re.IGNORECASE)
-        hits: list[SearchHit] = []
-        newest = sorted(self._app.state.value.conversations.values(), key=lambda each: each.updated_at, reverse=True)
-        for entry in newest:
-            thread = self.thread(entry.id)
-            messages = list(thread.messages.values()) if thread else await self.records.messages(entry.id)
-            messages.sort(key=lambda message: message.created_at, reverse=True)
-            texts = [("", entry.title), *((message.id, text_of(message)) for message in messages)]
-            for message, text in texts:
-                if found := wanted.search(text):
-                    hits.append(
-                        SearchHit(conversation=entry.id, message=message, excerpt=excerpt_of(text, *found.span()))
-                    )
-                if len(hits) == action.limit:
-                    return hits
-        return hits
 
     async def _fork(self, action: ForkConversation) -> str:
         source, thread = self.get(action.id), await self.opened(action.id)
@@ -353,6 +359,11 @@ class Conversations:
 
     def _list(self, record: ConversationRecord) -> None:
         entry = record.conversation
+        if record.deleted_at is not None:
+            self._forget(entry.id)
+            self.marked[entry.id] = record.deleted_at
+            return
+        self.marked.pop(entry.id, None)
         (self._named.add if record.named else self._named.discard)(entry.id)
         self._app.state.put(entry, "conversations", entry.id)
 
@@ -380,7 +391,12 @@ class Conversations:
             self._silences[conversation] = later(ELSEWHERE_S, self._no_news, conversation)
 
     def _no_news(self, conversation: str) -> None:
-        self._app.spawn(self.reload(conversation, elsewhere=False))
+        text = "A conversation that another tab was answering could not be read again."
+        self._app.spawn(
+            self._notices.guard(
+                "tab-conversation", text, lambda: self.reload(conversation, elsewhere=False), code="tab_not_read"
+            )
+        )
 
     def _forget(self, conversation: str) -> None:
         for removed in self.on_removed:
@@ -396,22 +412,13 @@ class Conversations:
         entry = self._app.state.value.conversations.get(conversation)
         name = conversation if entry is None or not entry.title else entry.title
         self._notices.add(
-            f"write-{conversation}", f"The conversation “{name}” could not be saved.", kind="error", error=error
+            f"write-{conversation}",
+            f"The conversation “{name}” could not be saved.",
+            code="not_saved",
+            kind="error",
+            error=error,
+            name=name,
         )
-
-    def _is_damaged(self, key: str, why: str) -> None:
-        if key in self._damaged:
-            return
-        self._damaged[key] = why
-        names = ", ".join(list(self._damaged)[:MAX_NAMED])
-        more = len(self._damaged) - MAX_NAMED
-        text = (
-            f"The record {key} is damaged and was skipped: {why}"
-            if len(self._damaged) == 1
-            else f"{len(self._damaged)} records are damaged and were skipped: {names}"
-            f"{f' and {more} more' if more > 0 else ''}"
-        )
-        self._notices.add("damaged-records", text, kind="warning")
 
 
 def no_message(message: str) -> InvalidRequest:
@@ -437,7 +444,7 @@ def is_id(text: str) -> bool:
 
 def checked_title(title: str) -> str:
     """Return a title on one line. Raises `InvalidRequest` if it is too long."""
-    title = " ".join(title.split())
+    title = "" if is_blank(title) else " ".join(title.split())
     if len(title) > MAX_TITLE_CHARS:
         raise InvalidRequest(
             f"the title has {len(title)} characters, over the limit of {MAX_TITLE_CHARS}; shorten it", parameter="title"

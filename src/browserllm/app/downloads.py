@@ -7,11 +7,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
-from ..errors import Cancelled, InvalidRequest
+from ..errors import Cancelled, InvalidRequest, Unsupported
 from ..models import ModelEvent, ModelManager
+from ..models.activity import Activity
 from ..models.catalog.card import Artifact
 from ..models.downloads.download import Download as Handle
+from ..models.downloads.download import join_downloads
+from ..models.engines import keeps_files
 from ..models.storage import Storage, StoredModel, journal_key
 from ..page.host import Progress
 from ..stores.base import KeyValueStore
@@ -146,9 +150,11 @@ class Downloads:
         shown = self._app.state.value.downloads.get(model)
         if handle is None and shown is not None and shown.state in ("running", "waiting", "verifying"):
             # A load has begun it: join it, since a pause is for all who wait for it.
-            handle = await self._manager.start_download(action.model)
-            await self._take(model, handle)
+            handle = next(iter(join_downloads(self._manager.host, model)), None)
+            if handle is not None:
+                await self._take(model, handle)
         if handle is None:
+            self._refuse_of_engine(model, "paused")
             if shown is not None and shown.state == "paused":
                 return
             raise InvalidRequest(f"model {action.model!r} is not being downloaded", parameter="model")
@@ -157,20 +163,37 @@ class Downloads:
 
     async def _cancel(self, action: CancelDownload) -> None:
         model = self._manager.catalog.find(action.model).card.id
-        if model not in self._app.state.value.downloads:
+        shown = self._app.state.value.downloads.get(model)
+        if shown is None:
             raise InvalidRequest(f"model {action.model!r} is not being downloaded", parameter="model")
-        handle = self._handles.pop(model, None)
+        # All of them, also those that loads have begun: their callers get `Cancelled`.
+        handles = join_downloads(self._manager.host, model)
+        if not handles and shown.state not in ("paused", "failed"):
+            self._refuse_of_engine(model, "cancelled")
+        self._handles.pop(model, None)
+        if handles:
+            self._builds[model] = handles[0].key
         self._app.state.remove("downloads", model)
-        if handle is not None:
-            await handle.cancel(delete=action.delete)
+        await asyncio.gather(*(handle.cancel(delete=action.delete, for_all=True) for handle in handles))
         if action.delete:
+            await self._manager.host.shared(Activity).loads_ended(model)
             for stored in (await self._manager.storage()).models:
                 if stored.model == model and not stored.complete:
                     await self._manager.delete(stored.key)
             await self._store.delete(PREFIX + model)
             self._builds.pop(model, None)
-        elif handle is not None or model in self._builds:
+        elif model in self._builds:
             await self._record(model, self._builds[model], cancelled=True)
+
+    def _refuse_of_engine(self, model: str, what: str) -> None:
+        """Raise `Unsupported` for a download that an engine does by itself: no page can stop it."""
+        card = self._manager.catalog.get(model)
+        if not all(artifact.bundled or keeps_files(artifact) for artifact in card.artifacts):
+            raise Unsupported(
+                f"model {model!r} is the browser's own, and its download cannot be {what}: the browser fetches it for "
+                "all sites, and goes on by itself",
+                data={"model": model},
+            )
 
     async def _estimate(self, action: EstimateDownload) -> float | None:
         card = self._manager.catalog.find(action.model).card
@@ -197,7 +220,10 @@ class Downloads:
         self._builds[model] = handle.key
         self._app.spawn(
             self._notices.guard(
-                f"download-{model}", "The end of a download could not be recorded.", lambda: self._follow(model, handle)
+                f"download-{model}",
+                "The end of a download could not be recorded.",
+                lambda: self._follow(model, handle),
+                code="download_not_recorded",
             )
         )
         await self._record(model, handle.key, cancelled=False)

@@ -30,8 +30,11 @@ WORDS = {
         ("retry", "smaller_model"),
     ),
     "device_lost": _Words("The GPU was lost", "Try again. If it happens often, update the graphics driver."),
+    "cancelled": _Words("This was cancelled", "Try again, or choose another model."),
     "context_exceeded": _Words(
-        "The conversation is too long", "Start a new conversation, or take a model with a larger context window.", ()
+        "This is too long for the model",
+        "Shorten it, or choose a model with a larger context window.",
+        ("larger_model",),
     ),
     "quota_exceeded": _Words(
         "The browser's storage is full",
@@ -50,6 +53,10 @@ WORDS = {
     "rate_limited": _Words(
         "Too many requests", "Wait a little and try again, or choose another model.", ("retry", "open_settings")
     ),
+    "invalid_output": _Words(
+        "The answer does not fit the schema",
+        "Simplify the schema, explain it in the system prompt, or take a larger model.",
+    ),
     "content_filtered": _Words("The provider refused to answer", "Put it differently, or choose another model."),
 }
 """The words for each code of an error. What a message says for itself, the error says."""
@@ -64,6 +71,11 @@ REASONS = {
     "unreachable": _Words("The server cannot be reached", "Check its address and the connection.", ("retry",)),
     "server_error": _Words("The server has a problem", "Try again in a moment.", ("retry",)),
     "circuit_open": _Words("The server failed several times", "Try again in a moment.", ("retry", "open_settings")),
+    "blocked": _Words(
+        "The browser does not let this be used",
+        "Close this site's other tabs, free space on the disk, and try again; reload the page if that does not help.",
+        ("retry", "free_space", "reload"),
+    ),
     "closed": _Words("The connection to the page is closed", "Reload the page.", ("reload",)),
 }
 """The words for some reasons why something is not available."""

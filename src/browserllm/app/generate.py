@@ -8,6 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..backends.base import Backend
+from ..backends.split_characters import CharacterJoiner, whole_text
+from ..backends.stream import Delta
 from ..errors import InvalidRequest
 from ..types import ChatRestart, ChatStart, Message, ReasoningDelta, TextDelta
 from .actions import Generate, Generated, GenerateEvent, PlainMessage
@@ -60,7 +62,7 @@ class Generation:
             made = await stream.finish()
         response = replace(made.response, usage=made.usage)
         info = answer_info(backend, [response], response.warnings, cost_usd=response.cost_usd, first_ms=None)
-        self._answering.on_answer(info)
+        self._answering.note(info)
         return Generated(text=made.text, reasoning=response.reasoning, value=made.output, answer=info)
 
     async def _text(
@@ -85,21 +87,32 @@ class Generation:
             **self._answering.options(settings),
         )
         began = False
+        halves = CharacterJoiner()
         async with session.stream(last) as stream:
             async for chunk in stream:
                 if isinstance(chunk, ChatStart) and not began:
                     began = True
                     emit(GenerateEvent(type="start"))
-                elif isinstance(chunk, TextDelta) and chunk.text:
-                    emit(GenerateEvent(type="text", text=chunk.text))
-                elif isinstance(chunk, ReasoningDelta) and chunk.reasoning:
-                    emit(GenerateEvent(type="reasoning", text=chunk.reasoning))
+                elif isinstance(chunk, (TextDelta, ReasoningDelta)):
+                    _emit(halves.join(chunk), emit)
                 elif isinstance(chunk, ChatRestart):
+                    halves = CharacterJoiner()
                     emit(GenerateEvent(type="restart", text=chunk.hop.reason))
+        for half in halves.rest():
+            _emit(half, emit)
         reply = stream.reply
         info = answer_info(backend, reply.responses, reply.warnings, cost_usd=reply.cost_usd, first_ms=None)
-        self._answering.on_answer(info)
-        return Generated(text=reply.text, reasoning=reply.reasoning, answer=info)
+        self._answering.note(info)
+        return Generated(text=whole_text(reply.text), reasoning=whole_text(reply.reasoning), answer=info)
+
+
+def _emit(delta: Delta, emit: Emit) -> None:
+    if isinstance(delta, ReasoningDelta):
+        text, kind = delta.reasoning, "reasoning"
+    else:
+        text, kind = (delta if isinstance(delta, str) else delta.text), "text"
+    if text:
+        emit(GenerateEvent(type=kind, text=text))
 
 
 def _history(messages: list[Message], usage: list[Any]) -> Any:

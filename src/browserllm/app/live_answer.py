@@ -9,6 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
+from .._internal.nesting import decode_json
+from ..backends.split_characters import CharacterJoiner, whole_text
+from ..backends.stream import Delta
 from ..json_schema.partial import MISSING, PartialJson
 from ..types import ChatChunk, ChatRestart, ChatStart, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallPart
 from .continuing import Joint
@@ -39,6 +42,7 @@ class LiveAnswer:
         self._calls: dict[int, _Call] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._shown_at = 0.0
+        self._halves = CharacterJoiner()
         self._begin_again()
 
     @property
@@ -47,7 +51,17 @@ class LiveAnswer:
         return tuple(growing.part() for growing in self._growing)
 
     def feed(self, chunk: ChatChunk) -> None:
-        """Take the next chunk of a turn."""
+        """Take the next chunk of a turn. The halves of a character may come in two chunks."""
+        if isinstance(chunk, (TextDelta, ReasoningDelta, ToolCallDelta)):
+            self._take(self._halves.join(chunk))
+        elif isinstance(chunk, ChatStart):
+            self._end_round()
+            self._changed()
+        elif isinstance(chunk, ChatRestart):
+            self._restart()
+            self._changed()
+
+    def _take(self, chunk: Delta) -> None:
         if isinstance(chunk, TextDelta):
             text = chunk.text if self._joint is None else self._joint.feed(chunk.text)
             if not text:
@@ -59,12 +73,6 @@ class LiveAnswer:
             self._text(ReasoningPart).pieces.append(chunk.reasoning)
         elif isinstance(chunk, ToolCallDelta):
             self._call(chunk).feed(chunk)
-        elif isinstance(chunk, ChatStart):
-            self._end_round()
-        elif isinstance(chunk, ChatRestart):
-            self._restart()
-        else:
-            return
         self._changed()
 
     def put_object(self, value: Any) -> None:
@@ -78,13 +86,14 @@ class LiveAnswer:
     def put_call(self, call: ToolCallPart, **fields: Any) -> None:
         """Change the fields of the newest part about a call; with ``input`` those of the call."""
         for growing in reversed(self._growing):
-            if isinstance(growing, _Call) and growing.id == call.id:
+            if isinstance(growing, _Call) and growing.id == whole_text(call.id):
                 growing.change(arguments_of(call), fields)
                 self._changed()
                 return
 
     def end(self) -> tuple[MessagePart, ...]:
         """Show nothing more, and return the parts."""
+        self._end_round()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -113,6 +122,8 @@ class LiveAnswer:
         return growing
 
     def _end_round(self) -> None:
+        for half in self._halves.rest():
+            self._take(TextDelta(text=half) if isinstance(half, str) else half)
         self._round_at = len(self._growing)
         self._calls = {}
 
@@ -122,6 +133,7 @@ class LiveAnswer:
         else:
             del self._growing[self._round_at :]
         self._calls = {}
+        self._halves = CharacterJoiner()
 
     def _begin_again(self) -> None:
         self._growing = [_Whole(part) for part in self._before]
@@ -169,7 +181,7 @@ class _Text:
             self._part = self.kind(text=self._part.text + "".join(self.pieces), state="streaming")
             self.pieces.clear()
         if self.ended and self._part.state != "done":
-            self._part = self.kind(text=_encodable(self._part.text), state="done")
+            self._part = self.kind(text=self._part.text, state="done")
         return self._part
 
     def end(self) -> None:
@@ -187,9 +199,7 @@ class _Call:
 
     def feed(self, chunk: ToolCallDelta) -> None:
         self.id = chunk.id or self.id
-        self._part = replace(
-            self._part, tool_call_id=self.id, tool_name=_encodable(chunk.name or "") or self._part.tool_name
-        )
+        self._part = replace(self._part, tool_call_id=self.id, tool_name=chunk.name or self._part.tool_name)
         self._pieces.append(chunk.arguments)
 
     def change(self, arguments: Any, fields: dict[str, Any]) -> None:
@@ -232,10 +242,6 @@ _Growing = _Whole | _Text | _Call | _Object
 def arguments_of(call: ToolCallPart) -> Any:
     """Return the arguments of a call, or their text if it is not JSON."""
     try:
-        return msgspec.json.decode(call.arguments)
+        return decode_json(call.arguments, Any)
     except (msgspec.DecodeError, RecursionError):
-        return call.arguments
-
-
-def _encodable(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+        return whole_text(call.arguments)

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
+from ..page.host import report
 from .state import AppState
 
 T = TypeVar("T")
@@ -82,8 +83,14 @@ class LiveState:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for watcher in list(self._watchers.values()):
-            watcher.look(self.value)
+        for number in list(self._watchers):
+            watcher = self._watchers.get(number)  # one before it may have unsubscribed it
+            if watcher is None:
+                continue
+            try:
+                watcher.look(self.value)
+            except Exception as error:  # what one of them fails at must not keep the others from the news
+                report(error, "a watcher of the app's state failed")
 
     def _schedule(self) -> None:
         if self._timer is not None or not self._watchers:

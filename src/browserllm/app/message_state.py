@@ -27,17 +27,56 @@ class ErrorInfo(Part, frozen=True, kw_only=True):
     title: str
     message: str
     remedy: str | None = None
-    actions: tuple[Literal["retry", "reload", "free_space", "use_cloud", "smaller_model", "open_settings"], ...] = ()
+    actions: tuple[
+        Literal[
+            "retry",
+            "reload",
+            "free_space",
+            "use_cloud",
+            "smaller_model",
+            "larger_model",
+            "edit_message",
+            "open_settings",
+            "open_privacy",
+        ],
+        ...,
+    ] = ()
     data: dict[str, Any] = {}
 
 
 class Notice(Part, frozen=True, kw_only=True):
-    """Something that happened outside of an answer, until the user dismisses it."""
+    """Something that happened outside of an answer, until the user dismisses it.
+
+    ``text`` says it in English. ``code`` says what it is, and ``data`` has what the text names, for other languages.
+    """
 
     id: str
     at: float
     kind: Literal["info", "warning", "error"] = "info"
     text: str = ""
+    code: Literal[
+        "",
+        "cloud_damaged",
+        "device_not_read",
+        "download_not_recorded",
+        "engine_failed",
+        "evicted",
+        "freed",
+        "gpu_lost",
+        "model_damaged",
+        "models_not_listed",
+        "no_storage",
+        "not_deleted",
+        "not_downloaded",
+        "not_loaded",
+        "not_saved",
+        "page_silent",
+        "record_damaged",
+        "records_damaged",
+        "settings_damaged",
+        "tab_not_read",
+    ] = ""
+    data: dict[str, Any] = {}
     error: ErrorInfo | None = None
 
 
@@ -98,7 +137,7 @@ MessagePart = TextPart | ReasoningPart | FilePart | ToolPart | ObjectPart
 
 
 class HopInfo(Part, frozen=True, kw_only=True):
-    """A backend, engine or device that was passed over, and why."""
+    """A backend, engine or device that was passed over, and why; ``wanted`` if the user's own choice is the reason."""
 
     reason: str
     code: str = ""
@@ -106,6 +145,7 @@ class HopInfo(Part, frozen=True, kw_only=True):
     model: str | None = None
     engine: str | None = None
     device: str | None = None
+    wanted: bool = False
 
 
 class AnswerInfo(Part, frozen=True, kw_only=True):

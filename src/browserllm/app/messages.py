@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, Literal, cast
 
 import msgspec
@@ -11,10 +12,11 @@ from msgspec.structs import replace
 
 from .._internal.content import content_of
 from ..backends.media import IMAGE_TYPES, media_of
-from ..errors import InvalidRequest
+from ..errors import ContextExceeded, InvalidRequest
 from ..types import ContentPart, ImagePart, Message, Role, ToolCallPart, ToolResultPart
 from ..types import TextPart as SaidPart
 from .actions import UserPart
+from .blank import is_blank
 from .state import ChatMessage, FilePart, MessagePart, ObjectPart, ReasoningPart, TextPart, ToolPart
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -35,9 +37,12 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
     Raises `InvalidRequest` if nothing is left, for a file that is neither an image nor text, and for a message that is
     too large.
     """
-    kept = tuple(part for part in parts if not isinstance(part, TextPart) or part.text.strip())
+    kept = tuple(part for part in parts if not (isinstance(part, TextPart) and is_blank(part.text)))
     if not kept:
-        raise InvalidRequest("the message is empty: write a text or attach a file", parameter="parts")
+        raise InvalidRequest(
+            "the message is empty: it has no character that can be seen; write a text or attach a file",
+            parameter="parts",
+        )
     for part in kept:
         if isinstance(part, FilePart):
             check_file(part)
@@ -106,11 +111,15 @@ def history_of(messages: Iterable[ChatMessage]) -> list[Message]:
     """Return messages of a branch as a history for a `Session`.
 
     Answers without text and calls are left out, and questions without an answer between them become one: models
-    require that user and assistant take turns.
+    require that user and assistant take turns. A question that was too long for every model is left out, too, or all
+    that follow it would be too long.
     """
     history: list[Message] = []
-    for message in messages:
+    branch = list(messages)
+    for message, following in zip_longest(branch, branch[1:]):
         if message.role == "user":
+            if following is not None and _was_too_long(following):
+                continue
             said = plain_message("user", message.parts)
             if history and history[-1].role == "user":
                 parts = [*history.pop().parts, SaidPart("\n\n"), *said.parts]
@@ -131,6 +140,11 @@ def with_question(branch: Sequence[ChatMessage]) -> tuple[Sequence[ChatMessage],
     while at > 0 and (branch[at - 1].role == "user" or not _answers(branch[at - 1].parts)):
         at -= 1
     return branch[:at], history_of(branch[at:])[-1]
+
+
+def _was_too_long(answer: ChatMessage) -> bool:
+    """Return whether a question got no answer because it was too long."""
+    return answer.error is not None and answer.error.code == ContextExceeded.code and not _answers(answer.parts)
 
 
 def _answers(parts: Iterable[MessagePart]) -> list[Message]:
@@ -197,7 +211,7 @@ def title_of(messages: Iterable[ChatMessage]) -> str:
     first = next((message for message in messages if message.role == "user"), None)
     if first is None:
         return ""
-    line = next((line for line in text_of(first).splitlines() if line.strip(" \t#>*-")), "")
+    line = next((line for line in text_of(first).splitlines() if not is_blank(line.strip(" \t#>*-"))), "")
     files = [part.filename for part in first.parts if isinstance(part, FilePart) and part.filename]
     return _shortened(line.strip(" \t#>*-") or ", ".join(files), TITLE_CHARS)
 

@@ -50,8 +50,8 @@ class Models:
         self._refreshing: asyncio.Task[None] | None = None
         self._again = False
         self._memory: dict[str, int | None] = {}
-        self._speeds: list[float] = []
-        self._durations: list[float] = []
+        self._speed = _Mean()
+        self._duration = _Mean()
         self._unsubscribe: list[Callable[[], None]] = [
             manager.subscribe(self._on_event),
             app.state.subscribe(lambda state: state.settings, self._apply),
@@ -90,7 +90,11 @@ class Models:
                 self.manager.catalog.add(decode_json(raw, ModelCard))
             except (msgspec.DecodeError, RecursionError, InvalidRequest) as error:
                 self._notices.add(
-                    f"custom-{key}", f"The model you added as “{key.removeprefix(CUSTOM)}” could not be read: {error}"
+                    f"custom-{key}",
+                    f"The model you added as “{key.removeprefix(CUSTOM)}” could not be read: {error}",
+                    code="model_damaged",
+                    name=key.removeprefix(CUSTOM),
+                    why=str(error),
                 )
 
     def default_model(self) -> str:
@@ -125,16 +129,14 @@ class Models:
         now = self._app.now_ms()
         state = self._app.state.value
         totals = state.totals
-        if info.tokens_per_s is not None:
-            self._speeds.append(info.tokens_per_s)
-        if info.duration_ms is not None:
-            self._durations.append(info.duration_ms)
+        self._speed.add(info.tokens_per_s)
+        self._duration.add(info.duration_ms)
         self._app.state.put(
             Totals(
                 answers=totals.answers + 1,
                 tokens=totals.tokens + info.completion_tokens,
-                tokens_per_s=_mean(self._speeds),
-                answer_ms=_mean(self._durations),
+                tokens_per_s=self._speed.value,
+                answer_ms=self._duration.value,
                 last_activity_at=now,
             ),
             "totals",
@@ -298,13 +300,29 @@ class Models:
         name = self._name(event.model)
         if event.kind == "device_lost":
             self._notices.add(
-                "device-lost", f"The GPU was lost, and {name} with it. The next message loads it again.", kind="warning"
+                "device-lost",
+                f"The GPU was lost, and {name} with it. The next message loads it again.",
+                code="gpu_lost",
+                kind="warning",
+                name=name,
             )
         elif event.kind == "evicted":
-            self._notices.add(f"evicted-{event.model}", f"{name}: {event.message}", kind="warning")
+            self._notices.add(
+                f"evicted-{event.model}",
+                f"{name}: {event.message}",
+                code="evicted",
+                kind="warning",
+                name=name,
+                why=event.message,
+            )
         elif event.kind == "error" and isinstance(event.error, QuotaExceeded):
             self._notices.add(
-                f"quota-{event.model}", f"{name} could not be downloaded.", kind="error", error=event.error
+                f"quota-{event.model}",
+                f"{name} could not be downloaded.",
+                code="not_downloaded",
+                kind="error",
+                error=event.error,
+                name=name,
             )
         elif event.kind == "error" and isinstance(event.error, OutOfMemory):
             self.on_out_of_memory()
@@ -317,11 +335,12 @@ class Models:
     async def _free_idle(self) -> None:
         freed = [self._name(model) for model in await self.manager.free_idle()]
         if freed:
-            self._notices.add("freed", f"Memory was short, so this was taken out of it: {', '.join(freed)}.")
+            text = f"Memory was short, so this was taken out of it: {', '.join(freed)}."
+            self._notices.add("freed", text, code="freed", names=freed)
 
     def _in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         text = "The page could not be asked about its models, so what is shown may be old."
-        self._app.spawn(self._notices.guard("models", text, work))
+        self._app.spawn(self._notices.guard("models", text, work, code="page_silent"))
 
     def _name(self, model: str) -> str:
         known = self._app.state.value.models.get(model)
@@ -342,5 +361,18 @@ def _is_chat(model: Model | None) -> bool:
     return model is None or model.type == "chat"
 
 
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+class _Mean:
+    """The mean of all values so far, without keeping them."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self._sum += value
+            self._count += 1
+
+    @property
+    def value(self) -> float | None:
+        return self._sum / self._count if self._count else None

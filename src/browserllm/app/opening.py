@@ -29,7 +29,7 @@ from .device import describe_device, describe_engines
 from .error_info import error_info
 from .models import Models
 from .notices import Notices
-from .routing import Routing
+from .routing import CLOUD, Routing
 from .settings import SettingsRoom
 from .state import AppState, Cloud, Settings
 from .tabs import Shared, Tabs
@@ -56,11 +56,11 @@ class Rooms:
     """The rooms of an app over one host."""
 
     def __init__(self, app: App, host: Host, store: KeyValueStore, notices: Notices) -> None:
-        """Make the rooms; each registers its actions."""
+        """Make the rooms; each registers its actions. They close with the app, the chats first; the host stays open."""
         self.app = app
         self.host = host
         self.notices = notices
-        self.settings = SettingsRoom(app, store, notices)
+        self.settings = SettingsRoom(app, store, notices, find_model=self._find_model)
         self.models = Models(app, ModelManager(host, clock=lambda: app.now_ms() / 1000), store, notices)
         self.clouds = Clouds(app, store, notices)
         self.routing = Routing(app, self.models, self.clouds)
@@ -70,13 +70,23 @@ class Rooms:
         self.tabs: Tabs | None = None
         self._unsubscribe = host.subscribe(self._on_event)
         app.on(RefreshDevice, lambda action: self.show_device(refresh=True))
+        for close in (self.routing.close, self.models.close, self.leave, self.chats.close):
+            app.on_close(close)
+
+    def _find_model(self, name: str) -> object:
+        """Return a model, or a cloud, that can be chosen. Raises what says why it cannot."""
+        if name.startswith(CLOUD):
+            return self.clouds.find(name.removeprefix(CLOUD))
+        return self.models.manager.catalog.find(name)
 
     async def start(self) -> None:
         """Show the device, the settings, the built-in model and the conversations; the rest follows by itself."""
         await asyncio.gather(self.show_device(), self.settings.start(), self.clouds.start())
         await self.models.start()
         self.app.spawn(
-            self.notices.guard("models", "The models of this device could not all be listed.", self._warm_up)
+            self.notices.guard(
+                "models", "The models of this device could not all be listed.", self._warm_up, code="models_not_listed"
+            )
         )
         await self.chats.start()
 
@@ -87,7 +97,7 @@ class Rooms:
             "clouds": Shared(_clouds, self.clouds.start),
             "models": Shared(_downloaded, self.models.refresh),
         }
-        self.tabs = Tabs(self.app, self.chats.conversations, shared, tabs.tabs_send)
+        self.tabs = Tabs(self.app, self.chats.conversations, self.notices, shared, tabs.tabs_send)
         tabs.tabs_set_handler(self.tabs.on_text)
 
     async def show_device(self, *, refresh: bool = False) -> None:
@@ -96,14 +106,11 @@ class Rooms:
         self.app.state.put(describe_device(facts, self.host.environment), "device")
         self.app.state.put(describe_engines(self.host.hello, facts), "engines")
 
-    async def close(self) -> None:
-        """Write what is not written yet, and close the connections to clouds. The host stays open."""
+    async def leave(self) -> None:
+        """Follow neither the host nor the other tabs any more."""
         self._unsubscribe()
-        await self.chats.close()
         if self.tabs is not None:
             self.tabs.close()
-        await self.models.close()
-        await self.routing.close()
 
     async def _warm_up(self) -> None:
         """Load the built-in model if it would answer, and look at everything else while the engine loads it."""
@@ -112,7 +119,10 @@ class Rooms:
         if state.settings.mode != "cloud" and self.models.default_model() == POCKET.id and not state.loaded:
             self.app.spawn(
                 self.notices.guard(
-                    "built-in", "The built-in model could not be loaded.", lambda: self.models.load(POCKET.id)
+                    "built-in",
+                    "The built-in model could not be loaded.",
+                    lambda: self.models.load(POCKET.id),
+                    code="not_loaded",
                 )  # a message that is sent meanwhile waits for this very load
             )
             await asyncio.sleep(0)  # the request goes first
@@ -131,10 +141,15 @@ class Rooms:
             )
         elif event.name == "internal_error":
             self.notices.add(
-                "internal", "Something failed in the page's engine.", kind="error", error=error_from_wire(event.data)
+                "internal",
+                "Something failed in the page's engine.",
+                code="engine_failed",
+                kind="error",
+                error=error_from_wire(event.data),
             )
         elif event.name == "device_lost":
-            self.app.spawn(self.notices.guard("device", "The device could not be looked at.", self.show_device))
+            text = "The device could not be looked at."
+            self.app.spawn(self.notices.guard("device", text, self.show_device, code="device_not_read"))
 
 
 def start_app(
@@ -193,7 +208,6 @@ async def _put_together(app: App, host: Host, store: KeyValueStore | None, tabs:
     notices = Notices(app)
     kept = await _usable(store or HostStore(host, STORE), notices)
     rooms = Rooms(app, host, kept, notices)
-    app.on_close(rooms.close)
     await rooms.start()
     if tabs is not None:
         rooms.join_tabs(tabs)
@@ -210,6 +224,7 @@ async def _usable(store: KeyValueStore, notices: Notices) -> KeyValueStore:
         notices.add(
             "no-storage",
             "This browser keeps nothing for this site, so conversations and settings are gone when the page is closed.",
+            code="no_storage",
             kind="warning",
             error=error,
         )

@@ -50,7 +50,7 @@ class Pipe:
         """Take a message of the page; returns at once."""
         try:
             message = decode_json(text, _Hello | _Call | _Cancel)
-        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._post(type="error", id=None, error=error_info(ProtocolError(f"the page sent {text[:80]!r}: {error}")))
             return
         if isinstance(message, _Hello):
@@ -99,11 +99,21 @@ class Pipe:
             self._post(type="patch", patches=patches)
 
     def _post(self, **message: Any) -> None:
-        self._send(msgspec.json.encode(message).decode())
+        self._send(_encoded(message))
 
 
 def _drop(text: str) -> None:
     """Take what a call still says after its page has gone."""
+
+
+def _encoded(message: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(message).decode()
+    except UnicodeEncodeError:
+        # A text with half a character, from a model or a file's name. A page can hold it, and must not miss a patch.
+        import json
+
+        return json.dumps(msgspec.to_builtins(message))
 
 
 def _read_action(call: _Call) -> Action:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
+from ..page.host import report
 from ..stores.base import KeyValueStore
 from .state import ChatMessage, Conversation
 
@@ -28,16 +29,20 @@ VERSION = 1
 
 
 class ConversationRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation as it is kept. ``shown`` is the end of the shown branch; ``named``: the user chose the title."""
+    """A conversation as it is kept. ``shown`` is the end of the shown branch; ``named``: the user chose the title.
+
+    ``deleted_at``: the user has deleted it, and may bring it back for a while.
+    """
 
     conversation: Conversation
     shown: str | None = None
     named: bool = False
+    deleted_at: float | None = None
     version: int = VERSION
 
     def changed(self, fields: dict[str, Any]) -> ConversationRecord:
         """Return this record with other fields, of itself or of its conversation."""
-        own = {name: value for name, value in fields.items() if name in ("shown", "named")}
+        own = {name: value for name, value in fields.items() if name in ("shown", "named", "deleted_at")}
         rest = {name: value for name, value in fields.items() if name not in own}
         return replace(self, conversation=replace(self.conversation, **rest), **own)
 
@@ -136,6 +141,15 @@ class Records:
         self._changes.setdefault(conversation, {}).update(fields)
         self._begin(conversation)
 
+    async def write(self, conversation: str, **fields: Any) -> ConversationRecord | None:
+        """Write these fields of a conversation at once; returns its record, or ``None`` if it does not exist.
+
+        Raises the store's errors.
+        """
+        record = await self._write_changes(conversation, fields)
+        self._tell(conversation)
+        return record
+
     async def delete(self, conversation: str) -> None:
         """Delete a conversation at once. Raises the store's errors."""
         self._changes.pop(conversation, None)
@@ -194,16 +208,17 @@ class Records:
         else:
             await self.store.put(_key(conversation, message), msgspec.json.encode(value))
 
-    async def _write_changes(self, conversation: str, fields: dict[str, Any]) -> None:
+    async def _write_changes(self, conversation: str, fields: dict[str, Any]) -> ConversationRecord | None:
         while True:
             before = await self.store.get(_key(conversation))
             record = None if before is None else self._read(_key(conversation), before, ConversationRecord)
             if before is None:  # another tab has deleted it
                 await self.store.clear(_key(conversation, ""))
             if record is None or before is None:
-                return
-            if await self.store.swap(_key(conversation), before, msgspec.json.encode(record.changed(fields))):
-                return
+                return None
+            record = record.changed(fields)
+            if await self.store.swap(_key(conversation), before, msgspec.json.encode(record)):
+                return record
 
     async def _clear(self, conversation: str) -> None:
         await self.store.delete(_key(conversation))
@@ -211,12 +226,15 @@ class Records:
 
     def _tell(self, conversation: str) -> None:
         for told in self.on_written:
-            told(conversation)
+            try:
+                told(conversation)
+            except Exception as error:  # the other records are still to be written
+                report(error, "other tabs could not be told of a change")
 
     def _read(self, key: str, value: bytes, kind: Any) -> Any:
         try:
             return decode_json(value, kind)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             self._on_damage(key, str(error))
             return None
 

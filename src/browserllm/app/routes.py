@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..backends.base import Backend
 from ..backends.router.router import Router
-from ..types import ChatRequest, Message
+from ..errors import InvalidRequest
+from ..types import ChatRequest, ImagePart, Message, TextPart
 from . import threads
 from .actions import ExplainRoute
 from .answer_info import router_of, where_of
@@ -13,6 +14,14 @@ from .app import App
 from .conversations import Conversations
 from .messages import history_of
 from .state import RouteChoice, RouteInfo
+
+MAX_FILES = 100
+MAX_FILE_CHARS = 1_000_000
+"""More text fits no model, so its length makes no difference."""
+
+_IMAGE = ImagePart(
+    url="data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 class Routes:
@@ -26,22 +35,39 @@ class Routes:
         app.on(ExplainRoute, self._explain)
 
     async def _explain(self, action: ExplainRoute) -> RouteInfo:
-        thread = await self._conversations.opened(action.conversation)
-        settings = self._conversations.get(action.conversation).settings
+        settings = self._app.state.value.settings.defaults
+        history: list[Message] = []
+        if action.conversation is not None:
+            history = history_of(threads.shown(await self._conversations.opened(action.conversation)))
+            settings = self._conversations.get(action.conversation).settings
         backend = self._answering.backend_for(settings)
-        history = history_of(threads.shown(thread))
-        if action.text or not history:
-            history.append(Message("user", action.text))
+        draft = _draft_of(action)
+        if draft is not None or not history:
+            history.append(draft or Message("user", ""))
         system = [Message("system", settings.system)] if settings.system else []
         request = ChatRequest(messages=[*system, *history], **self._answering.options(settings))
         router = router_of(backend)
         info = await (_of_backend(backend, request) if router is None else _of_router(router, request))
-        self._app.state.change("threads", action.conversation, route=info)
+        if action.conversation is not None and action.conversation in self._app.state.value.threads:
+            self._app.state.change("threads", action.conversation, route=info)
         return info
 
 
+def _draft_of(action: ExplainRoute) -> Message | None:
+    """Return the message that is being written, with stand-ins for what is attached; ``None`` if it is empty."""
+    if not 0 <= action.images <= MAX_FILES:
+        raise InvalidRequest(f"images={action.images} is not valid; use 0 to {MAX_FILES}", parameter="images")
+    if action.file_chars < 0:
+        raise InvalidRequest(f"file_chars={action.file_chars} is not valid; use 0 or more", parameter="file_chars")
+    if not (action.text or action.images or action.file_chars):
+        return None
+    files = "x" * min(action.file_chars, MAX_FILE_CHARS)
+    text = "\n\n".join(filter(None, (files, action.text)))
+    return Message("user", [*[_IMAGE] * action.images, TextPart(text)] if action.images else text)
+
+
 async def _of_router(router: Router, request: ChatRequest) -> RouteInfo:
-    explained = await router.explain(request)
+    explained = await router.explain(request, shortened=True)
     return RouteInfo(
         policy=explained.policy,
         ranked=tuple(

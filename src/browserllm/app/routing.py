@@ -26,6 +26,7 @@ from ..backends.router.router import Router
 from ..backends.stream import Delta
 from ..errors import InvalidRequest
 from ..types import ChatRequest
+from .answer_info import CLOUDS_ONLY, DEVICE_ONLY, OTHER_CLOUD
 from .app import App
 from .clouds import Clouds
 from .models import Models
@@ -84,11 +85,11 @@ class AppPolicy(Policy):
 
     def _why_not(self, candidate: Candidate, settings: Settings, *, private: bool) -> str:
         if candidate.local:
-            return "the settings ask clouds only" if settings.mode == "cloud" and not private else ""
+            return CLOUDS_ONLY if settings.mode == "cloud" and not private else ""
         if settings.mode == "local":
-            return "the settings ask this device only"
+            return DEVICE_ONLY
         if self._chosen is not None and self._chosen.startswith(CLOUD) and candidate.name != self._chosen:
-            return "another cloud is chosen for this conversation"
+            return OTHER_CLOUD
         return ""
 
 

@@ -20,12 +20,16 @@ from .state import ChatMessage, ConversationSettings
 
 
 class KeptSession:
-    """A session whose history is the branch ``path``. Each turn has its own ``approvals``."""
+    """A session whose history is the branch ``path``. Each turn has its own ``approvals``.
+
+    ``left_out`` is how many of the oldest messages the last answer's model did not get.
+    """
 
     def __init__(self, backend: Backend, conversation: str, history: History, path: tuple[str, ...]) -> None:
         """Begin with a history."""
         self.path = path
         self.private = False
+        self.left_out = 0
         self.approvals = Approvals(tools=[])
         self.session = Session(backend, id=conversation, history=history, hooks=[self._ask])
 

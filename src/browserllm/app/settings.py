@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec.structs import replace
@@ -11,8 +12,9 @@ from msgspec.structs import replace
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest
 from ..stores.base import KeyValueStore
-from .actions import DeletePreset, SavePreset, UpdateSettings
+from .actions import MAX_NAME_CHARS, DeletePreset, SavePreset, UpdateSettings
 from .app import App
+from .blank import is_blank
 from .chat_settings import check_settings
 from .notices import Notices
 from .state import Preset, Settings
@@ -20,8 +22,8 @@ from .state import Preset, Settings
 KEY = "settings"
 DAMAGED_KEY = "settings.damaged"
 MAX_PRESETS = 100
-MAX_NAME_CHARS = 100
-_LANGUAGE = re.compile(r"auto|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+MAX_KEEP_ALIVE_S = 2_000_000
+"""23 days: a page's timers cannot wait longer."""
 
 
 class SettingsRoom:
@@ -30,8 +32,11 @@ class SettingsRoom:
     A change writes the fields that it names over what the store has, so that two tabs do not undo each other's changes.
     """
 
-    def __init__(self, app: App, store: KeyValueStore, notices: Notices) -> None:
-        """Keep the settings in ``store``."""
+    def __init__(
+        self, app: App, store: KeyValueStore, notices: Notices, *, find_model: Callable[[str], object] | None = None
+    ) -> None:
+        """Keep the settings in ``store``. ``find_model`` raises for a model that the user cannot choose."""
+        self._find_model = find_model
         self._app = app
         self._store = store
         self._notices = notices
@@ -51,7 +56,9 @@ class SettingsRoom:
             self._notices.add(
                 "settings-damaged",
                 f"Some settings could not be read and are back to their defaults: {', '.join(wrong)}.",
+                code="settings_damaged",
                 kind="warning",
+                names=wrong,
             )
         self._app.state.put(settings, "settings")
 
@@ -64,7 +71,9 @@ class SettingsRoom:
     async def update(self, changes: dict[str, Any]) -> None:
         """Change settings, by their names in camel case. If one is wrong, nothing changes (`InvalidRequest`)."""
         current = self._app.state.value.settings
-        _changed(current, changes)  # before the store is asked
+        model = _changed(current, changes).model  # before the store is asked
+        if "model" in changes and model is not None and self._find_model is not None:
+            self._check_model(model, self._find_model)
         while True:
             raw = await self._store.get(KEY)
             stored = current if raw is None else _read(raw)[0]
@@ -73,6 +82,13 @@ class SettingsRoom:
             if encoded == raw or await self._store.swap(KEY, raw, encoded):
                 break
         self._app.state.put(new, "settings")
+
+    def _check_model(self, model: str, find_model: Callable[[str], object]) -> None:
+        """Raise `InvalidRequest` for a model that does not exist. One that was kept may be gone: it is not asked."""
+        try:
+            find_model(model)
+        except BrowserLLMError as error:
+            raise InvalidRequest(f"the setting model={model!r} is not valid: {error}", parameter="model") from None
 
     async def _save_preset(self, action: SavePreset) -> None:
         presets = self._app.state.value.settings.presets
@@ -111,20 +127,26 @@ def _value(name: str, value: Any) -> Any:
     try:
         return getattr(msgspec.convert({name: value}, Settings), _field(name))
     except (msgspec.ValidationError, RecursionError) as error:
-        raise InvalidRequest(
-            f"the setting {name}={repr(value)[:80]} is not valid: {str(error).partition(' - at')[0]}", parameter=name
-        ) from None
+        choices = [repr(choice) for choice in _choices(name)]
+        why = f"; choose from: {', '.join(choices)}" if choices else f": {str(error).partition(' - at')[0]}"
+        raise InvalidRequest(f"the setting {name}={repr(value)[:80]} is not valid{why}", parameter=name) from None
+
+
+def _choices(name: str) -> tuple[str, ...]:
+    """Return the values of a setting that has only some."""
+    kind = next(field.type for field in msgspec.structs.fields(Settings) if field.encode_name == name)
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def _check(settings: Settings) -> None:
     """Check what types alone do not."""
-    if settings.keep_alive_s is not None and settings.keep_alive_s <= 0:
-        raise _wrong("keepAliveS", settings.keep_alive_s, "use seconds above 0, or null to keep models in memory")
+    keep_alive = settings.keep_alive_s
+    if keep_alive is not None and not 0 < keep_alive <= MAX_KEEP_ALIVE_S:
+        advice = f"use seconds above 0, up to {MAX_KEEP_ALIVE_S}, or null to keep models in memory"
+        raise _wrong("keepAliveS", keep_alive, advice)
     budget = settings.storage_budget_bytes
-    if budget is not None and budget <= 0:
+    if budget is not None and not 0 < budget < math.inf:
         raise _wrong("storageBudgetBytes", budget, "use bytes above 0, or null for no limit of your own")
-    if not _LANGUAGE.fullmatch(settings.language):
-        raise _wrong("language", settings.language, "use 'auto' or a language tag such as 'de' or 'pt-BR'")
     if settings.model == "":
         raise _wrong("model", settings.model, "use a model's id, 'cloud:' and a cloud's id, or null")
     _check_nested("defaults", settings.defaults)
@@ -132,7 +154,7 @@ def _check(settings: Settings) -> None:
     if len(ids) > MAX_PRESETS:
         raise InvalidRequest(f"there are {len(ids)} presets, over the limit of {MAX_PRESETS}", parameter="presets")
     for preset in settings.presets:
-        if not preset.id or not preset.name.strip() or len(preset.name) > MAX_NAME_CHARS or len(preset.id) > 100:
+        if not preset.id or is_blank(preset.name) or len(preset.name) > MAX_NAME_CHARS or len(preset.id) > 100:
             raise _wrong("presets", preset.name, f"a preset has an id and a name of 1 to {MAX_NAME_CHARS} characters")
         if ids.count(preset.id) > 1:
             raise _wrong("presets", preset.id, "two presets have this id")
@@ -153,8 +175,8 @@ def _wrong(name: str, value: Any, advice: str) -> InvalidRequest:
 def _read(raw: bytes) -> tuple[Settings, list[str]]:
     """Return the settings of a record, and the names of those that could not be read."""
     try:
-        found: dict[str, Any] = decode_json(raw.decode(), dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found: dict[str, Any] = decode_json(raw, dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
         return Settings(), ["all of them"]
     settings = Settings()
     wrong: list[str] = []

@@ -13,6 +13,7 @@ import msgspec
 from .._internal.nesting import decode_json
 from .app import App
 from .conversations import Conversations
+from .notices import Notices
 from .state import AppState
 
 
@@ -38,10 +39,16 @@ class Tabs:
     """The connection to the other tabs."""
 
     def __init__(
-        self, app: App, conversations: Conversations, shared: dict[str, Shared], post: Callable[[str], None]
+        self,
+        app: App,
+        conversations: Conversations,
+        notices: Notices,
+        shared: dict[str, Shared],
+        post: Callable[[str], None],
     ) -> None:
         """Tell the other tabs with ``post``, which sends a text to all of them; ``shared`` are parts by their names."""
         self._app = app
+        self._notices = notices
         self._conversations = conversations
         self._shared = shared
         self._post = post
@@ -65,9 +72,13 @@ class Tabs:
         except (msgspec.DecodeError, RecursionError):
             return
         if news.what == "conversation":
-            self._app.spawn(self._conversations.reload(news.id, elsewhere=news.answering))
+            self._reload(news, lambda: self._conversations.reload(news.id, elsewhere=news.answering))
         elif part := self._shared.get(news.what):
-            self._app.spawn(_awaited(part.reload()))
+            self._reload(news, part.reload)
+
+    def _reload(self, news: News, work: Callable[[], Awaitable[None]]) -> None:
+        text = "What another tab has changed could not be read, so this tab may show what was there before."
+        self._app.spawn(self._notices.guard(f"tab-{news.what}", text, work, code="tab_not_read"))
 
     def _conversation_written(self, conversation: str) -> None:
         thread = self._conversations.thread(conversation)  # also while it is closed
@@ -75,7 +86,3 @@ class Tabs:
 
     def _tell(self, news: News) -> None:
         self._post(msgspec.json.encode(news).decode())
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work

@@ -127,11 +127,14 @@ def show(thread: Thread, message: str) -> Thread:
 
 def with_context(thread: Thread) -> Thread:
     """Return a thread whose context meter shows what the last answer of the shown branch reported."""
-    for message in reversed(shown(thread)):
-        if message.answer is not None and message.answer.context_tokens is not None:
-            used, window = message.answer.context_tokens, message.answer.context_window
-            return replace(thread, context_tokens=used, context_window=window or thread.context_window)
-    return replace(thread, context_tokens=None)
+    answers = [message.answer for message in reversed(shown(thread)) if message.answer is not None]
+    last = next((answer for answer in answers if answer.context_tokens is not None), None)
+    if last is None:
+        return replace(thread, context_tokens=None, context_window=None)
+    # Until it was asked for, the window is that of the model's last answer; another model may have any.
+    known = (one for one in answers if (one.where, one.backend, one.model) == (last.where, last.backend, last.model))
+    window = next((one.context_window for one in known if one.context_window is not None), None)
+    return replace(thread, context_tokens=last.context_tokens, context_window=window)
 
 
 # Building

@@ -129,6 +129,7 @@ class Transfer:
 def _decoded(text: str) -> ExportedFile:
     if len(text) > MAX_FILE_BYTES:
         raise _invalid(f"it has {len(text)} characters, over the limit of {MAX_FILE_BYTES}")
+    text = text.removeprefix("\ufeff")  # some editors and systems put a byte order mark before every text
     try:
         head = decode_json(text, _Head)
         if head.format != FORMAT:
@@ -138,7 +139,7 @@ def _decoded(text: str) -> ExportedFile:
         if head.version != VERSION:
             raise _invalid(f"it was written as version {head.version}; this app reads version {VERSION} only")
         return decode_json(text, ExportedFile)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _invalid(str(error)) from error
 
 

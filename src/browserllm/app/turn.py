@@ -17,7 +17,8 @@ from .conversations import Conversations
 from .error_info import error_info
 from .live_answer import LiveAnswer
 from .messages import settled
-from .state import AnswerInfo, ChatMessage, MessagePart, TextPart, Thread
+from .state import AnswerInfo, ChatMessage, ConversationSettings, ErrorInfo, MessagePart, TextPart, Thread
+from .too_long import explain_length
 
 SAVE_EVERY_MS = 1000
 """How often an unfinished answer is written."""
@@ -124,7 +125,7 @@ class Turn:
             self._end_thread()
             return
         message = settled(replace(self._message, status="streaming", parts=parts), status)
-        shown = None if error is None else error_info(error)
+        shown = None if error is None else self._shown(error)
         message = replace(message, answer=info or message.answer, error=shown)
         is_empty = status == "stopped" and not parts and len(threads.siblings(thread, self.answer)) > 1
         thread = threads.put(thread, message)
@@ -138,6 +139,12 @@ class Turn:
         self._conversations.changed(
             self.conversation, self.question, self.answer, removed=(self.answer,) if is_empty else ()
         )
+
+    def _shown(self, error: BaseException) -> ErrorInfo:
+        state = self._app.state.value
+        entry = state.conversations.get(self.conversation)
+        settings = ConversationSettings() if entry is None else entry.settings
+        return explain_length(error_info(error), error, state, settings)
 
     @property
     def _message(self) -> ChatMessage:

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 from msgspec.structs import replace
 
+from ..errors import ContextExceeded
 from ..types import ChatRequest, ChatResponse, ChatWarning, FinishReason, Hop, Message, Timings, Usage
 
 _NO_USAGE = Usage()
 _NO_TIMINGS = Timings()
+
+
+class Shortener(Protocol):
+    """Shortens a conversation's request to what one backend can hold; a `Session` gives one to each of its answers."""
+
+    async def fit(
+        self,
+        request: ChatRequest,
+        *,
+        name: str,
+        backend: Any,
+        window: int | None,
+        refusal: ContextExceeded | None = None,
+    ) -> ChatRequest:
+        """Return the request, perhaps without its oldest turns, for the `Backend` that a router calls ``name``.
+
+        ``window`` is the context window in the backend's facts. ``refusal`` is its error if it has already refused the
+        request as too long. Raises `ContextExceeded` if the request cannot be short enough.
+        """
+        ...
 
 
 class _Answer(msgspec.Struct, kw_only=True):
@@ -42,10 +63,10 @@ class Draft(_Answer, eq=False):
     `begin`, a backend in a race writes into a `child` that is adopted if it wins, and `snapshot` and `restore` save and
     bring back the record of an answer. The other fields belong to the request and are kept:
 
-    ``route`` lists the hops that were skipped. ``interrupt``, if set, asks the engine to end this answer soon; it must
-    not block. Without it, a stop cancels the backend's wait. ``stopped`` says that the caller stopped this answer, so a
-    failure is not retried. ``private`` says that the original request was private; every request derived from it is
-    private, too.
+    ``route`` lists the hops that were skipped. With a ``shortener``, a router may shorten the request for each backend.
+    ``interrupt``, if set, asks the engine to end this answer soon; it must not block. Without it, a stop cancels the
+    backend's wait. ``stopped`` says that the caller stopped this answer, so a failure is not retried. ``private`` says
+    that the original request was private; every request derived from it is private, too.
     """
 
     request: ChatRequest
@@ -55,6 +76,7 @@ class Draft(_Answer, eq=False):
     stopped: bool = False
     private: bool = False
     interrupt: Callable[[], None] | None = None
+    shortener: Shortener | None = None
 
     def __post_init__(self) -> None:
         """Copy the model and ``private`` from the request."""
@@ -92,7 +114,14 @@ class Draft(_Answer, eq=False):
 
     def child(self, request: ChatRequest, backend: str) -> Self:
         """Return a draft for a backend that answers in parallel with others; it starts with the current warnings."""
-        return type(self)(request, backend, self.request_id, private=self.private, warnings=self.warnings.copy())
+        return type(self)(
+            request,
+            backend,
+            self.request_id,
+            private=self.private,
+            shortener=self.shortener,
+            warnings=self.warnings.copy(),
+        )
 
     def adopt(self, child: Draft) -> None:
         """Take over a child's record. From then on both share their warnings and their route."""

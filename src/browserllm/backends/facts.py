@@ -16,8 +16,9 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``downloaded``, ``fetch_bytes`` (still to download) and ``loaded`` describe a model on the device and are
     ``None`` for other backends. ``queue_length`` is the number of requests ahead of this one. ``cost_usd`` is an
     estimate, 0.0 on the user's own device. ``context_window`` is the most tokens that prompt and answer may have
-    together. ``unhonoured`` are the parameters of this request that the backend knows it would ignore or change,
-    beside those that its ``capabilities`` lack.
+    together. ``shortens``: it has the caller's `Shortener` fit the request to the window of each backend that it asks.
+    ``unhonoured`` are the parameters of this request that the backend knows it would ignore or change, beside those
+    that its ``capabilities`` lack.
     """
 
     leaves_device: bool
@@ -35,4 +36,5 @@ class BackendFacts(msgspec.Struct, frozen=True, kw_only=True):
     queue_length: int | None = None
     cost_usd: float | None = None
     context_window: int | None = None
+    shortens: bool = False
     unhonoured: tuple[str, ...] = ()

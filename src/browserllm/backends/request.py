@@ -5,6 +5,7 @@ It puts messages into their canonical form, once (see `browserllm.types.content_
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -89,6 +90,7 @@ def _checked(fields: dict[str, Any]) -> ChatRequest:
         fields["tools"] = declared_tools(fields["tools"])
     if isinstance(fields.get("stop"), str):
         fields["stop"] = [fields["stop"]]
+    _check_finite(fields)
     request = _decode(_encode(fields), fields)
     _check_ranges(request)
     return request
@@ -155,6 +157,14 @@ def _invalid_value(raw: msgspec.Raw, kind: Any) -> str | None:
     except msgspec.ValidationError as error:
         return str(error)
     return None
+
+
+def _check_finite(fields: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequest` for NaN and infinity, which JSON writes as null: the option would be left out."""
+    for name, *_ in OPTION_RANGES:
+        value = fields.get(name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidRequest(f"{name}={value!r} is not valid: it must be a finite number", parameter=name)
 
 
 def _check_ranges(request: ChatRequest) -> None:

@@ -31,7 +31,7 @@ from ..types import (
 )
 from .accumulated import Accumulated
 from .answer_parts import AnswerParts
-from .draft import Draft
+from .draft import Draft, Shortener
 from .response_stream import Producer, ResponseStream
 
 STOP_GRACE_S = 2.0
@@ -254,6 +254,10 @@ class ChatStream(ResponseStream[ChatChunk, ChatResponse]):
     def request_id(self) -> str:
         """The request id, also on the start chunk and the response."""
         return self._generation.draft.request_id
+
+    def shorten_with(self, shortener: Shortener) -> None:
+        """Let a router shorten the request for each backend that it asks. Call this before the first chunk."""
+        self._generation.draft.shortener = shortener
 
     @property
     def response(self) -> ChatResponse:

@@ -9,6 +9,9 @@ from ..types import ChatRequest, ReasoningPart, TextPart, ToolCallPart, ToolResu
 CHARACTERS_PER_TOKEN = 4
 """UTF-8 bytes per token in the estimate: about right for English; it rarely estimates too few tokens."""
 
+SURELY = 2
+"""An estimate is hardly ever more than this many times the number of tokens: half of it is a sure minimum."""
+
 TOKENS_PER_IMAGE = 1000
 """Tokens per image or sound in the estimate."""
 

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from ..backends.private_context import privately
+from ..backends.split_characters import whole_text
 from ..types import Message, ToolCallPart, ToolResultPart
-from .history import encodable, encodable_message
+from .history import encodable_message
 from .hooks import HookChain
 from .reply import ToolRun
 from .tools import FunctionTool, Toolbox, as_tool, check_tools
@@ -153,7 +154,7 @@ def _failed(call: ToolCallPart, why: str) -> ToolResultPart:
 
 def _readable(result: ToolResultPart, run: ToolRun) -> ToolResultPart:
     """Return a result as the model reads it: cut to its limit, with a note on changed arguments."""
-    text = encodable(result.content)
+    text = whole_text(result.content)
     if len(text) > MAX_RESULT_CHARS:
         text = f"{text[:MAX_RESULT_CHARS]}\n[cut: these are the first {MAX_RESULT_CHARS} of {len(text)} characters]"
     if run.changed:

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 
 from .._internal.arguments import check_count, check_model, check_number
 from ..backends.base import Backend, check_backend
-from ..backends.tokens import estimate_tokens
+from ..backends.split_characters import whole_text
+from ..backends.tokens import SURELY, estimate_tokens
 from ..errors import BrowserLLMError, ContextExceeded
 from ..types import (
     MAX_REQUEST_BYTES,
@@ -32,7 +33,7 @@ from ..types import (
     ToolCallPart,
     ToolResultPart,
 )
-from .history import History, encodable
+from .history import History
 
 RESERVE_TOKENS = 1024
 """Room for an answer without ``max_tokens``; at most a quarter of the window."""
@@ -111,7 +112,10 @@ class Gauge:
         if _size_of(self.request_of(history)) > _MAX_BYTES:
             return True
         room = self.room(history)
-        return room is not None and self._is_near(history, room) and await self.tokens(history) > room
+        if room is None or not self._is_near(history, room):
+            return False
+        # What is surely too much is not counted: to count, a backend may have to load a model.
+        return self._at_least(history) > room or await self.tokens(history) > room
 
     def may_be_full(self, history: History) -> bool:
         """Return whether the prompt may leave too little room for an answer, by the estimate alone."""
@@ -125,12 +129,20 @@ class Gauge:
         guess, unsure = self.guess(history)
         return guess + unsure > room
 
+    def _at_least(self, history: History) -> int:
+        """Return a number of tokens that the prompt surely has."""
+        guess, unsure = self.guess(history)
+        return guess - unsure + unsure // SURELY
+
     async def next_start(self, history: History, keep: float, extra: int = 0) -> int:
         """Return the start at which the history uses about ``keep`` of the room, leaving ``extra`` tokens free.
 
         The last turn always stays. Raises `ContextExceeded` if it is too large by itself.
         """
         starts = [start for start in history.turn_starts() if start > history.start]
+        last = _from(history, starts[-1]) if starts else history
+        if self.window is not None and self._at_least(last) >= self.window:
+            raise await self.too_large(last, counts=False)
         if not starts:
             return await self._unless_too_large(history)
         request = self.request_of(history)
@@ -172,18 +184,29 @@ class Gauge:
             raise await self.too_large(history)
         return history.start
 
-    async def too_large(self, history: History, cause: str = "") -> ContextExceeded:
-        """Return the error for a turn that is too large by itself; it names the largest message."""
+    async def too_large(self, history: History, *, counts: bool = True) -> ContextExceeded:
+        """Return the error for a turn that is too large by itself; it names the largest message.
+
+        Without ``counts`` the tokens are estimated, even if the backend can count them.
+        """
         first = max(history.turn_starts(), default=0)
         sizes = [tokens_of(message) for message in history.messages[first:]]
         index = first + sizes.index(max(sizes))
-        total = await self.tokens(history)
+        counted = await self.count(history) if counts else None
+        total = self.guess(history)[0] if counted is None else counted
+        about = "about " if counted is None else ""
         window = "" if self.window is None else f" of a context window of {self.window}"
         return ContextExceeded(
-            f"the last turn alone has a prompt of {total} tokens{window}: its largest message, messages[{index}] (role "
-            f"{history.messages[index].role!r}), has about {max(sizes)}; shorten it, or use a model with a larger "
-            f"window{cause}",
-            data={"prompt_tokens": total, "context_window": self.window, "message": index},
+            f"the last turn alone has a prompt of {about}{total} tokens{window}: its largest message, "
+            f"messages[{index}] (role {history.messages[index].role!r}), has about {max(sizes)}; shorten it, or use a "
+            "model with a larger window",
+            data={
+                "prompt_tokens": total,
+                "context_window": self.window,
+                "estimated": counted is None,
+                "message": index,
+                "role": history.messages[index].role,
+            },
         )
 
 
@@ -283,7 +306,7 @@ class Summarize(ContextStrategy):
                 ChatWarning("context", f"the oldest turns were dropped without a summary, because it failed: {error}")
             )
         else:
-            history.summary = encodable(summary)
+            history.summary = whole_text(summary)
         history.start = start
 
     async def _summarise(self, history: History, start: int, length: int, gauge: Gauge) -> str:

@@ -10,6 +10,7 @@ from ..errors import InvalidRequest
 from ..types import ChatRequest, ChatWarning, TextMode
 from .calls import Tools
 from .context import ContextStrategy, KnownPrompt
+from .fitting import Fitted, Key
 from .history import History
 from .hooks import HookChain
 from .window import KnownWindow
@@ -31,6 +32,7 @@ class Conversation:
         self.running: RunningTurn | None = None
         self.known: KnownPrompt | None = None
         self.window = KnownWindow()
+        self.fitted: dict[Key, Fitted] = {}
         # Warnings about a saved file; the first turn that becomes history reports them.
         self.unreported: tuple[ChatWarning, ...] = ()
 

@@ -14,6 +14,7 @@ from .._internal.arguments import check_kind
 from .._internal.content import content_of
 from .._internal.nesting import decode_json
 from ..backends.request import check_parts
+from ..backends.split_characters import whole_text
 from ..errors import InvalidRequest
 from ..types import ContentPart, Message, ReasoningPart, ToolCallPart, ToolResultPart, Usage
 
@@ -170,11 +171,6 @@ def sum_usage(one: Usage, other: Usage) -> Usage:
     return Usage(**{name: getattr(one, name) + getattr(other, name) for name in Usage.__struct_fields__})
 
 
-def encodable(text: str) -> str:
-    """Return the text with lone surrogates, which JSON cannot hold, replaced by question marks."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def encodable_message(message: Message) -> Message:
     """Return an answer whose texts can be written as JSON."""
     try:
@@ -186,7 +182,7 @@ def encodable_message(message: Message) -> Message:
 
 def _encodable_part(part: ContentPart) -> ContentPart:
     fields = {name: getattr(part, name) for name in part.__struct_fields__}
-    return replace(part, **{name: encodable(value) for name, value in fields.items() if isinstance(value, str)})
+    return replace(part, **{name: whole_text(value) for name, value in fields.items() if isinstance(value, str)})
 
 
 def partial_message(message: Message) -> Message:

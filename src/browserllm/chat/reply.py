@@ -29,7 +29,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     ``message`` is the last answer and ``response`` the response it came in; a turn with tools has several
     ``responses``. ``calls`` are the tool calls. ``usage`` and ``cost_usd`` are sums that include summaries; the cost is
-    ``None`` if any part of it is unknown.
+    ``None`` if any part of it is unknown. ``left_out`` is how many of the history's oldest messages the backend was not
+    sent, to fit its context window.
 
     ``finish_reason`` is ``stop``, ``length``, ``content_filter``, ``tool_calls`` (calls wait for
     `Session.send_results`), ``cancelled`` (stopped, or past its deadline) or ``error``.
@@ -41,6 +42,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     calls: list[ToolRun] = []
     usage: Usage = Usage()
     cost_usd: float | None = None
+    left_out: int = 0
     warnings: list[ChatWarning] = []
 
     @property

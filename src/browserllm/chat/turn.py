@@ -89,6 +89,7 @@ class Turn(Producer[ChatChunk, Reply]):
                     break
                 offset = sequence = self._sequence
                 chat = self.chat = backend.stream(request, text=mode)
+                chat.shorten_with(context.fitting)
                 try:
                     async with chat:
                         async for chunk in chat:
@@ -306,7 +307,7 @@ class Turn(Producer[ChatChunk, Reply]):
         if self.chat is not None and self.chat.done:
             self._settle(self.chat.response, has_failed=has_failed)
         record.warnings += context.warnings
-        reply = record.commit(context.spent, has_failed=has_failed, keeps_room=keeps_room)
+        reply = record.commit(context.spent, has_failed=has_failed, keeps_room=keeps_room, left_out=context.left_out)
         if record.is_kept:
             conversation.known, conversation.unreported = context.known, ()
         conversation.running = None

@@ -9,6 +9,7 @@ from ..errors import BrowserLLMError, ContextExceeded
 from ..types import ChatRequest, ChatResponse, ChatWarning
 from .context import Gauge, KnownPrompt, prompt_prefix_of
 from .conversation import Conversation, Setup
+from .fitting import Fitting
 from .history import History
 from .window import SMALLEST_WINDOW, context_exceeded, reported_window
 
@@ -16,18 +17,21 @@ from .window import SMALLEST_WINDOW, context_exceeded, reported_window
 class TurnContext:
     """Tracks how full the context window is during a turn, and makes room in it.
 
-    ``known`` is the prompt size that the last answer reported. ``spent`` are the responses that making room cost, such
-    as summaries; ``warnings`` say what went wrong with them.
+    For a router, ``fitting`` makes the room, in the window of each backend that it asks. ``known`` is the prompt size
+    that the last answer reported, and ``left_out`` is how many messages it was not sent. ``spent`` are the responses
+    that making room cost, such as summaries; ``warnings`` say what went wrong with them.
     """
 
     def __init__(self, setup: Setup, conversation: Conversation, request_of: Callable[[History], ChatRequest]) -> None:
         """``request_of`` builds the request for a history."""
         self.known: KnownPrompt | None = None
+        self.left_out = 0
         self.spent: list[ChatResponse] = []
         self.warnings: list[ChatWarning] = []
         self._backend = setup.backend
         self._model = setup.base.model
         self._strategy = setup.context
+        self.fitting = Fitting(setup.context, conversation.fitted, self.spent, self.warnings)
         self._conversation = conversation
         self._window = conversation.window
         self._request_of = request_of
@@ -42,6 +46,7 @@ class TurnContext:
 
     async def make_room(self, history: History) -> None:
         """Shorten a history that does not fit. Raises `ContextExceeded` if it cannot fit."""
+        self.fitting.begin(history)
         refusal = self._refusal
         if refusal is None and self._fits_surely(history):
             return
@@ -64,6 +69,7 @@ class TurnContext:
         if (
             self._strategy.retries
             and self._refusal is None
+            and not self.fitting.asked  # a router has had it shortened for each backend
             and not response.message.parts
             and context_exceeded(error) is not None
         ):
@@ -76,9 +82,12 @@ class TurnContext:
         self._refusal = None
         self._window.answered(response)
         usage = response.usage
-        if usage.prompt_tokens:
-            # The completion's tokens include the thinking, which is not sent again.
-            tokens = usage.prompt_tokens + usage.completion_tokens - usage.reasoning_tokens
+        # The completion's tokens include the thinking, which is not sent again.
+        tokens = usage.prompt_tokens + usage.completion_tokens - usage.reasoning_tokens if usage.prompt_tokens else None
+        self.left_out = self.fitting.answered(response, history, tokens)
+        if self.left_out > history.start:
+            self.known = None  # it is the size of a shorter prompt
+        elif tokens is not None:
             self.known = KnownPrompt(
                 tokens, len(history.messages), prompt_prefix_of(history, self._request_of(history))
             )
@@ -94,7 +103,8 @@ class TurnContext:
         """Ask the backend for its window."""
         stated = None
         with suppress(BrowserLLMError):  # the window stays unknown; the answer will raise the same error
-            stated = (await self._backend.facts(self._request_of(history))).context_window
+            facts = await self._backend.facts(self._request_of(history))
+            stated = None if facts.shortens else facts.context_window
         self._window.state(stated)
         self._window.refuse(reported_window(self._refusal))
         return self._gauge_of(self._strategy.window, self._window.refused, stated)

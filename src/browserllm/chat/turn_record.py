@@ -73,11 +73,11 @@ class TurnRecord:
         """Leave a failed answer out of the history; the reply still has it."""
         self._note(response, response.message)
 
-    def commit(self, spent: list[ChatResponse], *, has_failed: bool, keeps_room: bool) -> Reply:
+    def commit(self, spent: list[ChatResponse], *, has_failed: bool, keeps_room: bool, left_out: int) -> Reply:
         """Replace the conversation's history with the turn's, if it got an answer, and return the reply.
 
         ``spent`` are responses other than answers, such as summaries. If the turn leaves no messages and ``keeps_room``
-        is true, the turns that were dropped to make room stay dropped.
+        is true, the turns that were dropped to make room stay dropped. ``left_out`` is for the reply.
         """
         history, conversation = self.history, self._conversation
         responses = [*self._responses, *spent]
@@ -99,6 +99,7 @@ class TurnRecord:
             calls=self._runs,
             usage=usage,
             cost_usd=sum(costs) if len(costs) == len(responses) else None,
+            left_out=left_out,
             warnings=list({(warning.parameter, warning.message): warning for warning in warnings}.values()),
         )
 

@@ -141,11 +141,9 @@ class Chat:
             if warning not in self._known_warnings and warning not in self.worker.session.left_out:
                 self.say(f"{warning.parameter}: {warning.message}", "yellow")
         self._known_warnings = reply.warnings
-        facts = facts_line(response, with_cost=True)
-        if not stopped:
+        facts = facts_line(response, with_cost=True, prefix="stopped" if stopped else "", width=self.console.width)
+        if reply.text or not stopped:
             self.say(facts)
-        elif reply.text:
-            self.say(f"stopped · {facts}")
         else:
             self.say("Stopped before the answer began; your message was taken back.")
 

@@ -108,6 +108,11 @@ class Activity:
         self._tasks.add(task)
         task.add_done_callback(done)
 
+    async def loads_ended(self, model: str) -> None:
+        """Wait until no load of a model is in progress."""
+        while tasks := [load.task for (name, _), load in self.loads.items() if name == model]:
+            await asyncio.wait(tasks)
+
     def note_use(self, host: Host, model: str, now_ms: float) -> None:
         """Record in the journal, in the background, that a model is in use."""
         kept = self.kept.get(model)

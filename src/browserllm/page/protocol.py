@@ -258,7 +258,7 @@ class ChannelHost(Host):
         try:
             check_depth(text)
             message = self._decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             self._on_broken(text, error)
             return
         if isinstance(message, _ChunkMessage):

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
-import { fireEvent, screen } from "@testing-library/react";
+import { act, fireEvent, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../../../web/app/chat/chat.tsx";
 import { LONG_PASTE } from "../../../web/app/composer/files.ts";
 import { isComposing, sends } from "../../../web/app/composer/keys.ts";
@@ -11,6 +11,23 @@ beforeEach(completeDom);
 
 const box = (): HTMLTextAreaElement => screen.getByRole("textbox", { name: "Message" });
 const sent = (words: string): object => ({ conversation: "c", parts: [{ type: "text", text: words }] });
+
+let drawn: object[];
+
+/** What happy-dom does not have: images that can be decoded and drawn. The real ones are tested in a browser. */
+function withImages(size = { width: 100, height: 100 }): void {
+  drawn = [];
+  vi.stubGlobal("createImageBitmap", () => Promise.resolve({ ...size, close: () => undefined }));
+  class Canvas {
+    constructor(readonly width: number, readonly height: number) {}
+    getContext(): object { return { drawImage: () => undefined }; }
+    convertToBlob({ type }: { type: string }): Promise<Blob> {
+      drawn.push({ width: this.width, height: this.height, type });
+      return Promise.resolve(new Blob(["x".repeat(900_000)], { type }));
+    }
+  }
+  vi.stubGlobal("OffscreenCanvas", Canvas);
+}
 
 describe("keys", () => {
   const enter = { key: "Enter", shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, isComposing: false, keyCode: 13 };
@@ -38,6 +55,15 @@ describe("the message box", () => {
     await advance();
     expect(callsOf("chat.send")).toEqual([sent("Hello there")]);
     expect(box().value).toBe("");
+  });
+
+  it.each(["\u200b", "\ufeff\u2060 ", "\u00ad\n", "\u2800"])("does not send what shows nothing: %j", async (nothing) => {
+    const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });
+    fireEvent.change(box(), { target: { value: nothing } });
+    fireEvent.keyDown(box(), { key: "Enter" });
+    await advance();
+    expect(callsOf("chat.send")).toEqual([]);
+    expect(screen.getByRole<HTMLButtonElement>("button", { name: "Send" }).disabled).toBe(true);
   });
 
   it("does not send while an input method composes a word", async () => {
@@ -135,6 +161,7 @@ describe("the message box", () => {
   });
 
   it("attaches images and text files, and says what cannot be attached and why", async () => {
+    withImages();
     await show(<Chat id="c" target={null} />, { state: stateWith([]) });
     const picker = document.querySelector<HTMLInputElement>('input[type="file"]');
     if (!picker) throw new Error("no picker");
@@ -153,7 +180,48 @@ describe("the message box", () => {
     expect(screen.queryByText("a.png")).toBeNull();
   });
 
+  it("scales down what is too large, shares the room, and says so", async () => {
+    withImages({ width: 4000, height: 3000 });
+    const base = stateWith([]);
+    const models = Object.fromEntries(Object.entries(base.models).map(([id, model]) => [id, { ...model, vision: true }]));
+    const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: { ...base, models } });
+    const picker = document.querySelector<HTMLInputElement>('input[type="file"]');
+    if (!picker) throw new Error("no picker");
+    const photo = (name: string, size: number): File => {
+      const file = new File(["x"], name, { type: "image/jpeg" });
+      Object.defineProperty(file, "size", { value: size });
+      return file;
+    };
+    await userEvent.upload(picker, [photo("a.jpg", 12_000_000), photo("b.jpg", 9_000_000)]);
+    expect(await screen.findByText("scaled from 12 MB to 900 kB")).toBeTruthy();
+    expect(screen.getByText("scaled from 9 MB to 900 kB")).toBeTruthy();
+    expect(drawn).toEqual([{ width: 2048, height: 1536, type: "image/jpeg" }, { width: 2048, height: 1536, type: "image/jpeg" }]);
+    await userEvent.type(box(), "Which one?{Enter}");
+    await advance();
+    const [{ parts }] = callsOf("chat.send") as [{ parts: Record<string, unknown>[] }];
+    expect(parts.map((part) => Object.keys(part).sort())).toEqual([["filename", "mediaType", "sizeBytes", "type", "url"], ["filename", "mediaType", "sizeBytes", "type", "url"], ["text", "type"]]);
+  });
+
+  it("refuses what is called an image and is none, and waits with sending while it looks", async () => {
+    let answer: (error: unknown) => void = () => undefined;
+    vi.stubGlobal("createImageBitmap", () => new Promise((_, reject) => { answer = reject; }));
+    const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });
+    const picker = document.querySelector<HTMLInputElement>('input[type="file"]');
+    if (!picker) throw new Error("no picker");
+    await userEvent.upload(picker, new File(["not"], "a.jpg", { type: "image/jpeg" }));
+    expect(screen.getByText("Reading the file")).toBeTruthy();
+    await userEvent.type(box(), "Look{Enter}");
+    await advance();
+    expect(callsOf("chat.send")).toEqual([]);
+    await act(async () => { answer(new DOMException("The source image could not be decoded.", "InvalidStateError")); await Promise.resolve(); });
+    expect((await screen.findByRole("alert")).textContent).toContain("“a.jpg” could not be opened as an image");
+    await userEvent.type(box(), "{Enter}");
+    await advance();
+    expect(callsOf("chat.send")).toEqual([sent("Look")]);
+  });
+
   it("does not send an image to a model that cannot see", async () => {
+    withImages();
     const base = stateWith([]);
     const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: { ...base, settings: { ...base.settings, model: "pocket" } } });
     const picker = document.querySelector<HTMLInputElement>('input[type="file"]');

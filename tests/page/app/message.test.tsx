@@ -125,6 +125,28 @@ describe("errors", () => {
     expect(callsOf("chat.regenerate")).toEqual([{ conversation: "c", message: "a" }]);
   });
 
+  it("opens the question of a message that was too long, and leads to what could hold it", async () => {
+    const tooLong = make("ErrorInfo", {
+      code: "context_exceeded",
+      title: "This message is too long",
+      message: "it comes to 9,000 tokens",
+      remedy: "Shorten the message or split it.",
+      actions: ["edit_message", "larger_model", "open_privacy", "use_cloud"],
+    });
+    await chat([question, { ...failed, parts: [], error: tooLong }]);
+    const panel = screen.getByRole("group", { name: "This message is too long" });
+    const press = async (name: string): Promise<string> => {
+      await userEvent.click(within(panel).getByRole("button", { name }));
+      return location.hash;
+    };
+    expect(await press("See the models")).toBe("#/models");
+    expect(await press("Open the privacy settings")).toBe("#/settings/privacy");
+    expect(await press("Use a cloud")).toBe("#/settings/clouds");
+    await press("Edit the message");
+    const box = within(articles()[0] ?? document.body).getByRole<HTMLTextAreaElement>("textbox", { name: "Edit the message" });
+    expect(box.value).toBe(question.parts.map((part) => (part.type === "text" ? part.text : "")).join(""));
+  });
+
   it("keeps the text that came before the failure", async () => {
     await chat([question, failed]);
     expect(answerText()).toBe("It is");
@@ -136,7 +158,7 @@ describe("tool calls", () => {
     const { advance, callsOf } = await chat([], { answers: [{ tool: { name: "web_fetch", input: { url: "http://a.example" }, output: "A page", approval: true }, text: "Done." }] });
     await userEvent.type(screen.getByRole("textbox", { name: "Message" }), "Fetch it{Enter}");
     await advance(1000);
-    expect(screen.getByText("The model would like to use “web_fetch” with these arguments.")).toBeTruthy();
+    expect(screen.getByText("The model would like to use “Read web pages” with these arguments.")).toBeTruthy();
     await userEvent.click(screen.getByRole("button", { name: "Edit the arguments" }));
     const box = screen.getByRole<HTMLTextAreaElement>("textbox", { name: "Arguments as JSON" });
     await userEvent.clear(box);
@@ -174,14 +196,31 @@ describe("an answer", () => {
       promptTokens: 1412,
       completionTokens: 286,
       costUsd: 0.00042,
-      hops: [make("HopInfo", { backend: "local", model: "Large 4B", reason: "the GPU was lost" })],
+      hops: [
+        make("HopInfo", { backend: "local", model: "Large 4B", reason: "the GPU was lost" }),
+        make("HopInfo", { backend: "cloud:other", reason: "another cloud is chosen for this conversation", wanted: true }),
+      ],
       warnings: ["seed is not supported"],
     });
     await chat([question, { ...answer, answer: info }]);
-    const line = document.querySelector(".answer-line");
-    expect(line?.querySelector("summary")?.textContent).toBe("Details of this answerCloudgpt-5-mini41.7 tokens/sPassed over: 1");
-    const facts = line?.querySelector(".answer-facts")?.textContent;
-    for (const fact of ["first token after 312 ms", "1,412 tokens read, 286 written", "cost $0.00042", "local / Large 4B: the GPU was lost", "Seed is not supported"]) expect(facts).toContain(fact);
+    const line = screen.getByRole("button", { name: /^Details of this answer/ });
+    expect(line.textContent).toBe("Details of this answerCloudgpt-5-mini41.7 tokens/sPassed over: 1");
+    await userEvent.click(line);
+    const facts = document.querySelector(".answer-facts")?.textContent;
+    for (const fact of ["First token after 312 ms", "1,412 tokens read, 286 written", "cost $0.00042", "On this device / Large 4B: the GPU was lost", "another cloud is chosen", "Seed is not supported"]) expect(facts).toContain(fact);
+    await userEvent.click(line);
+    expect(document.querySelector(".answer-facts")).toBeNull();
+  });
+
+  it.each([
+    ["cloud", 0.00042, "cost $0.00042"],
+    ["cloud", null, "cost not known"],
+    ["local", 0, "no cost"],
+  ] as const)("from %s says what it cost, also if that is not known: %s", async (where, costUsd, said) => {
+    await chat([question, { ...answer, answer: make("AnswerInfo", { where, backend: "b", costUsd }) }]);
+    await userEvent.click(screen.getByRole("button", { name: /^Details of this answer/ }));
+    const facts = document.querySelector(".answer-facts p")?.textContent ?? "";
+    expect(facts.split(" · ").filter((fact) => fact.includes("cost"))).toEqual([said]);
   });
 
   it("can be answered again, continued and deleted, but not while another one is written", async () => {

@@ -111,6 +111,14 @@ describe("the list of messages", () => {
     expect(shown()).not.toContain("m0");
   });
 
+  it("draws all of a long one while it is printed", () => {
+    render(list(ids(300)));
+    act(() => { window.dispatchEvent(new Event("beforeprint")); });
+    expect(shown()).toEqual(ids(300));
+    act(() => { window.dispatchEvent(new Event("afterprint")); });
+    expect(shown().length).toBeLessThan(30);
+  });
+
   it("draws what is scrolled to", () => {
     render(list(ids(1000)));
     scroller().scrollTop = 0;
@@ -142,6 +150,20 @@ describe("the list of messages", () => {
     await userEvent.click(screen.getByRole("button", { name: "Go to the end of the conversation" }));
     expect(scroller().scrollTop).toBe(2200);
     expect(screen.queryByRole("button", { name: "Go to the end of the conversation" })).toBeNull();
+  });
+
+  it("takes the button away when the list became so short that its end can be seen, without a scroll", () => {
+    const view = render(list(ids(20)));
+    fireEvent.scroll(scroller());
+    scroller().scrollTop = 300;
+    fireEvent.scroll(scroller());
+    expect(screen.getByRole("button", { name: "Go to the end of the conversation" })).toBeTruthy();
+    view.rerender(list(ids(8)));
+    grown();
+    expect(screen.queryByRole("button", { name: "Go to the end of the conversation" })).toBeNull();
+    view.rerender(list(ids(9)));
+    grown();
+    expect(scroller().scrollTop).toBe(900);
   });
 
   it("goes to the end when the person sends a message, also from far above", () => {

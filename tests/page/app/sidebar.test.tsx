@@ -1,10 +1,12 @@
 // @vitest-environment happy-dom
-import { act, screen, within } from "@testing-library/react";
+import { act, fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { groupsOf } from "../../../web/app/shell/groups.ts";
+import { goTo } from "../../../web/app/router.ts";
 import { Shell } from "../../../web/app/shell/shell.tsx";
 import { fileNameFor } from "../../../web/app/shell/transfer.ts";
+import { scriptedError } from "../../../web/react/src/testing.ts";
 import { completeDom, make, message, sampleState, show, type Shown, stateWith, text } from "./helpers.tsx";
 
 beforeEach(completeDom);
@@ -23,6 +25,23 @@ const entries = (): (string | null)[] => [...document.querySelectorAll(".convers
 async function choose(conversation: string, item: string): Promise<void> {
   await userEvent.click(screen.getByRole("button", { name: `Options for “${conversation}”` }));
   await userEvent.click(screen.getByRole("menuitem", { name: item }));
+}
+
+/** Chooses a file to import, as the browser's dialog would. */
+async function importFile(file: File): Promise<void> {
+  const click = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function (this: HTMLInputElement) {
+    Object.defineProperty(this, "files", { value: [file] });
+    this.dispatchEvent(new Event("change"));
+  });
+  await userEvent.click(screen.getByRole("button", { name: "Manage conversations" }));
+  await userEvent.click(screen.getByRole("menuitem", { name: "Import conversations" }));
+  click.mockRestore();
+}
+
+function utf16(text: string, bigEndFirst = false): number[] {
+  const view = new DataView(new ArrayBuffer(2 * text.length));
+  for (let at = 0; at < text.length; at += 1) view.setUint16(2 * at, text.charCodeAt(at), !bigEndFirst);
+  return [...new Uint8Array(view.buffer)];
 }
 
 describe("sorting conversations", () => {
@@ -66,47 +85,76 @@ describe("the sidebar", () => {
     const { advance, callsOf } = await shell([one("x")]);
     await choose("Title x", "Rename");
     const box = screen.getByRole("textbox", { name: "Name of the conversation" });
+    expect(document.activeElement).toBe(box);
     await userEvent.clear(box);
     await userEvent.type(box, "  Lenses {Enter}");
     await choose("Lenses", "Pin");
     await choose("Lenses", "Move to a folder");
+    expect(document.activeElement).toBe(screen.getByRole("combobox", { name: "Folder" }));
     await userEvent.type(screen.getByRole("combobox", { name: "Folder" }), "Light{Enter}");
     await advance();
     expect(callsOf("conversations.update")).toEqual([{ id: "x", title: "Lenses" }, { id: "x", pinned: true }, { id: "x", folder: "Light" }]);
   });
 
-  it("takes a deleted conversation away at once, and deletes it only when it can no longer be undone", async () => {
+  it("takes a deleted conversation away at once, and deletes it for good when it can no longer be undone", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     try {
-      const { callsOf } = await shell([one("x"), one("y")]);
+      const { advance, callsOf } = await shell([one("x", { updatedAt: 2 }), one("y", { updatedAt: 1 })]);
       await choose("Title x", "Delete");
+      await advance();
       expect(entries()).toEqual(["Title y"]);
-      expect(callsOf("conversations.delete")).toEqual([]);
+      expect(callsOf("conversations.delete")).toEqual([{ id: "x", undo: true }]);
       await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+      await advance();
       expect(entries()).toEqual(["Title x", "Title y"]);
       await choose("Title y", "Delete");
+      await advance();
       await act(() => vi.advanceTimersByTimeAsync(8000));
-      expect(callsOf("conversations.delete")).toEqual([{ id: "y" }]);
+      expect(callsOf("conversations.delete")).toEqual([{ id: "x", undo: true }, { id: "y", undo: true }, { id: "y" }]);
+      expect(callsOf("conversations.restore")).toEqual([{ id: "x" }]);
       expect(entries()).toEqual(["Title x"]);
     } finally {
       vi.useRealTimers();
     }
   });
 
-  it("does not offer a deleted conversation in the palette", async () => {
-    await shell([one("x"), one("y")]);
-    await choose("Title x", "Delete");
-    await userEvent.keyboard("{Control>}k{/Control}");
-    await userEvent.type(screen.getByRole("combobox"), "Title");
-    expect(screen.getAllByRole("option").map((option) => option.textContent)).toEqual(["Title y"]);
+  it("goes back to the conversation whose deletion is undone, unless the person has gone elsewhere", async () => {
+    const { advance } = await shell([one("x", { updatedAt: 2 }), one("y", { updatedAt: 1 })]);
+    for (const elsewhere of [null, "y"]) {
+      act(() => { goTo("chat", "x"); });
+      await advance();
+      await choose("Title x", "Delete");
+      await advance();
+      expect(location.hash).toBe("#/chat");
+      if (elsewhere !== null) act(() => { goTo("chat", elsewhere); });
+      await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+      await advance();
+      expect(location.hash).toBe(`#/chat/${elsewhere ?? "x"}`);
+      expect(entries()).toEqual(["Title x", "Title y"]);
+    }
   });
 
-  it("deletes when the page is left while it could still be undone", async () => {
+  it("stays where it was if the deletion fails, and says why", async () => {
+    const { app, advance } = await shell([one("x")]);
+    app.on("conversations.delete", () => {
+      throw scriptedError({ code: "quota_exceeded", title: "The disk is full", message: "nothing can be written" });
+    });
+    act(() => { goTo("chat", "x"); });
+    await advance();
+    await choose("Title x", "Delete");
+    await advance();
+    expect(location.hash).toBe("#/chat/x");
+    expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
+    expect(screen.getByText(/The disk is full\. Nothing can be written/)).toBeTruthy();
+  });
+
+  it("deletes for good when the page is left while it could still be undone", async () => {
     const { callsOf, advance } = await shell([one("x")]);
     await choose("Title x", "Delete");
+    await advance();
     act(() => { dispatchEvent(new Event("pagehide")); });
     await advance();
-    expect(callsOf("conversations.delete")).toEqual([{ id: "x" }]);
+    expect(callsOf("conversations.delete")).toEqual([{ id: "x", undo: true }, { id: "x" }]);
   });
 
   it("asks before it deletes everything", async () => {
@@ -136,18 +184,53 @@ describe("the sidebar", () => {
     await advance();
   });
 
+  it("counts what it lists: titles as conversations, and only messages as messages", async () => {
+    const { app } = await shell([one("x"), one("y", { title: "Lenses" })]);
+    const hit = (conversation: string, message: string): ReturnType<typeof make<"SearchHit">> => make("SearchHit", { conversation, message, excerpt: `lens in ${message}` });
+    let found = [hit("y", ""), hit("y", "m1"), hit("x", "m2"), hit("gone", "m3")];
+    app.on("conversations.search", () => found);
+    const box = screen.getByRole("textbox", { name: "Search conversations" });
+    const counts = (): string[] => screen.getAllByRole("status").map((status) => status.textContent).filter((words) => words !== "");
+    await userEvent.type(box, "lens");
+    await screen.findByText("lens in m1");
+    expect(counts()).toEqual(["1 conversation found by its name", "2 messages found"]);
+    expect(screen.queryByText("lens in m3")).toBeNull();
+    found = [hit("y", "")];
+    await userEvent.type(box, "e");
+    await vi.waitFor(() => { expect(counts()).toEqual(["1 conversation found by its name"]); });
+    found = Array.from({ length: 51 }, (_, index) => hit("x", `m${index}`));
+    await userEvent.type(box, "s");
+    await screen.findByText("The first 50 messages found. Write more to narrow the search.");
+    expect(screen.queryByText("lens in m50")).toBeNull();
+  });
+
+  it.each([
+    ["UTF-8 with a byte order mark", [0xef, 0xbb, 0xbf, ...new TextEncoder().encode('{"é": 1}')]],
+    ["UTF-16, little end first", [0xff, 0xfe, ...utf16('{"é": 1}')]],
+    ["UTF-16, big end first", [0xfe, 0xff, ...utf16('{"é": 1}', true)]],
+    ["UTF-16 without a mark", utf16('{"é": 1}')],
+  ])("imports a file in %s", async (_, bytes) => {
+    const { callsOf, advance } = await shell([]);
+    await importFile(new File([new Uint8Array(bytes)], "a.json"));
+    await vi.waitFor(async () => {
+      await advance();
+      expect(callsOf("conversations.import")).toEqual([{ text: '{"é": 1}' }]);
+    });
+  });
+
+  it("says that a file is not a text, and imports nothing", async () => {
+    const { callsOf } = await shell([]);
+    await importFile(new File([new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0xff])], "photo.json"));
+    expect(await screen.findByText("“photo.json” is not a text file. Choose a JSON file that this app exported.")).toBeTruthy();
+    expect(callsOf("conversations.import")).toEqual([]);
+  });
+
   it("says why a file cannot be imported, and adds nothing", async () => {
     const { app, advance } = await shell([]);
     app.on("conversations.import", () => {
       throw new Error("the file is not JSON: unexpected end at byte 7");
     });
-    const click = vi.spyOn(HTMLInputElement.prototype, "click").mockImplementation(function (this: HTMLInputElement) {
-      Object.defineProperty(this, "files", { value: [new File(["{broken"], "a.json")] });
-      this.dispatchEvent(new Event("change"));
-    });
-    await userEvent.click(screen.getByRole("button", { name: "Manage conversations" }));
-    await userEvent.click(screen.getByRole("menuitem", { name: "Import conversations" }));
-    click.mockRestore();
+    await importFile(new File(["{broken"], "a.json"));
     await vi.waitFor(async () => {
       await advance();
       expect(screen.getByText(/the file is not JSON: unexpected end at byte 7/)).toBeTruthy();
@@ -199,6 +282,29 @@ describe("the header", () => {
     expect(screen.getByText("Private")).toBeTruthy();
   });
 
+  it.each(["#/chat/c", "#/chat"])("asks who would answer what is being written, and not with every key: %s", async (hash) => {
+    const route = (backend: string, where: "local" | "cloud", model: string | null): ReturnType<typeof make<"RouteInfo">> => make("RouteInfo", { policy: "local_first", ranked: [make("RouteChoice", { backend, where, model, reason: "in the cloud" })] });
+    const base = stateWith([]);
+    const clouds = { k: make("Cloud", { id: "k", vendor: "openai", model: "gpt", label: "My cloud" }) };
+    location.hash = hash;
+    const { app, callsOf, advance } = await show(<Shell />, { state: { ...base, clouds, settings: { ...base.settings, introduced: true, neverLeaveDevice: false } } });
+    app.on("chat.explain", ({ conversation, text: typed = "" }) => {
+      const info = typed.length > 2000 ? route("cloud:k", "cloud", "gpt") : route("local", "local", "pocket");
+      if (conversation != null) app.change((state) => ({ ...state, threads: { [conversation]: { ...(state.threads[conversation] ?? make("Thread", { id: conversation })), route: info } } }));
+      return info;
+    });
+    const asked = (): number => callsOf("chat.explain").length;
+    await vi.waitFor(() => { expect(asked()).toBe(1); });
+    const box = screen.getByRole("textbox", { name: "Message" });
+    await userEvent.type(box, "What is a lens?");
+    fireEvent.change(box, { target: { value: "word ".repeat(700) } });
+    expect(await screen.findByRole("button", { name: "Model: My cloud" })).toBeTruthy();
+    await advance();
+    expect(asked()).toBe(2);
+    fireEvent.change(box, { target: { value: "" } });
+    expect(await screen.findByRole("button", { name: "Model: Pocket" })).toBeTruthy();
+  });
+
   it("says when a cloud may answer", async () => {
     const base = stateWith([]);
     const clouds = { k: make("Cloud", { id: "k", vendor: "openai", model: "gpt", label: "My cloud" }) };
@@ -208,6 +314,25 @@ describe("the header", () => {
     app.change((state) => ({ ...state, settings: { ...state.settings, neverLeaveDevice: true } }));
     await advance();
     expect(screen.getByText("Private")).toBeTruthy();
+  });
+});
+
+describe("the settings of a new chat", () => {
+  it("leave nothing behind when they are closed without a change", async () => {
+    location.hash = "#/chat";
+    const { app, advance } = await show(<Shell />, { state: stateWith([]) });
+    const before = Object.keys(app.state.conversations);
+    for (const change of [false, true]) {
+      await advance();
+      await userEvent.click(screen.getByRole("button", { name: "Settings of this conversation" }));
+      await advance();
+      expect(Object.keys(app.state.conversations)).toHaveLength(before.length + 1);
+      if (change) await userEvent.click(screen.getByRole("switch", { name: "Calculator" }));
+      await advance();
+      await userEvent.click(screen.getByRole("button", { name: "Done" }));
+      await advance();
+      expect(Object.keys(app.state.conversations)).toHaveLength(before.length + (change ? 1 : 0));
+    }
   });
 });
 

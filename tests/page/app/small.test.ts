@@ -131,7 +131,7 @@ describe("numbers", () => {
   it("read well", () => {
     expect([0, 999, 1500, 412_000_000, 2_300_000_000].map((bytes) => formatBytes(bytes, "en"))).toEqual(["0 bytes", "999 bytes", "1.5 kB", "412 MB", "2.3 GB"]);
     expect([31, 2449, 32_000, 240_000].map((ms) => formatDuration(ms, "en"))).toEqual(["31 ms", "2.4 sec", "32 sec", "4 min"]);
-    expect([0, 0.00042, 1.5].map((usd) => formatCost(usd, "en"))).toEqual(["$0.00", "$0.00042", "$1.50"]);
+    expect([0, 0.00000654, 0.00042, 1.5].map((usd) => formatCost(usd, "en"))).toEqual(["$0.00", "$0.0000065", "$0.00042", "$1.50"]);
     expect([4.25, 123.4].map((rate) => formatRate(rate, "de"))).toEqual(["4,3", "123"]);
   });
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from browserllm._internal.nesting import MAX_DEPTH, check_depth, decode_json
@@ -23,6 +24,14 @@ def test_json_that_is_too_deep_is_an_error(opens: str, closes: str, as_bytes: bo
     for text in (nested(MAX_DEPTH // per + 1), nested(100_000), nested(100_000, end=False)):
         with pytest.raises(RecursionError, match=str(MAX_DEPTH)):
             decode_json(text, Any)
+
+
+@pytest.mark.parametrize("text", [b'{"a": "\xff"}', '{"a": "\ud800"}'])
+def test_what_is_no_unicode_is_not_json(text: str | bytes) -> None:
+    """There is one error to catch, and it does not carry the text."""
+    with pytest.raises(msgspec.DecodeError, match="utf-8") as caught:
+        decode_json(text, Any)
+    assert caught.value.__context__ is None
 
 
 def test_json_that_is_long_or_only_looks_deep_is_decoded() -> None:

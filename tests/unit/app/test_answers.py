@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -374,3 +375,28 @@ async def test_storage_is_shared_by_conversations() -> None:
     part = answer.parts[1]
     assert isinstance(part, ToolPart)
     assert part.output == "Ada"
+
+
+@pytest.mark.parametrize("schema", [None, {"type": "object"}])
+async def test_a_failure_after_the_answer_leaves_it_as_it_is(schema: Any) -> None:
+    """What counts answers, or the meter, may fail: the answer is done, the failure is reported, the queue goes on."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+
+    class Broken(bl.ScriptedBackend):
+        async def facts(self, request: ChatRequest) -> Any:
+            raise ZeroDivisionError
+
+    def fails(info: Any) -> None:
+        raise KeyError("no such counter")
+
+    chats = Chats(backend=Broken("{}"))
+    chats.rooms.answering.on_answer = fails
+    conversation = await chats.create(settings=ConversationSettings(schema=schema))
+    await chats.send(conversation, "One")
+    await chats.ask(conversation, "Two")
+    assert [status for _, _, status in chats.texts(conversation)] == ["done"] * 4
+    assert chats.thread(conversation).status == "ready"
+    assert [type(error) for error in reported] == [KeyError, ZeroDivisionError] * 2
+    action = act.Generate(messages=(act.PlainMessage(role="user", parts=(TextPart(text="Go"),)),))
+    assert (await chats.app.call(action)).text == "{}"

@@ -1,4 +1,4 @@
-"""Conversations: the list, its records, search, forks, and what another tab has changed."""
+"""Conversations: the list, its records, forks, and what another tab has changed."""
 
 from __future__ import annotations
 
@@ -153,23 +153,6 @@ async def test_deleting_removes_every_record_and_stops_the_answer() -> None:
     assert await chats.store.items() == []
     with pytest.raises(bl.InvalidRequest, match="no conversation"):
         await chats.app.call(act.OpenConversation(id=conversation))
-
-
-async def test_search_finds_titles_and_messages_newest_first() -> None:
-    chats = Chats(["Bread needs flour.", "Cake needs  Sugar\nand eggs.", "Nothing."])
-    bread, cake, other = await chats.create(), await chats.create(), await chats.create(title="Sugar free")
-    for conversation in (bread, cake, other):
-        chats.now_s += 10
-        await chats.ask(conversation, "a")
-        await chats.app.call(act.CloseConversation(id=conversation))
-    hits = await chats.app.call(act.SearchConversations(text="sugar"))
-    assert [(hit.conversation, bool(hit.message)) for hit in hits] == [(other, False), (cake, True)]
-    assert hits[1].excerpt == "Cake needs Sugar and eggs."
-    assert [hit.conversation for hit in await chats.app.call(act.SearchConversations(text="NEEDS"))] == [cake, bread]
-    assert len(await chats.app.call(act.SearchConversations(text="needs", limit=1))) == 1
-    assert await chats.app.call(act.SearchConversations(text="sugar and")) != []
-    assert await chats.app.call(act.SearchConversations(text=" ")) == []
-    assert await chats.app.call(act.SearchConversations(text="(*")) == []
 
 
 async def test_a_fork_copies_the_shown_messages_up_to_one() -> None:

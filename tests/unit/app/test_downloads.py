@@ -199,6 +199,85 @@ async def test_a_load_downloads_first_and_can_be_paused() -> None:
     await app.app.close()
 
 
+@pytest.mark.parametrize("delete", [True, False])
+async def test_cancelling_the_download_of_a_load_ends_both(delete: bool) -> None:
+    """No more bytes arrive, the load fails with what happened, and the download does not come back."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG])), MemoryStore()
+    app = await with_models(files, "tiny", store=store)
+    load = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    await received(app, "tiny", 400)
+    await app.call(act.CancelDownload(model="tiny", delete=delete))
+    with pytest.raises(bl.errors.Cancelled, match="the download of 'tiny' was cancelled"):
+        await load
+    assert app.state.downloads == {}
+    await app.until(lambda: app.state.loading is None)
+    assert bool(files.partials) is not delete
+    fetched = files.fetched_bytes
+    await app.call(act.RefreshModels())
+    assert (app.state.downloads, files.fetched_bytes) == ({}, fetched)
+    await app.call(act.DownloadModel(model="tiny"))
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    assert files.fetched_bytes - fetched >= SIZE if delete else files.fetched_bytes - fetched == SIZE - 400
+    await app.app.close()
+
+
+async def test_cancelling_a_download_that_a_load_shares_ends_both() -> None:
+    """The user sees one download, so there is one to cancel."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    load = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    await received(app, "tiny", 400)
+    await app.call(act.DownloadModel(model="tiny"))
+    await app.call(act.CancelDownload(model="tiny"))
+    with pytest.raises(bl.errors.Cancelled):
+        await load
+    assert app.state.downloads == {}
+    await app.app.close()
+
+
+async def test_an_answer_whose_download_is_cancelled_says_so() -> None:
+    """The error is in its message, with a way to try again."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    asking = asyncio.ensure_future(app.ask("Hello", model="tiny"))
+    await received(app, "tiny", 400)
+    await app.call(act.CancelDownload(model="tiny"))
+    answer = await asking
+    assert (answer.status, answer.error is not None) == ("error", True)
+    assert answer.error is not None
+    assert (answer.error.title, answer.error.actions) == ("This was cancelled", ("retry",))
+    assert "the download of 'tiny' was cancelled" in answer.error.message
+    await app.app.close()
+
+
+async def test_the_download_of_another_build_is_joined_and_not_begun_again() -> None:
+    """A load may want another build than the best one; a pause is for what is being downloaded."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    load = asyncio.ensure_future(app.call(act.LoadModel(model="tiny", engine="transformersjs", device="wasm")))
+    await received(app, "tiny", 400)
+    begun = len(app.host.shared(Activity).fetching)
+    await app.call(act.PauseDownload(model="tiny"))
+    assert (download(app, "tiny").state, len(app.host.shared(Activity).fetching)) == ("paused", begun)
+    await app.call(act.CancelDownload(model="tiny"))
+    with pytest.raises(bl.errors.Cancelled):
+        await load
+    await app.app.close()
+
+
+async def test_what_only_the_browser_downloads_cannot_be_stopped() -> None:
+    """The error says why, and the download stays in sight."""
+    app = await opened()
+    await app.until(lambda: "browser" in app.state.models)
+    fetching = Progress(phase="downloading", fraction=0.5, loaded_bytes=400, total_bytes=800)
+    app.host.shared(Activity).publish("progress", "browser", progress=fetching)
+    for action in (act.CancelDownload(model="browser"), act.PauseDownload(model="browser")):
+        with pytest.raises(bl.errors.Unsupported, match="the browser fetches it for all sites"):
+            await app.call(action)
+    assert download(app, "browser").state == "running"
+    await app.app.close()
+
+
 async def test_reading_the_built_in_model_is_not_a_download() -> None:
     """Its files came with the app."""
     app = await opened()

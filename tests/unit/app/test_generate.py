@@ -44,6 +44,21 @@ async def test_a_text_comes_as_events_and_as_a_whole() -> None:
     assert await chats.store.items() == []
 
 
+async def test_the_halves_of_a_character_are_joined() -> None:
+    """Each event can be written as JSON; half a character at the end is replaced."""
+    chats = Chats(
+        [[ReasoningDelta(reasoning="\ud83d"), ReasoningDelta(reasoning="\ude00"), "a\ud83d", "\ude00b\ud83d"]]
+    )
+    made, events = await generate(chats, said("Go"))
+    assert [(event.type, event.text) for event in events[1:]] == [
+        ("reasoning", "\U0001f600"),
+        ("text", "a"),
+        ("text", "\U0001f600b"),
+        ("text", "\ufffd"),
+    ]
+    assert (made.text, made.reasoning) == ("a\U0001f600b\ufffd", "\U0001f600")
+
+
 async def test_an_object_comes_as_values() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
     chats = Chats([['{"a"', ": 1", "2}"]])

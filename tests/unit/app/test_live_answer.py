@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from browserllm.app.live_answer import LiveAnswer
+import msgspec
+import pytest
+
+from browserllm.app.live_answer import LiveAnswer, arguments_of
 from browserllm.app.live_state import LiveState
 from browserllm.app.patches import Patch, diff
 from browserllm.app.state import AppState, ChatMessage, MessagePart, ReasoningPart, TextPart, Thread, ToolPart
@@ -56,9 +59,45 @@ async def test_a_restart_takes_back_the_round_in_progress_only() -> None:
     assert live.parts[-1] == TextPart(text="whole")
 
 
-async def test_text_that_json_cannot_hold_is_replaced() -> None:
-    live, _ = answer(START, TextDelta(text="a\ud800"))
-    assert live.end() == (TextPart(text="a?"),)
+async def test_the_halves_of_a_character_may_come_in_two_chunks() -> None:
+    """Each text that is shown can be written as JSON, and the character is whole at the end."""
+    live, _ = answer(START, TextDelta(text="a\ud83d"))
+    assert live.parts == (TextPart(text="a", state="streaming"),)
+    live.feed(TextDelta(text="\ude00b"))
+    assert live.parts == (TextPart(text="a\U0001f600b", state="streaming"),)
+    live.feed(ReasoningDelta(reasoning="\ud83d"))
+    live.feed(ReasoningDelta(reasoning="\ude00"))
+    live.feed(ToolCallDelta(index=0, id="c", name="clock", arguments='{"zone": "\ud83d'))
+    live.feed(ToolCallDelta(index=0, arguments='\ude00"}'))
+    msgspec.json.encode(live.parts)
+    assert live.end() == (
+        TextPart(text="a\U0001f600b"),
+        ReasoningPart(text="\U0001f600"),
+        ToolPart(tool_name="clock", tool_call_id="c", state="input-streaming", input={"zone": "\U0001f600"}),
+    )
+
+
+async def test_half_a_character_at_the_end_is_replaced() -> None:
+    """Also at the end of a round, before a call; and nothing is shown after the end."""
+    live, shown = answer(START, TextDelta(text="a\ud800"), START, TextDelta(text="b\ud800"))
+    assert live.end() == (TextPart(text="a\ufffdb\ufffd"),)
+    await asyncio.sleep(0.05)
+    assert shown == []
+
+
+async def test_a_restart_drops_half_a_character() -> None:
+    """It belongs to what is taken back."""
+    restart = ChatRestart(hop=Hop(reason="it broke"), backend="other")
+    live, _ = answer(START, TextDelta(text="a\ud83d"), restart, TextDelta(text="\ude00b"))
+    assert live.end() == (TextPart(text="\ufffdb"),)
+
+
+@pytest.mark.parametrize("arguments", ['{"zone": "\ud800"}', "[" * 100_000, "\ud800"])
+async def test_arguments_that_are_not_json_stay_a_text(arguments: str) -> None:
+    """One that a page and a store can hold."""
+    found = arguments_of(ToolCallPart("c", "clock", arguments))
+    assert isinstance(found, str)
+    msgspec.json.encode(found)
 
 
 async def test_a_frame_of_a_long_conversation_is_one_patch() -> None:

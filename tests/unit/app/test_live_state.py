@@ -89,6 +89,24 @@ async def test_an_unsubscribed_watcher_is_not_called() -> None:
     assert seen == []
 
 
+async def test_a_watcher_that_fails_does_not_keep_the_others_from_the_news() -> None:
+    """One page's end may be gone; its failure is reported, and one that was unsubscribed meanwhile is not called."""
+    live, seen, reported = LiveState(), list[str](), list[Any]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+
+    def fails(version: str) -> None:
+        unsubscribe()
+        raise ConnectionError(version)
+
+    live.subscribe(lambda state: state.version, fails)
+    unsubscribe = live.subscribe(lambda state: state.version, lambda version: seen.append(f"second {version}"))
+    live.subscribe(lambda state: state.version, lambda version: seen.append(f"third {version}"))
+    live.put("2", "version")
+    live.flush()
+    assert seen == ["third 2"]
+    assert [type(error) for error in reported] == [ConnectionError]
+
+
 async def test_a_watcher_may_change_the_state() -> None:
     """What it changes is reported in the next frame."""
     live = LiveState()

@@ -10,6 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
+from browserllm.app.models import Models
 from browserllm.app.state import AnswerInfo, TextPart
 from browserllm.models.catalog.catalog import built_in
 from browserllm.stores.memory import MemoryStore
@@ -17,7 +18,7 @@ from browserllm.testing import host
 from browserllm.testing.files import ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG, Wait
-from unit.app.rooms import Opened, opened
+from unit.app.rooms import Opened, opened, room_of
 from unit.app.test_downloads import folder, web, with_models
 
 GPU = device_facts(features=["shader-f16"])
@@ -256,9 +257,9 @@ async def test_answers_are_counted_and_plotted() -> None:
 async def test_the_totals_are_means_and_the_plot_is_of_this_device() -> None:
     """An answer of a cloud counts, and is no point of the plot; one without a speed does not change the mean."""
     app = await opened()
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
+    models = room_of(app.app, Models)
     for where, speed in (("cloud", 10.0), ("local", 20.0), ("cloud", None)):
-        rooms.models.note_answer(
+        models.note_answer(
             AnswerInfo(where=where, backend="x", model="big", tokens_per_s=speed, completion_tokens=5, duration_ms=7)
         )
     totals = app.state.totals

@@ -12,6 +12,7 @@ from browserllm.app import actions as act
 from browserllm.app.opening import start_app
 from browserllm.app.state import TextPart
 from browserllm.page.device import DeviceFacts
+from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
 from unit.app.rooms import opened, text_of
@@ -181,9 +182,38 @@ async def test_without_webgpu_the_cpu_answers_and_the_device_says_what_to_do() -
     app = await opened(ScriptedHost("Hello.", facts=device_facts(webgpu=False, reason="no_adapter")))
     problem = app.state.device.problem if app.state.device else None
     assert problem is not None
-    assert problem.data == {"reason": "no_adapter"}
+    assert (problem.data["reason"], problem.data["cpu"]) == ("no_adapter", True)
     assert problem.remedy
     answer = await app.ask("Hi")
     assert answer.answer is not None
     assert (answer.answer.device, len(answer.answer.hops) > 0) == ("wasm", True)
     await app.app.close()
+
+
+async def test_damaged_records_do_not_keep_the_app_from_opening() -> None:
+    """Whatever room they belong to: bytes that are no text, JSON that is cut off, values of another type."""
+    store = MemoryStore()
+    keys = ("settings", "cloud/a", "model/b", "download/c", "conversation/d", "message/d/e", "key/a", "conversation/f")
+    for key, value in zip(keys, (b'{"a": "\xff"}', b"\xff") * 4, strict=True):
+        await store.put(key, value)
+    app = await opened(store=store)
+    assert app.state.status == "ready"
+    named = {notice.id for notice in app.state.notices}
+    assert {"settings-damaged", "cloud-a", "custom-model/b", "damaged-records"} <= named
+    await app.app.close()
+
+
+async def test_a_room_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
+    """The failure is reported, and tasks end."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    app = await opened()
+
+    async def fails() -> None:
+        raise ConnectionError
+
+    app.app.on_close(fails)
+    task = app.app.spawn(asyncio.sleep(3600))
+    await app.app.close()
+    assert task.cancelled()
+    assert [type(error) for error in reported] == [ConnectionError]

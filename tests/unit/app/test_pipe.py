@@ -236,3 +236,16 @@ async def test_parts_of_a_page_have_pipes_of_their_own() -> None:
     app.state.put("later", "version")
     app.state.flush()
     assert got == [("1", "patch")]
+
+
+async def test_half_a_character_does_not_stop_the_pipe() -> None:
+    """The page gets the halves as they are, and everything after them."""
+    app = App()
+    _, page = connected(app)
+    app.state.put("a\ud83d", "version")
+    app.state.flush()
+    app.state.put("a\ud83d\ude00", "version")
+    app.state.flush()
+    patches = [message["patches"][0] for message in page.got if message["type"] == "patch"]
+    assert [(patch["op"], patch["value"]) for patch in patches] == [("set", "a\ud83d"), ("append", "\ude00")]
+    await app.close()

@@ -44,15 +44,27 @@ async def test_a_change_is_shown_and_kept() -> None:
         ("keepAliveS", -1),
         ("keepAliveS", 0),
         ("keepAliveS", "60"),
+        ("keepAliveS", float("nan")),
+        ("keepAliveS", float("inf")),
+        ("keepAliveS", 2_000_001),
         ("storageBudgetBytes", 0),
-        ("language", "not a language"),
+        ("storageBudgetBytes", -1),
+        ("storageBudgetBytes", float("nan")),
+        ("storageBudgetBytes", float("inf")),
+        ("language", "xx"),
+        ("language", "de-AT"),
         ("language", ""),
         ("model", ""),
         ("defaults", {"temperature": 7}),
+        ("defaults", {"temperature": float("nan")}),
+        ("defaults", {"topP": float("inf")}),
+        ("defaults", {"maxTokens": 0}),
+        ("defaults", {"maxTokens": 1.5}),
         ("defaults", {"temperature": "hot"}),
         ("defaults", {"tools": ["rm_rf"]}),
         ("presets", [{"id": "a", "name": "A", "settings": {}}, {"id": "a", "name": "B", "settings": {}}]),
         ("presets", [{"id": "a", "name": " ", "settings": {}}]),
+        ("presets", [{"id": "a", "name": "\u200b", "settings": {}}]),
         ("presets", "all"),
         ("colour", "red"),
         ("never_leave_device", False),
@@ -68,6 +80,43 @@ async def test_a_wrong_value_changes_nothing_and_is_named(name: str, value: Any)
     assert refused.value.data["parameter"] == name
     assert name in str(refused.value)
     assert (app.state.value.settings, await store.get(KEY)) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("language", "'auto', 'en', 'de', 'ar'"),
+        ("theme", "'system', 'light', 'dark'"),
+        ("mode", "'auto', 'local', 'cloud'"),
+    ],
+)
+async def test_an_unknown_choice_is_answered_with_those_that_exist(name: str, choices: str) -> None:
+    app, _, _ = await room()
+    with pytest.raises(bl.errors.InvalidRequest, match=rf"{name}='xx' is not valid; choose from: {choices}"):
+        await app.call(act.UpdateSettings(changes={name: "xx"}))
+
+
+async def test_a_model_that_does_not_exist_cannot_be_chosen() -> None:
+    """A kept one that is gone stays: its model may come back, and other settings must still be changeable."""
+    known = ["small"]
+
+    def find_model(name: str) -> object:
+        if name not in known:
+            raise bl.errors.ModelNotFound(f"there is no model {name!r}")
+        return name
+
+    app, store = App(), MemoryStore()
+    await SettingsRoom(app, store, Notices(app), find_model=find_model).start()
+    await app.call(act.UpdateSettings(changes={"model": "small"}))
+    with pytest.raises(
+        bl.errors.InvalidRequest, match="model='large' is not valid: there is no model 'large'"
+    ) as refused:
+        await app.call(act.UpdateSettings(changes={"model": "large"}))
+    assert refused.value.data["parameter"] == "model"
+    known.clear()
+    await app.call(act.UpdateSettings(changes={"theme": "dark"}))
+    await app.call(act.UpdateSettings(changes={"model": None}))
+    assert app.state.value.settings == Settings(theme="dark")
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"[1, 2]", b'{"theme": "dark"', b"null", b"[" * 5000])

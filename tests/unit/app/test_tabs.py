@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from browserllm.app.actions import CreateConversation, DeleteConversation, UpdateConversation
 from browserllm.app.app import App
 from browserllm.app.conversations import Conversations
+from browserllm.app.deletion import Deletions
 from browserllm.app.notices import Notices
 from browserllm.app.tabs import Shared, Tabs
+from browserllm.errors import Unavailable
 from browserllm.stores import KeyValueStore, MemoryStore
 
 
@@ -18,15 +22,20 @@ class Tab:
 
     def __init__(self, store: KeyValueStore, others: list[Tab]) -> None:
         self.app = App()
-        self.conversations = Conversations(self.app, store, Notices(self.app))
+        notices = Notices(self.app)
+        self.conversations = Conversations(self.app, store, notices)
+        self.deletions = Deletions(self.app, self.conversations, notices)
         self.reloads: list[str] = []
+        self.failure: Exception | None = None
         self._others = others
 
         async def reload() -> None:
             self.reloads.append("settings")
+            if self.failure is not None:
+                raise self.failure
 
         shared = {"settings": Shared(lambda state: state.settings, reload)}
-        self.tabs = Tabs(self.app, self.conversations, shared, self._post)
+        self.tabs = Tabs(self.app, self.conversations, notices, shared, self._post)
         others.append(self)
 
     def _post(self, text: str) -> None:
@@ -72,6 +81,58 @@ async def test_a_part_that_all_tabs_share_is_read_again() -> None:
     while not two.reloads:
         await asyncio.sleep(0)
     assert (one.reloads, two.reloads) == ([], ["settings"])
+
+
+class ClosedStore(MemoryStore):
+    """A store that cannot be read for a while."""
+
+    failure: Exception | None = None
+
+    async def get(self, key: str) -> bytes | None:
+        if self.failure is not None:
+            raise self.failure
+        return await super().get(key)
+
+
+@pytest.mark.parametrize("failure", [Unavailable("the disk is gone"), ZeroDivisionError()])
+async def test_a_failure_to_read_what_another_tab_changed_is_a_notice(failure: Exception) -> None:
+    """It is not lost, and the next news is read."""
+    store = ClosedStore()
+    one, two = Tab(store, []), Tab(store, [])
+    two.failure = store.failure = failure
+    two.tabs.on_text('{"what": "settings"}')
+    two.tabs.on_text('{"what": "conversation", "id": "a"}')
+    two.tabs.on_text('{"what": "\ud800"}')
+    await two.until(lambda: len(two.app.state.value.notices) == 2)
+    notices = {notice.id: notice for notice in two.app.state.value.notices}
+    assert set(notices) == {"tab-settings", "tab-conversation"}
+    assert all(notice.error is not None for notice in notices.values())
+    store.failure = None
+    conversation = await one.app.call(CreateConversation(title="Rome"))
+    two.tabs.on_text(f'{{"what": "conversation", "id": "{conversation}"}}')
+    await two.until(lambda: conversation in two.app.state.value.conversations)
+
+
+async def test_a_failure_to_tell_the_others_keeps_nothing_from_being_written() -> None:
+    """It is reported; the records that wait are written."""
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["message"]))
+    store, one = MemoryStore(), Tab(MemoryStore(), [])
+    one = Tab(store, [])
+
+    def gone(text: str) -> None:
+        raise ConnectionError
+
+    one.tabs._post = gone
+    ids = [await one.app.call(CreateConversation(title=title)) for title in ("Rome", "Athens")]
+    for conversation in ids:
+        await one.app.call(UpdateConversation(id=conversation, pinned=True))
+    again = Tab(store, [])
+    await again.conversations.start()
+    assert {entry.id: entry.pinned for entry in again.app.state.value.conversations.values()} == dict.fromkeys(
+        ids, True
+    )
+    assert set(reported) == {"other tabs could not be told of a change"}
 
 
 async def test_a_closed_tab_tells_nothing_more() -> None:

@@ -182,7 +182,15 @@ async def test_a_broken_file_adds_nothing_and_the_error_names_the_problem(what: 
     assert await other.store.items() == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"format": 5}', "\ud800", "PK\x03\x04"])
+async def test_a_byte_order_mark_is_not_part_of_the_file() -> None:
+    _, _, text = await exported()
+    other = Chats()
+    assert await other.app.call(act.ImportConversations(text=f"\ufeff{text}"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\ufeff", "\ufeff\ufeff{}", "{", "[]", "null", "[" * 100_000, '{"format": 5}', "\ud800", "PK\x03\x04"]
+)
 async def test_what_is_no_file_of_ours_is_refused(text: str) -> None:
     other = Chats()
     with pytest.raises(bl.InvalidRequest, match="cannot be imported"):

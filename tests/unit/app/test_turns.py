@@ -372,8 +372,9 @@ async def test_queued_messages_outlive_the_page_in_their_place() -> None:
 async def test_what_is_not_valid_is_refused_and_adds_nothing() -> None:
     chats = Chats()
     conversation = await chats.create()
-    with pytest.raises(bl.InvalidRequest, match="empty"):
-        await chats.send(conversation, "  \n")
+    for nothing in ("  \n", "\u200b", "\ufeff \u2060\u00ad", "\u2800\u3164", "\x00\x7f", "\U000e0041\ufe0f"):
+        with pytest.raises(bl.InvalidRequest, match="no character that can be seen"):
+            await chats.send(conversation, nothing)
     with pytest.raises(bl.InvalidRequest, match="no conversation 'gone'"):
         await chats.send("gone", "a")
     with pytest.raises(bl.InvalidRequest, match="no message 'gone'"):

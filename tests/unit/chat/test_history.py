@@ -168,10 +168,11 @@ def test_a_saved_history_without_usage_gets_zeros() -> None:
 @pytest.mark.parametrize(
     ("content", "kept"),
     [
-        ("a\ud800b", "a?b"),
+        ("a\ud800b", "a\ufffdb"),
+        ("a\ud83d\ude00b", "a\U0001f600b"),
         ("é𝄞", "é𝄞"),
-        ([bl.ToolCallPart("a", "look", '"\ud800"')], [bl.ToolCallPart("a", "look", '"?"')]),
-        ([bl.ReasoningPart("\ud800", redacted=True)], [bl.ReasoningPart("?", redacted=True)]),
+        ([bl.ToolCallPart("a", "look", '"\ud800"')], [bl.ToolCallPart("a", "look", '"\ufffd"')]),
+        ([bl.ReasoningPart("\ud800", redacted=True)], [bl.ReasoningPart("\ufffd", redacted=True)]),
     ],
 )
 def test_an_answer_that_json_cannot_hold_is_repaired(content: Any, kept: Any) -> None:

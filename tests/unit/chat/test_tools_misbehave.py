@@ -90,7 +90,7 @@ RAISED: list[BaseException] = [
 RETURNED: list[tuple[Callable[[], Any], str]] = [
     (lambda: None, "null"),
     (lambda: {"a": [1, 2.5, None, True]}, '{"a":[1,2.5,null,true]}'),
-    (lambda: "\ud800x", "?x"),
+    (lambda: "\ud800x", "\ufffdx"),
     (lambda: Text("said"), "said"),
     (lambda: b"\xff", '"/w=="'),
     (lambda: {1}, "[1]"),

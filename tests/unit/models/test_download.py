@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import browserllm as bl
-from browserllm.models.downloads.download import Download, start_download
+from browserllm.models.downloads.download import Download, join_downloads, start_download
 from browserllm.models.engines import FileList
 from browserllm.models.storage import Stored
 from browserllm.page.host import FileProgress, Progress
@@ -258,6 +258,37 @@ async def test_callers_share_one_download() -> None:
     assert (await first) is (await second)
     assert [op for op, _ in host.requests].count("download") == 1
     assert seen[-1].phase == "ready"
+
+
+async def test_a_download_can_be_cancelled_for_all_its_callers() -> None:
+    """Each of them gets `Cancelled`, and nothing more is fetched; what was received stays."""
+    host = ScriptedHost(files=web(400, HANG))
+    updates: list[Progress] = []
+    waiting = asyncio.ensure_future(asyncio.wait_for(start(host, on_progress=updates.append), None))
+    await settle()
+    (joined,) = join_downloads(host, "tiny")
+    assert join_downloads(host, "another") == []
+    seen = len(updates)
+    await joined.cancel(for_all=True)
+    with pytest.raises(bl.errors.Cancelled, match="the download of 'tiny' was cancelled"):
+        await waiting
+    assert host.files.partials[WEIGHTS]["loaded_bytes"] == 400
+    assert [update.phase for update in updates[seen:]] == ["error"]
+    assert join_downloads(host, "tiny") == []
+
+
+async def test_a_paused_download_can_be_cancelled_for_all() -> None:
+    """Also at the moment at which the page has not confirmed the pause."""
+    for steps in (0, 50):
+        host = ScriptedHost(files=web(400, HANG))
+        first, second = start(host), start(host)
+        await settle()
+        first.pause()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await second.cancel(for_all=True, delete=True)
+        assert isinstance(await first.outcome(), bl.errors.Cancelled)
+        assert (first.state, host.files.partials) == ("cancelled", {})
 
 
 async def test_another_precision_is_another_download() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +18,12 @@ from browserllm.app import threads
 from browserllm.app.app import App
 from browserllm.app.opening import open_app
 from browserllm.app.pipe import Pipe
+from browserllm.app.routing import Routing
 from browserllm.app.state import ChatMessage, ConversationSettings, ErrorInfo, RouteInfo, TextPart
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
 from openai_exchanges import text_chunks
+from unit.app.rooms import room_of
 from vendor_server import VendorServer, answer, events, stream
 
 KEY = "sk-loopback-secret-0123456789"
@@ -63,6 +66,11 @@ class Hybrid:
                 return last
             await asyncio.sleep(0.001)
 
+    async def explain_draft(self, conversation: str | None = None, **draft: Any) -> list[str]:
+        """Return who would answer a message that is being written, the first one first."""
+        route = await self.call(act.ExplainRoute(conversation=conversation, **draft))
+        return [choice.backend for choice in route.ranked]
+
     async def explain(self, **settings: Any) -> RouteInfo:
         conversation = await self.call(act.CreateConversation(settings=ConversationSettings(**settings)))
         return await self.call(act.ExplainRoute(conversation=conversation, text="Hi"))
@@ -94,6 +102,64 @@ async def test_local_first_answers_on_the_device(server: VendorServer) -> None:
     await app.app.close()
 
 
+LONG = "word " * 20_000
+
+
+async def test_what_is_being_written_changes_who_would_answer(server: VendorServer) -> None:
+    """An image goes to what can see it, and a text that is too long for the device to what can read it."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    here, there, only_there = ["local", "cloud:cloud"], ["cloud:cloud", "local"], ["cloud:cloud"]
+    conversation = await app.call(act.CreateConversation())
+    for where in (None, conversation):
+        assert await app.explain_draft(where) == here
+        assert await app.explain_draft(where, text="Hi") == here
+        assert await app.explain_draft(where, images=1) == there
+        assert await app.explain_draft(where, text="What is this?", images=2) == there
+        assert await app.explain_draft(where, text=LONG) == only_there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == only_there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=1000) == here
+    assert app.app.state.value.threads[conversation].route is not None
+    await app.settings(neverLeaveDevice=True)
+    assert await app.explain_draft(conversation, text="Hi", images=1) == ["local"]
+    assert await app.explain_draft(conversation, text=LONG, images=1) == []
+    assert app.asked == 0
+    for wrong in ({"images": -1}, {"images": 101}, {"file_chars": -1}):
+        with pytest.raises(bl.InvalidRequest, match=next(iter(wrong))):
+            await app.explain_draft(conversation, **wrong)
+    await app.app.close()
+
+
+async def test_the_reason_says_that_a_message_is_too_long_for_a_model(server: VendorServer) -> None:
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    route = await app.call(act.ExplainRoute(text=LONG))
+    assert [choice.backend for choice in route.excluded] == ["local"]
+    assert re.fullmatch(r"context 2048 < about \d+ tokens", route.excluded[0].reason)
+    await app.app.close()
+
+
+async def test_a_long_message_is_answered_by_whom_the_explanation_named(server: VendorServer) -> None:
+    """Also in the middle of a conversation with the device, whose shorter context window is known by then."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    first = await app.ask("Hi")
+    assert first.answer is not None and first.answer.where == "local"
+    conversation = next(iter(app.app.state.value.threads))
+    assert (await app.explain_draft(conversation, text=LONG))[0] == "cloud:cloud"
+    await app.call(act.SendMessage(conversation=conversation, parts=(TextPart(text=LONG),)))
+    while (last := threads.shown(app.app.state.value.threads[conversation])[-1]).answer is None and not last.error:
+        await asyncio.sleep(0.001)
+    assert last.error is None
+    assert (said(last), last.answer and last.answer.backend) == ("From the cloud.", "cloud:cloud")
+    again = await app.explain_draft(conversation, text="And in short?")
+    assert again[0] == "local"
+    await app.app.close()
+
+
 async def test_a_failing_device_falls_back_to_the_cloud_and_the_answer_says_so(server: VendorServer) -> None:
     """The answer names the cloud, and the hop says what failed on the device."""
     failed = bl.errors.OutOfMemory("the GPU is full")
@@ -117,8 +183,22 @@ async def test_a_failing_cloud_falls_back_to_the_device(server: VendorServer) ->
     info = answered.answer
     assert info is not None
     assert (said(answered), info.where) == ("From the device.", "local")
-    assert [(hop.backend, hop.code) for hop in info.hops] == [("cloud:refuses", "authentication")]
+    assert [(hop.backend, hop.code, hop.wanted) for hop in info.hops] == [("cloud:refuses", "authentication", False)]
     assert KEY not in repr(info)
+    await app.app.close()
+
+
+async def test_a_hop_says_whether_the_user_wanted_it(server: VendorServer) -> None:
+    """The device is passed over because only clouds may answer, and clouds because a conversation is private."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False, mode="cloud")
+    by_cloud = (await app.ask("Hi")).answer
+    assert by_cloud is not None
+    assert [(hop.backend, hop.wanted) for hop in by_cloud.hops] == [("local", True)]
+    on_device = (await app.ask("Hi", private=True)).answer
+    assert on_device is not None
+    assert [(hop.backend, hop.wanted) for hop in on_device.hops] == [("cloud:cloud", True)]
     await app.app.close()
 
 
@@ -169,9 +249,9 @@ async def test_the_router_itself_refuses_a_private_request(server: VendorServer)
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, mode="cloud")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings(private=True))
-    for remote in rooms.routing._remote.values():
+    routing = room_of(app.app, Routing)
+    backend = routing.backend_for(ConversationSettings(private=True))
+    for remote in routing._remote.values():
         with pytest.raises(bl.errors.Unavailable) as refused:
             await remote.complete("My secret diary", private=True)
         assert refused.value.reason == "private"
@@ -185,8 +265,7 @@ async def test_the_switch_counts_from_the_next_request_on(server: VendorServer) 
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, policy="cloud_first")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings())
+    backend = room_of(app.app, Routing).backend_for(ConversationSettings())
     assert (await backend.complete("Hi")).backend == "cloud:cloud"
     await app.settings(neverLeaveDevice=True)
     assert (await backend.complete("My secret diary")).backend == "local"
@@ -229,7 +308,7 @@ async def test_the_mode_cloud_asks_only_clouds(server: VendorServer) -> None:
     answered = await app.ask("Hi")
     assert answered.status == "error"
     assert answered.error is not None
-    assert "the settings ask clouds only" in answered.error.message
+    assert "the settings allow only clouds" in answered.error.message
     await app.app.close()
 
 
@@ -379,4 +458,51 @@ async def test_a_page_sees_no_key_in_anything_that_it_gets(server: VendorServer)
             await asyncio.sleep(0.001)
     assert KEY not in "".join(texts)
     pipe.close()
+    await app.app.close()
+
+
+LONG = "word " * 4000
+"""Some 5,000 tokens; the scripted page's model has a window of 2,048."""
+
+
+async def test_a_message_too_long_for_the_device_goes_to_the_cloud(server: VendorServer) -> None:
+    """The answer names the cloud, and the hop says by how much; the device's model is not loaded for it."""
+    app = await hybrid(server)
+    await app.cloud()
+    await app.settings(neverLeaveDevice=False)
+    answered = await app.ask(LONG)
+    info = answered.answer
+    assert info is not None
+    assert (said(answered), info.where, info.backend) == ("From the cloud.", "cloud", "cloud:cloud")
+    assert [(hop.backend, hop.reason) for hop in info.hops] == [("local", "context 2048 < about 5004 tokens")]
+    await app.app.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "conversation", "why"),
+    [
+        ({"neverLeaveDevice": True}, {}, "your settings keep everything on this device"),
+        ({"neverLeaveDevice": False, "mode": "local"}, {}, "your settings ask this device only"),
+        ({"neverLeaveDevice": False}, {"private": True}, "this conversation stays on this device"),
+        (
+            {"neverLeaveDevice": False, "mode": "cloud"},
+            {"private": True, "model": "cloud:cloud"},
+            "this conversation stays on this device",
+        ),
+    ],
+    ids=["switch", "mode", "conversation", "conversation with a cloud chosen"],
+)
+async def test_a_message_too_long_for_the_device_stays_here_if_it_must(
+    server: VendorServer, settings: dict[str, Any], conversation: dict[str, Any], why: str
+) -> None:
+    """The error says which of the settings keeps it here, and the cloud gets no request."""
+    app = await hybrid(server)
+    await app.cloud(label="My cloud")
+    await app.settings(**settings)
+    error = (await app.ask(LONG, **conversation)).error
+    assert error is not None
+    assert (error.code, error.title) == ("context_exceeded", "This message is too long")
+    assert error.remedy is not None
+    assert f"“My cloud” may hold it, but {why}." in error.remedy
+    assert app.asked == 0
     await app.app.close()

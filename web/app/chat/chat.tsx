@@ -10,6 +10,7 @@ import { useAction } from "../use_action.ts";
 import { answeringModel } from "./answering_model.ts";
 import { Announcer } from "./announcer.tsx";
 import { MessageList } from "./message_list.tsx";
+import { useRoute } from "./route.tsx";
 import "./chat.css";
 import "../message/message.css";
 
@@ -32,8 +33,11 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const opened = useSelector((state) => id === null || state.threads[id] !== undefined);
   const elsewhere = useSelector((state) => id !== null && state.threads[id]?.elsewhere === true);
   const failed = useSelector((state) => (id === null ? null : lonelyError(state.threads[id])));
+  const route = useRoute();
   const blindModel = useSelector((state) => {
-    const chosen = (id === null ? null : state.conversations[id]?.settings.model) ?? state.settings.model ?? answeringModel(state, id);
+    const [first] = route?.ranked ?? [];
+    if (first?.where === "cloud") return null;
+    const chosen = first?.model ?? (id === null ? null : state.conversations[id]?.settings.model) ?? state.settings.model ?? answeringModel(state, route);
     const model = chosen === null ? undefined : state.models[chosen];
     return model && !model.vision ? model.name : null;
   });

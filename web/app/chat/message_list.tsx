@@ -1,5 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type JSX, type ReactNode, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { useStrings } from "../strings/index.ts";
 import { IconButton } from "../ui/index.ts";
 import { DownIcon } from "../ui/icons.tsx";
@@ -36,18 +37,27 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
     follower.following = target === null;
     if (follower.following) toEnd();
   }, [follower, toEnd, sent, target]);
+  const look = useCallback(
+    ({ scrollTop, scrollHeight, clientHeight }: Element): void => {
+      setAway(!follower.scrolled({ top: scrollTop, height: scrollHeight, seen: clientHeight }));
+    },
+    [follower],
+  );
   useEffect(() => {
     if (!content.current || !scroller) return;
     const observer = new ResizeObserver(() => {
       if (follower.following) toEnd();
+      // A list that became shorter, as after an edit, may be at its end without a scroll.
+      look(scroller);
     });
     observer.observe(content.current);
     observer.observe(scroller);
     return () => {
       observer.disconnect();
     };
-  }, [follower, scroller, toEnd]);
-  const many = ids.length > VIRTUAL_FROM;
+  }, [follower, look, scroller, toEnd]);
+  const printing = usePrinting();
+  const many = ids.length > VIRTUAL_FROM && !printing;
   return (
     <div className="list-frame">
       <div
@@ -56,10 +66,7 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
         role="region"
         aria-label={strings.conversation}
         tabIndex={0}
-        onScroll={(event) => {
-          const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-          setAway(!follower.scrolled({ top: scrollTop, height: scrollHeight, seen: clientHeight }));
-        }}
+        onScroll={(event) => { look(event.currentTarget); }}
       >
         <div ref={content} className="list-column">
           {many && scroller ? (
@@ -88,6 +95,24 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
       )}
     </div>
   );
+}
+
+/** Says whether the page is being printed: then all messages are drawn. */
+function usePrinting(): boolean {
+  const [printing, setPrinting] = useState(false);
+  useEffect(() => {
+    const onPrint = (event: Event): void => {
+      // The browser prints what is there when this returns.
+      flushSync(() => { setPrinting(event.type === "beforeprint"); });
+    };
+    addEventListener("beforeprint", onPrint);
+    addEventListener("afterprint", onPrint);
+    return () => {
+      removeEventListener("beforeprint", onPrint);
+      removeEventListener("afterprint", onPrint);
+    };
+  }, []);
+  return printing;
 }
 
 interface RowsProps {

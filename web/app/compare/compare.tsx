@@ -1,4 +1,4 @@
-import { useCall, useClient, useSelector } from "@browserllm/react";
+import { isBlank, MAX_COMPARED, useCall, useClient, useSelector } from "@browserllm/react";
 import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
@@ -11,7 +11,7 @@ import { Button, TextArea, TextField } from "../ui/index.ts";
 import { AddIcon, PlayIcon, StopIcon } from "../ui/icons.tsx";
 import { Results } from "./results.tsx";
 import { SidePicker } from "./side_picker.tsx";
-import { comparable, firstSides, MAX_SIDES, MIN_SIDES, missing, type Side } from "./sides.ts";
+import { comparable, firstSides, MIN_SIDES, missing, type Side } from "./sides.ts";
 import "./compare.css";
 
 const MAX_TOKENS = 4000;
@@ -37,7 +37,7 @@ export default function Compare(): JSX.Element {
   const run = (event: SubmitEvent): void => {
     event.preventDefault();
     setChecked(true);
-    if (prompt.trim() === "" || maxTokens == null) return;
+    if (isBlank(prompt) || maxTokens == null) return;
     const runs = sides.map(({ model, where }): readonly [string, string | null, string | null] => {
       const [engine = "", device = ""] = where.split(" ");
       return [model, engine === "" ? null : engine, device === "" ? null : device];
@@ -63,7 +63,7 @@ export default function Compare(): JSX.Element {
             <TextArea
               label={words.prompt}
               placeholder={words.promptPlaceholder}
-              error={checked && prompt.trim() === "" ? words.promptEmpty : null}
+              error={checked && isBlank(prompt) ? words.promptEmpty : null}
               value={prompt}
               rows={3}
               onChange={(event) => { setPrompt(event.target.value); }}
@@ -107,17 +107,18 @@ export default function Compare(): JSX.Element {
                 onChange={(event) => { setTokens(event.target.value); }}
               />
               <div className="section-buttons">
-                {sides.length < MAX_SIDES && (
+                {sides.length < MAX_COMPARED && (
                   <Button icon={AddIcon} disabled={work.running} onClick={() => { setSides([...sides, sides.at(-1) ?? { model: choices[0]?.id ?? "", where: "" }]); }}>
                     {words.addSide}
                   </Button>
                 )}
+                {/* Each its own element (`key`): one that became the submit button while it is clicked would begin again. */}
                 {work.running ? (
-                  <Button kind="primary" icon={StopIcon} onClick={work.stop}>
+                  <Button key="stop" kind="primary" icon={StopIcon} onClick={work.stop}>
                     {words.stop}
                   </Button>
                 ) : (
-                  <Button kind="primary" icon={PlayIcon} type="submit">
+                  <Button key="run" kind="primary" icon={PlayIcon} type="submit">
                     {compare.runs.length > 0 ? words.again : words.run}
                   </Button>
                 )}

@@ -7,14 +7,16 @@ import type { Attachment } from "./files.ts";
 
 interface AttachmentListProps {
   readonly files: readonly Attachment[];
+  /** How many files are being read, and images scaled down. */
+  readonly reading: number;
   readonly onRemove: (file: Attachment) => void;
 }
 
 /** What will be sent along with the message. */
-export function AttachmentList({ files, onRemove }: AttachmentListProps): JSX.Element | null {
+export function AttachmentList({ files, reading, onRemove }: AttachmentListProps): JSX.Element | null {
   const strings = useStrings().chat;
   const language = useLanguageCode();
-  if (files.length === 0) return null;
+  if (files.length === 0 && reading === 0) return null;
   return (
     <ul className="attachments">
       {files.map((file, index) => (
@@ -22,11 +24,19 @@ export function AttachmentList({ files, onRemove }: AttachmentListProps): JSX.El
           {typeof file.url === "string" ? <img src={file.url} alt="" /> : <FileIcon size={20} />}
           <span className="attachment-words">
             <span className="file-name">{file.filename === "" ? strings.image : file.filename}</span>
-            <span className="quiet small">{formatBytes(file.sizeBytes, language)}</span>
+            <span className="quiet small">
+              {file.scaledFrom === undefined ? formatBytes(file.sizeBytes, language) : strings.scaled(formatBytes(file.scaledFrom, language), formatBytes(file.sizeBytes, language))}
+            </span>
           </span>
           <IconButton icon={CloseIcon} size={16} label={strings.removeFile(file.filename)} onClick={() => { onRemove(file); }} />
         </li>
       ))}
+      {reading > 0 && (
+        <li className="attachment" role="status">
+          <FileIcon size={20} />
+          <span className="attachment-words quiet small">{strings.reading(reading)}</span>
+        </li>
+      )}
     </ul>
   );
 }

@@ -1,4 +1,4 @@
-import { type UserPart, useSelector } from "@browserllm/react";
+import { isBlank, type UserPart, useSelector } from "@browserllm/react";
 import { type ClipboardEvent, type JSX, type KeyboardEvent, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { formatCount } from "../format.ts";
 import { isBusy } from "../message/message.tsx";
@@ -7,6 +7,7 @@ import { IconButton } from "../ui/index.ts";
 import { AttachIcon, CloseIcon, SendIcon, StopIcon } from "../ui/icons.tsx";
 import { SHARED_HASH, takeShared } from "../offline/shared.ts";
 import { AttachmentList } from "./attachment_list.tsx";
+import { noteDraft } from "./draft_facts.ts";
 import { keepDraft, NEW_CHAT, readDraft } from "./drafts.ts";
 import { ACCEPT, type Attachment, LONG_PASTE, LONGEST_MESSAGE, MOST_FILES, readFiles, textAsFile } from "./files.ts";
 import { isComposing, sends } from "./keys.ts";
@@ -38,16 +39,19 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
   const [files, setFiles] = useState<readonly Attachment[]>([]);
   const [problems, setProblems] = useState<readonly string[]>([]);
   const [sending, setSending] = useState(false);
+  const [reading, setReading] = useState(0);
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
-  const empty = text.trim() === "" && files.length === 0;
+  const empty = isBlank(text) && files.length === 0;
 
   const write = (value: string): void => {
     setText(value);
     keepDraft(draftKey, value);
   };
   const attach = async (given: readonly File[]): Promise<void> => {
-    const read = await readFiles(given, MOST_FILES - files.length, strings, language);
+    setReading((count) => count + given.length);
+    const read = await readFiles(given, files, strings, language);
+    setReading((count) => count - given.length);
     setFiles((all) => [...all, ...read.files]);
     setProblems(read.problems);
   };
@@ -69,7 +73,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     return null;
   };
   const send = async (): Promise<void> => {
-    if (empty || sending) return;
+    if (empty || sending || reading > 0) return;
     const problem = problemOf();
     if (problem !== null) {
       setProblems([problem]);
@@ -80,7 +84,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     setProblems([]);
     setText("");
     setFiles([]);
-    const parts: UserPart[] = [...sent.files, ...(sent.text.trim() === "" ? [] : [{ type: "text" as const, text: sent.text }])];
+    const parts: UserPart[] = [...sent.files.map(asPart), ...(isBlank(sent.text) ? [] : [{ type: "text" as const, text: sent.text }])];
     const worked = await onSend(parts);
     setSending(false);
     if (worked) {
@@ -97,6 +101,8 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     setFiles((now) => [...drafts.filter((part) => part.type === "file").map(asAttachment), ...now]);
   };
 
+  useEffect(() => { noteDraft(text, files); }, [text, files]);
+  useEffect(() => () => { noteDraft("", []); }, []);
   useFitHeight(area, text);
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) area.current?.focus();
@@ -149,6 +155,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
       <div className="composer-box">
         <AttachmentList
           files={files}
+          reading={reading}
           onRemove={(file) => {
             setFiles((all) => all.filter((other) => other !== file));
             area.current?.focus();
@@ -185,7 +192,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
           <span className="composer-space" />
           {busy && <IconButton icon={StopIcon} kind={empty ? "primary" : "quiet"} label={strings.stop} keys="Esc" onClick={() => void stop()} />}
           {(!busy || !empty) && (
-            <IconButton icon={SendIcon} kind="primary" type="submit" label={busy ? strings.sendQueued : strings.send} disabled={empty || sending} />
+            <IconButton icon={SendIcon} kind="primary" type="submit" label={busy ? strings.sendQueued : strings.send} disabled={empty || sending || reading > 0} />
           )}
         </div>
       </div>
@@ -196,6 +203,10 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
 
 function joined(...texts: readonly string[]): string {
   return texts.filter((text) => text !== "").join("\n\n");
+}
+
+function asPart({ type, mediaType, filename, url, text, sizeBytes }: Attachment): UserPart {
+  return { type, mediaType, filename, ...(url === undefined ? {} : { url }), ...(text === undefined ? {} : { text }), sizeBytes };
 }
 
 function asAttachment(part: Extract<UserPart, { readonly type: "file" }>): Attachment {

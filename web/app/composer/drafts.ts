@@ -22,6 +22,16 @@ export function keepDraft(conversation: string, text: string): void {
   }
 }
 
+/** Forgets what was written in conversations that exist no more: another tab, or a page that was closed, has deleted them. */
+export function forgetOtherDrafts(conversations: readonly string[]): void {
+  try {
+    const kept = new Set([NEW_CHAT, ...conversations].map((conversation) => PREFIX + conversation));
+    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX) && !kept.has(key)) localStorage.removeItem(key);
+  } catch {
+    // The browser keeps nothing for this site.
+  }
+}
+
 /** Forgets what was written in conversations that are deleted. */
 export function forgetDrafts(conversations: readonly string[]): void {
   for (const conversation of conversations) keepDraft(conversation, "");

@@ -1,6 +1,7 @@
 import { type AnswerInfo, type HopInfo, useSelector } from "@browserllm/react";
-import type { JSX } from "react";
+import { type JSX, useId, useState } from "react";
 import { formatCost, formatCount, formatDuration, formatRate } from "../format.ts";
+import { useEngineName } from "../models/use_engine_name.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { ChevronRightIcon, CloudIcon, DeviceIcon } from "../ui/icons.tsx";
@@ -12,38 +13,46 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
   const language = useLanguageCode();
   const local = answer.where === "local";
   const model = useSelector((state) => (answer.model === null ? answer.backend : (state.models[answer.model]?.name ?? answer.model)));
+  const clouds = useSelector((state) => state.clouds);
   const { hops, warnings } = answer;
+  const engineName = useEngineName();
+  const id = useId();
+  const [open, setOpen] = useState(false);
+  // What the settings exclude is as the person wants it, and no news under each answer.
+  const failed = hops.filter((hop) => !hop.wanted).length;
   const facts = [
-    answer.engine === null ? null : answer.device === null ? answer.engine : strings.engineOn(answer.engine, strings.devices[answer.device] ?? answer.device),
+    answer.engine === null ? null : answer.device === null ? engineName(answer.engine) : strings.engineOn(engineName(answer.engine), strings.devices[answer.device] ?? answer.device),
     answer.adapter,
     answer.firstTokenMs === null ? null : strings.firstToken(formatDuration(answer.firstTokenMs, language)),
     strings.tokens(formatCount(answer.promptTokens, language), formatCount(answer.completionTokens, language)),
     answer.cachedTokens > 0 ? strings.cached(formatCount(answer.cachedTokens, language)) : null,
     answer.durationMs === null ? null : strings.duration(formatDuration(answer.durationMs, language)),
-    answer.costUsd === null ? null : answer.costUsd === 0 ? strings.free : strings.cost(formatCost(answer.costUsd, language)),
+    answer.costUsd === null ? (local ? null : strings.costUnknown) : answer.costUsd === 0 ? strings.free : strings.cost(formatCost(answer.costUsd, language)),
   ].filter((fact) => fact !== null);
   return (
-    <details className="answer-line">
-      <summary>
+    <>
+      <button type="button" className="answer-line" aria-expanded={open} aria-controls={open ? id : undefined} onClick={() => { setOpen(!open); }}>
         <span className="visually-hidden">{strings.details}</span>
         <Badge tone={local ? "accent" : "warn"} icon={local ? DeviceIcon : CloudIcon} title={local ? strings.localNote : strings.cloudNote(answer.backend)}>
           {local ? strings.local : strings.cloud}
         </Badge>
         <span className="answer-model">{model}</span>
         {answer.tokensPerS !== null && <span className="answer-speed">{strings.speed(formatRate(answer.tokensPerS, language))}</span>}
-        {hops.length > 0 && (
+        {failed > 0 && (
           <Badge tone="warn">
-            {strings.hops}: {hops.length}
+            {strings.hops}: {failed}
           </Badge>
         )}
         <ChevronRightIcon size={14} />
-      </summary>
-      <div className="answer-facts">
-        <p>{facts.join(" · ")}</p>
-        {hops.length > 0 && <Reasons title={strings.hops} lines={hops.map(hopLine)} />}
-        {warnings.length > 0 && <Reasons title={strings.warnings} lines={warnings.map(sentence)} />}
-      </div>
-    </details>
+      </button>
+      {open && (
+        <div id={id} className="answer-facts">
+          <p>{sentence(facts.join(" · "))}</p>
+          {hops.length > 0 && <Reasons title={strings.hops} lines={hops.map((hop) => hopLine(hop, hop.backend === "local" ? strings.local : clouds[hop.backend?.slice("cloud:".length) ?? ""]?.label))} />}
+          {warnings.length > 0 && <Reasons title={strings.warnings} lines={warnings.map(sentence)} />}
+        </div>
+      )}
+    </>
   );
 }
 
@@ -62,7 +71,8 @@ function Reasons({ title, lines }: { readonly title: string; readonly lines: rea
   );
 }
 
-function hopLine(hop: HopInfo): string {
-  const who = [hop.backend, hop.model, hop.engine, hop.device].filter((name) => name !== null).join(" / ");
+/** `name` is what the app calls the backend. */
+function hopLine(hop: HopInfo, name: string | undefined): string {
+  const who = [name ?? hop.backend, hop.model, hop.engine, hop.device].filter((name) => name !== null).join(" / ");
   return who === "" ? sentence(hop.reason) : `${who}: ${hop.reason}`;
 }

@@ -1,4 +1,4 @@
-import type { ChatMessage, FilePart, UserPart } from "@browserllm/react";
+import { type ChatMessage, type FilePart, isBlank, type UserPart } from "@browserllm/react";
 import { type JSX, useEffect, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Button, IconButton } from "../ui/index.ts";
@@ -27,11 +27,11 @@ export function EditMessage({ conversation, message, onDone }: EditMessageProps)
     element?.focus();
     element?.setSelectionRange(element.value.length, element.value.length);
   }, []);
-  const empty = text.trim() === "" && files.length === 0;
+  const empty = isBlank(text) && files.length === 0;
   const save = (): void => {
     if (empty || saving.current) return;
     saving.current = true;
-    const parts: UserPart[] = [...files.map(asInput), ...(text.trim() === "" ? [] : [{ type: "text" as const, text }])];
+    const parts: UserPart[] = [...files.map(asInput), ...(isBlank(text) ? [] : [{ type: "text" as const, text }])];
     void call("chat.edit", { conversation, message: message.id, parts }).then((id) => {
       saving.current = false;
       if (id !== undefined) onDone();

@@ -33,6 +33,7 @@ export const Message = memo(function Message({ conversation, id, last, editing, 
   const { role, status, parts, error, answer } = message;
   const live = status === "submitted" || status === "streaming";
   const isAnswer = role === "assistant";
+  const question = isAnswer ? message.parent : id;
   return (
     <article className={`message message-${role}`} aria-label={isAnswer ? strings.assistant : strings.you} aria-busy={live}>
       {editing ? (
@@ -51,7 +52,10 @@ export const Message = memo(function Message({ conversation, id, last, editing, 
       {error !== null && (
         <ErrorPanel
           error={error}
-          run={{ retry: () => void call("chat.regenerate", { conversation, message: isAnswer ? id : null }) }}
+          run={{
+            retry: () => void call("chat.regenerate", { conversation, message: isAnswer ? id : null }),
+            ...(question !== null && { edit_message: () => { onEdit(question); } }),
+          }}
         />
       )}
       {!editing && (

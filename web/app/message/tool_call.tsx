@@ -3,7 +3,7 @@ import { type JSX, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Badge, Button, TextArea } from "../ui/index.ts";
 import { ChevronRightIcon, ToolIcon } from "../ui/icons.tsx";
-import { useAction } from "../use_action.ts";
+import { sentence, useAction } from "../use_action.ts";
 
 const TONES = {
   "input-streaming": "plain",
@@ -16,7 +16,8 @@ const TONES = {
 
 /** A tool call: folded to its name and state, with arguments and result inside; open while it waits for a decision. */
 export function ToolCall({ part }: { readonly part: ToolPart }): JSX.Element {
-  const strings = useStrings().chat;
+  const { chat: strings, conversation } = useStrings();
+  const name = (conversation.toolNames as Partial<Record<string, string>>)[part.toolName];
   const [open, setOpen] = useState(false);
   const waits = part.state === "approval-requested" && part.approvalId !== null;
   return (
@@ -30,7 +31,7 @@ export function ToolCall({ part }: { readonly part: ToolPart }): JSX.Element {
         <summary>
           <ChevronRightIcon size={16} />
           <ToolIcon size={16} />
-          <span className="tool-name">{part.toolName}</span>
+          <span className="tool-name">{name ?? <code>{part.toolName}</code>}</span>
           <Badge tone={TONES[part.state]}>{strings.toolStates[part.state]}</Badge>
         </summary>
         {open && (
@@ -41,11 +42,11 @@ export function ToolCall({ part }: { readonly part: ToolPart }): JSX.Element {
         )}
       </details>
       {part.errorText !== null && (
-        <p className="tool-error" dir="auto">
-          {part.errorText}
+        <p className={part.state === "output-denied" ? "tool-denied" : "tool-error"} dir="auto">
+          {sentence(part.errorText)}
         </p>
       )}
-      {waits && <Decision key={part.approvalId} id={part.approvalId} name={part.toolName} given={part.input} />}
+      {waits && <Decision key={part.approvalId} id={part.approvalId} name={name ?? part.toolName} given={part.input} />}
     </div>
   );
 }

@@ -53,6 +53,7 @@ export function AddModel({ onClose }: AddModelProps): JSX.Element {
         ) : (
           work.error && <ErrorPanel error={{ ...work.error, actions: [] }} />
         )}
+        <TextField label={words.addId} note={words.addIdNote} error={wrong.id} value={id} maxLength={100} disabled={work.running} onChange={(event) => { setId(event.target.value); }} />
         <form
           className="stack"
           noValidate
@@ -90,7 +91,6 @@ export function AddModel({ onClose }: AddModelProps): JSX.Element {
             </Button>
           </div>
         </section>
-        <TextField label={words.addId} note={words.addIdNote} error={wrong.id} value={id} maxLength={100} disabled={work.running} onChange={(event) => { setId(event.target.value); }} />
       </div>
     </Dialog>
   );

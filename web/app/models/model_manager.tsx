@@ -7,7 +7,7 @@ import { Button, IconButton, Progress } from "../ui/index.ts";
 import { AddIcon, RefreshIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
 import { AddModel } from "./add_model.tsx";
-import { countFilters, type Filters, listed, NO_FILTERS } from "./filters.ts";
+import { type Filters, listed, NO_FILTERS } from "./filters.ts";
 import { ModelRow } from "./model_row.tsx";
 import { StorageMeter } from "./storage_meter.tsx";
 import { TierCards, useTiers } from "./tier_cards.tsx";
@@ -31,7 +31,6 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
   const tiers = useTiers();
   const models = useMemo(() => Object.values(byId), [byId]);
   const shown = useMemo(() => listed(models, filters), [models, filters]);
-  const unfiltered = filters.text === "" && countFilters(filters) === 0;
   return (
     <div className="models">
       <header className="section-head">
@@ -49,7 +48,8 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
       {device?.problem && <ErrorPanel error={device.problem} tone={device.gpu === null ? "bad" : "warn"} />}
       {device?.online === false && <p className="storage-warning" role="status">{strings.offline}</p>}
       {device !== null && device.online && (device.metered === true || device.saveData === true) && <p className="storage-warning">{strings.metered}</p>}
-      {unfiltered && tiers.length > 0 && (
+      {/* Also while the list is searched: what is above the field one types in must not go away. */}
+      {tiers.length > 0 && (
         <section className="stack" aria-labelledby="models-recommended">
           <h2 id="models-recommended" className="section-title">
             {strings.recommended}

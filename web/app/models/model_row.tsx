@@ -6,7 +6,7 @@ import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, Milestones, Progress } from "../ui/index.ts";
 import { ChevronDownIcon, DownloadIcon } from "../ui/icons.tsx";
 import { useOnScreen } from "../ui/use_on_screen.ts";
-import { useAction } from "../use_action.ts";
+import { sentence, useAction } from "../use_action.ts";
 import { DownloadLine } from "./download_line.tsx";
 import { asSentence, FitBadge, PlaceBadge, TierBadge } from "./model_badges.tsx";
 import { ModelDetails } from "./model_details.tsx";
@@ -62,7 +62,7 @@ export const ModelRow = memo(function ModelRow({ model, named }: ModelRowProps):
         <div className="download-line">
           <div className="download-bar">
             <Progress value={loading.fraction} label={strings.loading(model.name)} />
-            <p className="download-facts">{loading.text === "" ? strings.loading(model.name) : loading.text}</p>
+            <p className="download-facts">{loading.text === "" ? strings.loading(model.name) : sentence(loading.text)}</p>
           </div>
           <Milestones value={loading.fraction} say={(share) => `${strings.loading(model.name)}: ${formatPercent(share, language)}`} />
         </div>

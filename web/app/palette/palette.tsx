@@ -19,13 +19,11 @@ const MOST_SHOWN = 50;
 
 interface PaletteProps {
   readonly commands: readonly Command[];
-  /** Conversations that wait to be deleted, and are not shown. */
-  readonly hidden: ReadonlySet<string>;
   readonly onClose: () => void;
 }
 
 /** Finds a command or a conversation by a few letters of its name. */
-export function Palette({ commands, hidden, onClose }: PaletteProps): JSX.Element {
+export function Palette({ commands, onClose }: PaletteProps): JSX.Element {
   const strings = useStrings().shell;
   const conversations = useSelector((state) => state.conversations);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -40,7 +38,6 @@ export function Palette({ commands, hidden, onClose }: PaletteProps): JSX.Elemen
     };
   }, []);
   const chats: Command[] = Object.values(conversations)
-    .filter((one) => !hidden.has(one.id))
     .sort((a, b) => b.updatedAt - a.updatedAt)
     .map((one) => ({ id: `chat ${one.id}`, label: one.title === "" ? strings.untitled : one.title, icon: ChatIcon, run: () => { goTo("chat", one.id); } }));
   const shown = rank(text, [...commands, ...chats], (command) => command.label).slice(0, MOST_SHOWN);

@@ -1,6 +1,6 @@
-import { type ConversationSettings, type ConversationSettingsInput, useSelector } from "@browserllm/react";
+import { BUILTIN_TOOLS, type ConversationSettings, type ConversationSettingsInput, isBlank, MAX_NAME_CHARS, useClient, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
-import { type JSX, useCallback, useEffect, useRef, useState } from "react";
+import { type JSX, type KeyboardEvent, useCallback, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Button, Dialog, IconButton, Select, Switch, TextArea, TextField } from "../ui/index.ts";
 import { TrashIcon } from "../ui/icons.tsx";
@@ -8,9 +8,6 @@ import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../use_action.ts";
 import { readNumber, readSchema, SCHEMA_EXAMPLE } from "./fields.ts";
 import "./panel.css";
-
-/** The built-in tools that a conversation can use (src/browserllm/app/chat_settings.py). */
-const TOOLS: readonly string[] = ["calculator", "clock", "todo_list", "storage", "web_fetch"];
 
 interface PanelProps {
   readonly conversation: string;
@@ -24,37 +21,42 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
   const settings = useSelector((state) => state.conversations[conversation]?.settings ?? state.settings.defaults);
   const presets = useSelector((state) => state.settings.presets);
   const forced = useSelector((state) => state.settings.neverLeaveDevice || state.settings.mode === "local");
-  const change = useChange(conversation, settings);
+  const change = useChange(conversation);
+  const close = (): void => {
+    // A field is kept when it is left, and a key or a click beside the dialog closes it before that.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    onClose();
+  };
   return (
     <Dialog
       title={words.title}
       shape="side"
-      onClose={onClose}
+      onClose={close}
       footer={
-        <Button kind="primary" onClick={onClose}>
+        <Button kind="primary" onClick={close}>
           {strings.common.done}
         </Button>
       }
     >
       <div className="panel">
         <Presets
-          key={settings.preset}
           settings={settings}
           presets={presets}
           onUse={(preset) => {
             const chosen = presets.find((one) => one.id === preset);
-            change(chosen ? { ...chosen.settings, private: settings.private, preset } : { preset: null });
+            change((now) => (chosen ? { ...chosen.settings, private: now.private, preset } : { preset: null }));
           }}
+          onSaved={(preset) => { change({ preset }); }}
         />
-        <Entered key={`system ${settings.preset ?? ""}`} value={settings.system ?? ""} onSave={(system) => { change({ system: system === "" ? null : system }); }}>
+        <Entered value={settings.system ?? ""} onSave={(system) => { change({ system: system === "" ? null : system }); }}>
           {(props) => <TextArea label={words.system} note={words.systemNote} rows={5} {...props} />}
         </Entered>
         <fieldset className="panel-group">
           <legend>{words.sampling}</legend>
-          <NumberField name="temperature" label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { change({ temperature }); }} />
-          <NumberField name="topP" label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { change({ topP }); }} />
-          <NumberField name="maxTokens" whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { change({ maxTokens }); }} />
-          <NumberField name="seed" whole label={words.seed} note={words.seedNote} low={0} high={4_294_967_295} value={settings.seed} onSave={(seed) => { change({ seed }); }} />
+          <NumberField label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { change({ temperature }); }} />
+          <NumberField label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { change({ topP }); }} />
+          <NumberField whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { change({ maxTokens }); }} />
+          <NumberField whole label={words.seed} note={words.seedNote} low={0} high={4_294_967_295} value={settings.seed} onSave={(seed) => { change({ seed }); }} />
           <Select
             label={words.thinking}
             note={words.thinkingNote}
@@ -76,45 +78,49 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
         />
         <fieldset className="panel-group">
           <legend>{words.tools}</legend>
-          <p className="field-note">{words.toolsNote}</p>
-          {TOOLS.map((tool) => (
+          <p className="field-note">{settings.schema === null ? words.toolsNote : words.toolsNoSchema}</p>
+          {BUILTIN_TOOLS.map((tool) => (
             <Switch
               key={tool}
-              label={words.toolNames[tool] ?? tool}
+              label={words.toolNames[tool]}
               checked={settings.tools.includes(tool)}
-              onChange={(checked) => { change({ tools: TOOLS.filter((one) => (one === tool ? checked : settings.tools.includes(one))) }); }}
+              disabled={settings.schema !== null}
+              onChange={(checked) => {
+                change((now) => ({ tools: BUILTIN_TOOLS.filter((one) => (one === tool ? checked : now.tools.includes(one))) }));
+              }}
             />
           ))}
         </fieldset>
-        <SchemaField schema={settings.schema} onSave={(schema) => { change({ schema }); }} />
+        <SchemaField schema={settings.schema} tools={settings.tools.length > 0} onSave={(schema) => { change({ schema }); }} />
       </div>
     </Dialog>
   );
 }
 
+type Changes = ConversationSettingsInput | ((now: ConversationSettings) => ConversationSettingsInput);
+
 /**
  * Returns the function that changes settings. All of them are sent at once, so a change is made to those that the one
- * before it has sent: leaving a field by a click on a switch makes two changes before the state has the first.
+ * before it has sent: two switches in a row are two changes before the state has the first.
  */
-function useChange(conversation: string, settings: ConversationSettings): (changes: ConversationSettingsInput) => void {
+function useChange(conversation: string): (changes: Changes) => void {
   const call = useAction();
-  const sent = useRef<ConversationSettingsInput>(settings);
-  const shown = useRef(settings);
+  const { getState } = useClient();
+  const sent = useRef<ConversationSettings | null>(null);
   const waiting = useRef(0);
-  useEffect(() => {
-    shown.current = settings;
-    if (waiting.current === 0) sent.current = settings;
-  }, [settings]);
   return useCallback(
-    (changes: ConversationSettingsInput) => {
-      sent.current = { ...sent.current, ...changes };
+    (changes: Changes) => {
+      const state = getState();
+      const now = sent.current ?? state.conversations[conversation]?.settings ?? state.settings.defaults;
+      const settings = { ...now, ...(typeof changes === "function" ? changes(now) : changes) } as ConversationSettings;
+      sent.current = settings;
       waiting.current += 1;
-      void call("conversations.update", { id: conversation, settings: sent.current }).then(() => {
+      void call("conversations.update", { id: conversation, settings }).then(() => {
         waiting.current -= 1;
-        if (waiting.current === 0) sent.current = shown.current; // what was not accepted is not sent again
+        if (waiting.current === 0) sent.current = null; // what was not accepted is not sent again
       });
     },
-    [call, conversation],
+    [call, conversation, getState],
   );
 }
 
@@ -122,9 +128,11 @@ interface PresetsProps {
   readonly settings: ConversationSettings;
   readonly presets: readonly { readonly id: string; readonly name: string; readonly settings: ConversationSettings }[];
   readonly onUse: (id: string | null) => void;
+  /** Called when the settings were saved as a preset: they are its from now on. */
+  readonly onSaved: (id: string) => void;
 }
 
-function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
+function Presets({ settings, presets, onUse, onSaved }: PresetsProps): JSX.Element {
   const words = useStrings().conversation;
   const common = useStrings().common;
   const call = useAction();
@@ -137,6 +145,7 @@ function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
     const done = await call("settings.preset", { preset: { id, name: title, settings: { ...settings, preset: id, private: false } } });
     if (done === undefined) return;
     setName(null);
+    onSaved(id);
     toast({ text: words.presetSaved(title) });
   };
   return (
@@ -173,8 +182,8 @@ function Presets({ settings, presets, onUse }: PresetsProps): JSX.Element {
             void save();
           }}
         >
-          <TextField label={words.presetName} value={name} autoFocus maxLength={100} onChange={(event) => { setName(event.target.value); }} />
-          <Button type="submit" kind="primary" disabled={name.trim() === ""}>
+          <TextField label={words.presetName} value={name} autoFocus maxLength={MAX_NAME_CHARS} onChange={(event) => { setName(event.target.value); }} />
+          <Button type="submit" kind="primary" disabled={isBlank(name)}>
             {common.save}
           </Button>
         </form>
@@ -187,23 +196,44 @@ interface EnteredProps {
   readonly value: string;
   /** Called when the person leaves the field with another value. */
   readonly onSave: (value: string) => void;
-  readonly children: (props: { readonly value: string; readonly onChange: (event: { readonly target: { readonly value: string } }) => void; readonly onBlur: () => void }) => JSX.Element;
+  /** Called when the person leaves it as it is kept: what was wrong with another value is over. */
+  readonly onUnchanged?: () => void;
+  readonly children: (props: {
+    readonly value: string;
+    readonly onChange: (event: { readonly target: { readonly value: string } }) => void;
+    readonly onBlur: () => void;
+    readonly onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
+  }) => JSX.Element;
 }
 
-/** A field that is kept when it is left, not with every letter. */
-export function Entered({ value, onSave, children }: EnteredProps): JSX.Element {
+/** A field that is kept when it is left, or with Enter in a single line; not with every letter. */
+export function Entered({ value, onSave, onUnchanged, children }: EnteredProps): JSX.Element {
   const [text, setText] = useState(value);
+  const [edited, setEdited] = useState(false);
+  const [known, setKnown] = useState(value);
+  if (known !== value) {
+    setKnown(value);
+    if (!edited) setText(value); // another tab may have changed it, which this field must not undo
+  }
+  const save = (): void => {
+    setEdited(false);
+    if (edited && text !== value) onSave(text);
+    else onUnchanged?.();
+  };
   return children({
     value: text,
-    onChange: (event) => { setText(event.target.value); },
-    onBlur: () => {
-      if (text !== value) onSave(text);
+    onChange: (event) => {
+      setText(event.target.value);
+      setEdited(true);
+    },
+    onBlur: save,
+    onKeyDown: (event) => {
+      if (event.key === "Enter" && event.target instanceof HTMLInputElement && !event.nativeEvent.isComposing) save();
     },
   });
 }
 
 interface NumberFieldProps {
-  readonly name: string;
   readonly label: string;
   readonly note: string;
   readonly low: number;
@@ -213,25 +243,32 @@ interface NumberFieldProps {
   readonly onSave: (value: number | null) => void;
 }
 
-export function NumberField({ name, label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
+export function NumberField({ label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
   const words = useStrings().conversation;
   const [error, setError] = useState<string | null>(null);
   return (
     <Entered
-      key={`${name} ${value ?? ""}`}
       value={value === null ? "" : String(value)}
       onSave={(text) => {
         const read = readNumber(text, low, high, whole);
         setError(read === undefined ? words.outOfRange(low, high) : null);
         if (read !== undefined) onSave(read);
       }}
+      onUnchanged={() => { setError(null); }}
     >
       {(props) => <TextField label={label} note={note} error={error} inputMode={whole ? "numeric" : "decimal"} placeholder={words.fromModel} {...props} />}
     </Entered>
   );
 }
 
-function SchemaField({ schema, onSave }: { readonly schema: ConversationSettings["schema"]; readonly onSave: (schema: Record<string, unknown> | null) => void }): JSX.Element {
+interface SchemaFieldProps {
+  readonly schema: ConversationSettings["schema"];
+  /** Whether the conversation uses tools, which exclude a schema. */
+  readonly tools: boolean;
+  readonly onSave: (schema: Record<string, unknown> | null) => void;
+}
+
+function SchemaField({ schema, tools, onSave }: SchemaFieldProps): JSX.Element {
   const words = useStrings().conversation;
   const [error, setError] = useState<string | null>(null);
   const shown = schema === null ? "" : JSON.stringify(schema, null, 2);
@@ -242,10 +279,10 @@ function SchemaField({ schema, onSave }: { readonly schema: ConversationSettings
   };
   return (
     <div className="panel-group">
-      <Entered key={shown} value={shown} onSave={save}>
-        {(props) => <TextArea label={words.schema} note={words.schemaNote} error={error} rows={6} spellCheck={false} {...props} />}
+      <Entered value={shown} onSave={save} onUnchanged={() => { setError(null); }}>
+        {(props) => <TextArea label={words.schema} note={tools ? words.schemaNoTools : words.schemaNote} error={error} rows={6} spellCheck={false} disabled={tools} {...props} />}
       </Entered>
-      {schema === null && (
+      {schema === null && !tools && (
         <Button small onClick={() => { save(SCHEMA_EXAMPLE); }}>
           {words.schemaExample}
         </Button>

@@ -86,7 +86,7 @@ function CloudCard({ cloud }: { readonly cloud: Cloud }): JSX.Element {
           )}
         </span>
       </div>
-      {tested.state === "failed" && <ErrorPanel error={tested.error} run={{ retry: () => void test() }} />}
+      {tested.state === "failed" && <ErrorPanel error={{ ...tested.error, actions: tested.error.actions.filter((way) => way !== "open_settings") }} run={{ retry: () => void test() }} />}
       {open === "form" && <CloudForm cloud={cloud} onClose={() => { setOpen(null); }} />}
       {open === "delete" && (
         <Confirm

@@ -24,9 +24,10 @@ export function ThisDevice(): JSX.Element {
     if ((await act("device.refresh")) !== undefined) toast({ text: words.refreshed });
   };
   const facts = [...(device === null ? [] : factsOf(device, strings, language)), [words.python, words.pythons[python]] as const, [words.version, version] as const];
+  const features = device?.gpu?.features ?? [];
   return (
     <>
-      {device?.problem ? <ErrorPanel error={device.problem} /> : device?.gpu && <p className="device-well"><CheckIcon size={18} />{words.allWell}</p>}
+      {device?.problem ? <ErrorPanel error={device.problem} tone={device.gpu === null ? "bad" : "warn"} /> : device?.gpu && <p className="device-well"><CheckIcon size={18} />{words.allWell}</p>}
       <dl className="facts">
         {facts.map(([name, value]) => (
           <div key={name}>
@@ -35,6 +36,12 @@ export function ThisDevice(): JSX.Element {
           </div>
         ))}
       </dl>
+      {features.length > 0 && (
+        <details className="device-features">
+          <summary>{`${words.features} (${formatCount(features.length, language)})`}</summary>
+          <p className="field-note">{features.join(", ")}</p>
+        </details>
+      )}
       <h2>{words.engines}</h2>
       <ul className="engines">
         {engines.map((engine) => (
@@ -68,7 +75,7 @@ function factsOf(device: Device, strings: Strings, language: string): (readonly 
   if (device.metered === true) connection.push(words.connectionMetered);
   if (device.saveData === true) connection.push(words.connectionSaving);
   const facts: [string, string][] = [
-    [words.gpu, gpu === null ? words.noGpu : gpu.software ? `${gpu.name}, ${words.software}` : gpu.name],
+    [words.gpu, gpu === null ? words.noGpu : gpu.software ? `${gpu.name.replace(/ \(software\)$/, "")}, ${words.software}` : gpu.name],
     [words.browser, [device.browser, device.browserVersion].filter((part) => part !== null).join(" ") || unknown],
     [words.ram, device.memoryGb === null ? unknown : words.ramValue(formatCount(device.memoryGb, language))],
     [words.cores, count(device.cores)],
@@ -76,6 +83,5 @@ function factsOf(device: Device, strings: Strings, language: string): (readonly 
     [words.connection, connection.join(", ")],
   ];
   if (gpu?.maxBufferBytes != null) facts.push([words.buffer, formatBytes(gpu.maxBufferBytes, language)]);
-  if (gpu && gpu.features.length > 0) facts.push([words.features, gpu.features.join(", ")]);
   return facts;
 }

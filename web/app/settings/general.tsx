@@ -13,7 +13,7 @@ export function General(): JSX.Element {
   const [reduceMotion, setReduceMotion] = useSetting("reduceMotion");
   return (
     <>
-      <Select label={strings.language} value={language} options={[["auto", strings.languageAuto], ...LANGUAGES]} onChange={(event) => { setLanguage(event.target.value); }} />
+      <Select label={strings.language} value={language} options={[["auto", strings.languageAuto], ...LANGUAGES]} onChange={(event) => { setLanguage(LANGUAGES.find(([code]) => code === event.target.value)?.[0] ?? "auto"); }} />
       <Select
         label={strings.theme}
         value={theme}

@@ -1,4 +1,4 @@
-import { type ConversationSettings, type Preset, useSelector } from "@browserllm/react";
+import { type ConversationSettings, isBlank, MAX_NAME_CHARS, type Preset, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
 import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { formatRate } from "../format.ts";
@@ -102,7 +102,7 @@ function PresetForm({ preset, presets, onClose }: PresetFormProps): JSX.Element 
   const [checked, setChecked] = useState(false);
   const title = name.trim();
   const taken = presets.some((one) => one.name === title && one.id !== preset?.id);
-  const bad = title === "" ? words.presetNameEmpty : taken ? words.presetNameTaken(title) : null;
+  const bad = isBlank(title) ? words.presetNameEmpty : taken ? words.presetNameTaken(title) : null;
   const save = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     setChecked(true);
@@ -124,7 +124,7 @@ function PresetForm({ preset, presets, onClose }: PresetFormProps): JSX.Element 
       }
     >
       <form id={form} className="stack" noValidate onSubmit={(event) => void save(event)}>
-        <TextField label={words.presetName} error={checked ? bad : null} value={name} maxLength={100} dir="auto" autoFocus onChange={(event) => { setName(event.target.value); }} />
+        <TextField label={words.presetName} error={checked ? bad : null} value={name} maxLength={MAX_NAME_CHARS} dir="auto" autoFocus onChange={(event) => { setName(event.target.value); }} />
         <Sampling settings={settings} onChange={(changes) => { setSettings({ ...settings, ...(changes as Partial<ConversationSettings>) }); }} />
       </form>
     </Dialog>

@@ -1,7 +1,9 @@
-import { type AppState, type Conversation, type RouteChoice, shallowEqual, useCall, useSelector } from "@browserllm/react";
-import { type JSX, useEffect } from "react";
+import { type AppState, type Conversation, type RouteChoice, type RouteInfo, shallowEqual, useSelector } from "@browserllm/react";
+import type { JSX } from "react";
 import { formatBytes, formatCount } from "../format.ts";
 import { answeringModel } from "../chat/answering_model.ts";
+import { useRoute } from "../chat/route.tsx";
+import { NO_DRAFT, useDraftFacts } from "../composer/draft_facts.ts";
 import { goTo } from "../router.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, IconButton, Menu, type MenuItem, Ring } from "../ui/index.ts";
@@ -58,12 +60,12 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
   const strings = useStrings();
   const language = useLanguageCode();
   const call = useAction();
-  useRoute(conversation);
   const settings = useSelector((state) => (conversation === null ? undefined : state.conversations[conversation]?.settings));
   const chosen = useSelector((state) => settingsOf(state, conversation).model ?? state.settings.model);
   const name = useSelector((state) => (chosen === null ? null : nameOf(state, chosen)));
-  const first = useSelector((state) => answererOf(state, conversation));
-  const route = useSelector((state) => (conversation === null ? null : (state.threads[conversation]?.route ?? null)));
+  const route = useRoute();
+  const draft = useDraftFacts();
+  const first = useSelector((state) => answererOf(state, route));
   const loading = useSelector((state) => state.loading);
   const known = useSelector((state) => state.models);
   const models = useSelector((state) => localChoices(state, strings, (bytes) => formatBytes(bytes, language)).map(flat), shallowEqual);
@@ -85,7 +87,8 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
     "-",
     { label: strings.header.allModels, icon: ModelsIcon, run: () => { goTo("models"); } },
   ];
-  const who = (option: RouteChoice): string => (option.model === null ? option.backend : (known[option.model]?.name ?? option.model));
+  const names = useSelector((state) => state.clouds);
+  const who = (option: RouteChoice): string => (option.where === "cloud" ? (names[option.backend.slice("cloud:".length)]?.label ?? option.backend) : option.model === null ? option.backend : (known[option.model]?.name ?? option.model));
   const heading =
     route === null ? undefined : (
       <>
@@ -98,7 +101,8 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
         ))}
       </>
     );
-  const label = name ?? first ?? strings.header.auto;
+  // What is being written may need another model than the chosen one.
+  const label = (draft === NO_DRAFT ? name : null) ?? first ?? name ?? strings.header.auto;
   // Another model may load while this one, or a cloud, is chosen.
   const isLoading = loading !== null && label === (known[loading.model]?.name ?? loading.model);
   return (
@@ -114,28 +118,6 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
       }
     />
   );
-}
-
-/** Asks who would answer next whenever that may have changed. */
-function useRoute(conversation: string | null): void {
-  const call = useCall();
-  const open = useSelector((state) => conversation !== null && state.threads[conversation] !== undefined);
-  const facts = useSelector(
-    (state) => [conversation === null ? null : state.conversations[conversation]?.settings, state.loaded, state.clouds, state.settings, state.device?.online, state.threads[conversation ?? ""]?.status],
-    shallowEqual,
-  );
-  useEffect(() => {
-    if (conversation === null || !open) return;
-    const stop = new AbortController();
-    const timer = setTimeout(() => {
-      // Only a hint: without an answer the header says less.
-      call("chat.explain", { conversation }, { signal: stop.signal }).catch(() => undefined);
-    }, 200);
-    return () => {
-      clearTimeout(timer);
-      stop.abort();
-    };
-  }, [call, conversation, open, facts]);
 }
 
 function Privacy({ conversation }: { readonly conversation: string | null }): JSX.Element {
@@ -172,9 +154,10 @@ function nameOf(state: AppState, model: string): string {
 }
 
 /** Returns the name of what would answer next, as far as it is known. */
-function answererOf(state: AppState, conversation: string | null): string | null {
-  const first = conversation === null ? undefined : state.threads[conversation]?.route?.ranked[0];
-  const model = answeringModel(state, conversation);
+function answererOf(state: AppState, route: RouteInfo | null): string | null {
+  const [first] = route?.ranked ?? [];
+  if (first?.where === "cloud") return nameOf(state, first.backend);
+  const model = answeringModel(state, route);
   return model === null ? (first?.backend ?? null) : nameOf(state, model);
 }
 

@@ -1,6 +1,8 @@
-import { useSelector } from "@browserllm/react";
+import { useClient, useSelector } from "@browserllm/react";
 import { type JSX, Suspense, useEffect, useRef, useState } from "react";
 import { Chat } from "../chat/chat.tsx";
+import { RouteProvider } from "../chat/route.tsx";
+import { forgetOtherDrafts } from "../composer/drafts.ts";
 import { FullPageProblem } from "../errors/full_page.tsx";
 import { useNothingRuns } from "../errors/nothing_runs.ts";
 import { ActivityBar } from "../first_run/activity_bar.tsx";
@@ -29,13 +31,16 @@ export function Shell(): JSX.Element {
   const strings = useStrings();
   const place = usePlace();
   const call = useAction();
-  const { actions, hidden } = useConversations();
+  const { getState } = useClient();
+  const actions = useConversations();
   const nothingRuns = useNothingRuns();
   const introduced = useSelector((state) => state.settings.introduced);
   const title = useSelector((state) => (place.id === null ? undefined : state.conversations[place.id]?.title));
   const search = useRef<HTMLInputElement>(null);
   const main = useRef<HTMLElement>(null);
   const sidebar = useRef<HTMLElement>(null);
+  // The conversation that began so that its settings could be opened; without a change it goes again.
+  const begun = useRef<string | null>(null);
   const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
   const [wide, setWide] = useState(true);
   const [drawer, setDrawer] = useState(false);
@@ -44,6 +49,7 @@ export function Shell(): JSX.Element {
   const conversation = view === undefined ? place.id : null;
   const shown = narrow ? drawer : wide;
 
+  useEffect(() => { forgetOtherDrafts(Object.keys(getState().conversations)); }, [getState]);
   useEffect(() => {
     const query = matchMedia(NARROW);
     const onChange = (): void => { setNarrow(query.matches); };
@@ -78,13 +84,26 @@ export function Shell(): JSX.Element {
     if (conversation === null) {
       const id = await call("conversations.create");
       if (id === undefined) return;
+      begun.current = id;
       goTo("chat", id);
     }
     setOpen("settings");
   };
+  const closeSettings = (): void => {
+    setOpen(null);
+    const { conversations, settings } = getState();
+    const entry = begun.current === null ? undefined : conversations[begun.current];
+    begun.current = null;
+    if (!entry || entry.messages > 0 || JSON.stringify(entry.settings) !== JSON.stringify(settings.defaults)) return;
+    goTo("chat", null, { replace: true });
+    void call("conversations.delete", { id: entry.id });
+  };
   const does = {
     palette: () => { setOpen("palette"); },
-    newChat: () => { goTo("chat"); },
+    newChat: () => {
+      goTo("chat");
+      main.current?.querySelector("textarea")?.focus();
+    },
     sidebar: toggleSidebar,
     search: () => {
       if (narrow) setDrawer(true);
@@ -120,35 +139,37 @@ export function Shell(): JSX.Element {
           if (event.key === "Escape" && narrow) setDrawer(false);
         }}
       >
-        <Sidebar place={place} actions={actions} hidden={hidden} search={search} onHide={toggleSidebar} onShortcuts={does.shortcuts} />
+        <Sidebar place={place} actions={actions} search={search} onHide={toggleSidebar} onShortcuts={does.shortcuts} />
       </aside>
       <div className="stage" inert={narrow && drawer}>
-        <Header
-          conversation={conversation}
-          view={view ? view.label(strings) : null}
-          sidebarShown={shown && !narrow}
-          onSidebar={toggleSidebar}
-          onSettings={does.settings}
-        />
-        {place.view !== "models" && <ActivityBar />}
-        <Notices />
-        <main ref={main} id="main" tabIndex={-1}>
-          {view ? (
-            <Suspense fallback={<div className="page" aria-busy="true" />}>
-              <view.component id={place.id} />
-            </Suspense>
-          ) : nothingRuns !== null && place.id === null ? (
-            <FullPageProblem error={nothingRuns} />
-          ) : (
-            <Chat key={place.id ?? ""} id={place.id} target={place.part} />
-          )}
-        </main>
+        <RouteProvider conversation={conversation}>
+          <Header
+            conversation={conversation}
+            view={view ? view.label(strings) : null}
+            sidebarShown={shown && !narrow}
+            onSidebar={toggleSidebar}
+            onSettings={does.settings}
+          />
+          {place.view !== "models" && <ActivityBar />}
+          <Notices />
+          <main ref={main} id="main" tabIndex={-1}>
+            {view ? (
+              <Suspense fallback={<div className="page" aria-busy="true" />}>
+                <view.component id={place.id} />
+              </Suspense>
+            ) : nothingRuns !== null && place.id === null ? (
+              <FullPageProblem error={nothingRuns} />
+            ) : (
+              <Chat key={place.id ?? ""} id={place.id} target={place.part} />
+            )}
+          </main>
+        </RouteProvider>
       </div>
       {open === "palette" && (
-        <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} hidden={hidden} onClose={() => { setOpen(null); }} />
+        <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} onClose={() => { setOpen(null); }} />
       )}
       {open === "shortcuts" && <Shortcuts onClose={() => { setOpen(null); }} />}
-      {open === "settings" && conversation !== null && <ConversationPanel conversation={conversation} onClose={() => { setOpen(null); }} />}
+      {open === "settings" && conversation !== null && <ConversationPanel key={conversation} conversation={conversation} onClose={closeSettings} />}
     </div>
   );
 }

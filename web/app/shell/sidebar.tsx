@@ -1,4 +1,4 @@
-import { type Conversation, useSelector } from "@browserllm/react";
+import { type Conversation, isBlank, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
 import { type JSX, memo, type RefObject, useId, useState } from "react";
 import { goTo, hashOf, type Place } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
@@ -26,20 +26,18 @@ import type { ConversationActions } from "./use_conversations.ts";
 interface SidebarProps {
   readonly place: Place;
   readonly actions: ConversationActions;
-  readonly hidden: ReadonlySet<string>;
   readonly search: RefObject<HTMLInputElement | null>;
   readonly onHide: () => void;
   readonly onShortcuts: () => void;
 }
 
 /** The list of conversations, the way to search them, and the other views. */
-export function Sidebar({ place, actions, hidden, search, onHide, onShortcuts }: SidebarProps): JSX.Element {
+export function Sidebar({ place, actions, search, onHide, onShortcuts }: SidebarProps): JSX.Element {
   const strings = useStrings();
-  const all = useSelector((state) => state.conversations);
+  const shown = useSelector((state) => state.conversations);
   const offline = useSelector((state) => state.device?.online === false);
   const [text, setText] = useState("");
   const [asking, setAsking] = useState(false);
-  const shown = hidden.size === 0 ? all : Object.fromEntries(Object.entries(all).filter(([id]) => !hidden.has(id)));
   const count = Object.keys(shown).length;
   const manage: (MenuItem | "-")[] = [
     { label: strings.shell.importFile, icon: ImportIcon, run: actions.importFile },
@@ -80,7 +78,7 @@ export function Sidebar({ place, actions, hidden, search, onHide, onShortcuts }:
       </div>
       <nav className="conversations" aria-label={strings.shell.conversations}>
         {text.trim() !== "" ? (
-          <SearchResults text={text.trim()} hidden={hidden} />
+          <SearchResults text={text.trim()} />
         ) : count === 0 ? (
           <p className="sidebar-empty">{strings.shell.none}</p>
         ) : (
@@ -170,7 +168,7 @@ const Entry = memo(function Entry({ conversation, current, actions }: EntryProps
   ];
   return (
     <li className={current ? "entry entry-current" : "entry"}>
-      <a href={hashOf("chat", id)} aria-current={current ? "page" : undefined} dir="auto" title={conversation.preview === "" ? undefined : conversation.preview}>
+      <a href={hashOf("chat", id)} aria-current={current ? "page" : undefined} dir="auto" title={conversation.preview === "" ? title : `${title}\n\n${conversation.preview}`}>
         {answering && <span className="entry-live" aria-label={strings.chat.typing} />}
         <span className="entry-title">{title}</span>
       </a>
@@ -222,7 +220,7 @@ function OneField({ title, label, note, value, optional = false, onSave, onClose
       footer={
         <>
           <Button onClick={onClose}>{strings.cancel}</Button>
-          <Button kind="primary" type="submit" form={form} disabled={!optional && text.trim() === ""}>
+          <Button kind="primary" type="submit" form={form} disabled={!optional && isBlank(text)}>
             {strings.save}
           </Button>
         </>
@@ -236,7 +234,7 @@ function OneField({ title, label, note, value, optional = false, onSave, onClose
           onClose();
         }}
       >
-        <TextField label={label} note={note} value={text} autoFocus maxLength={200} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
+        <TextField label={label} note={note} value={text} autoFocus maxLength={MAX_TITLE_CHARS} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
         {optional && (
           <datalist id={`${form}-list`}>
             {folders.split("\n").map((folder) => (

@@ -13,8 +13,8 @@ export function saveFile(name: string, text: string, type: string): void {
   }, 10_000);
 }
 
-/** Lets the person choose a file; resolves to its text, or to `null` if they chose none. */
-export function pickText(accept: string): Promise<string | null> {
+/** Lets the person choose a file; resolves to `null` if they chose none. */
+export function pickFile(accept: string): Promise<File | null> {
   return new Promise((resolve) => {
     const input = document.createElement("input");
     input.type = "file";
@@ -23,9 +23,7 @@ export function pickText(accept: string): Promise<string | null> {
       resolve(null);
     });
     input.addEventListener("change", () => {
-      void (input.files?.[0]?.text() ?? Promise.resolve(null)).then(resolve, () => {
-        resolve(null);
-      });
+      resolve(input.files?.[0] ?? null);
     });
     input.click();
   });

@@ -1,14 +1,15 @@
 import { useClient, useSelector } from "@browserllm/react";
-import { useCallback, useMemo, useState } from "react";
+import { useMemo } from "react";
 import { forgetDrafts } from "../composer/drafts.ts";
-import { goTo, usePlace } from "../router.ts";
+import { currentPlace, goTo, usePlace } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
+import { decodeText } from "../text_file.ts";
 import { useToast } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
-import { fileNameFor, pickText, saveFile } from "./transfer.ts";
+import { fileNameFor, pickFile, saveFile } from "./transfer.ts";
 
 export interface ConversationActions {
-  /** Takes it out of the list at once, and deletes it when it can no longer be undone. */
+  /** Deletes it, and offers to undo that for a few seconds. */
   readonly remove: (id: string, title: string) => void;
   readonly removeAll: () => void;
   readonly rename: (id: string, title: string) => void;
@@ -19,42 +20,43 @@ export interface ConversationActions {
   readonly importFile: () => void;
 }
 
-/** Returns what can be done with conversations, and the ids of those that wait to be deleted. */
-export function useConversations(): { readonly actions: ConversationActions; readonly hidden: ReadonlySet<string> } {
+/** Returns what can be done with conversations. */
+export function useConversations(): ConversationActions {
   const strings = useStrings();
   const call = useAction();
   const toast = useToast();
   const { getState } = useClient();
   const place = usePlace();
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const open = place.view === "chat" ? place.id : null;
-  const hide = useCallback((id: string, hides: boolean) => {
-    setHidden((all) => {
-      const next = new Set(all);
-      if (hides) next.add(id);
-      else next.delete(id);
-      return next;
-    });
-  }, []);
-  const actions = useMemo<ConversationActions>(
+  return useMemo<ConversationActions>(
     () => ({
       remove: (id, title) => {
-        hide(id, true);
+        const goBack = (): void => {
+          // Not if the person has gone elsewhere in the meantime.
+          const { view, id: shown } = currentPlace();
+          if (open === id && view === "chat" && shown === null) goTo("chat", id, { replace: true });
+        };
         if (open === id) goTo("chat", null, { replace: true });
-        toast({
-          text: strings.shell.deleted(title),
-          action: {
-            label: strings.common.undo,
-            run: () => {
-              hide(id, false);
+        void call("conversations.delete", { id, undo: true }).then((done) => {
+          if (done === undefined) {
+            goBack();
+            return;
+          }
+          toast({
+            text: strings.shell.deleted(title),
+            action: {
+              label: strings.common.undo,
+              run: () => {
+                void call("conversations.restore", { id }).then((back) => {
+                  if (back !== undefined) goBack();
+                });
+              },
             },
-          },
-          onGone: () => {
-            forgetDrafts([id]);
-            void call("conversations.delete", { id }).finally(() => {
-              hide(id, false);
-            });
-          },
+            onGone: () => {
+              forgetDrafts([id]);
+              void call("conversations.delete", { id });
+            },
+          });
         });
       },
       removeAll: () => {
@@ -78,8 +80,14 @@ export function useConversations(): { readonly actions: ConversationActions; rea
         });
       },
       importFile: () => {
-        void pickText(".json,application/json").then(async (text) => {
-          if (text === null) return;
+        void pickFile(".json,application/json").then(async (file) => {
+          if (file === null) return;
+          const bytes = await file.arrayBuffer().catch(() => null);
+          const text = bytes === null ? null : decodeText(new Uint8Array(bytes));
+          if (text === null) {
+            toast({ kind: "bad", text: bytes === null ? strings.chat.unreadable(file.name) : strings.shell.notText(file.name) });
+            return;
+          }
           const ids = await call("conversations.import", { text });
           if (ids === undefined) return;
           toast({ text: strings.shell.imported(ids.length) });
@@ -87,9 +95,8 @@ export function useConversations(): { readonly actions: ConversationActions; rea
         });
       },
     }),
-    [call, getState, hide, open, strings, toast],
+    [call, getState, open, strings, toast],
   );
-  return { actions, hidden };
 }
 
 /** Returns the title of a conversation as it is shown. */

@@ -1,4 +1,5 @@
 import type { ComponentPropsWithRef, JSX } from "react";
+import { focused } from "./focused.ts";
 import type { Icon } from "./icons.tsx";
 
 type Base = Omit<ComponentPropsWithRef<"button">, "className">;
@@ -11,9 +12,9 @@ interface ButtonProps extends Base {
 }
 
 /** A button with a text. */
-export function Button({ kind = "plain", icon: Drawing, small = false, children, ...rest }: ButtonProps): JSX.Element {
+export function Button({ kind = "plain", icon: Drawing, small = false, autoFocus, children, ...rest }: ButtonProps): JSX.Element {
   return (
-    <button type="button" {...rest} className={`button button-${kind}${small ? " button-small" : ""}`}>
+    <button type="button" {...focused(autoFocus)} {...rest} className={`button button-${kind}${small ? " button-small" : ""}`}>
       {Drawing && <Drawing size={small ? 16 : 18} />}
       <span>{children}</span>
     </button>

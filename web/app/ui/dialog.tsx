@@ -2,6 +2,7 @@ import { type JSX, type ReactNode, useEffect, useId, useRef } from "react";
 import { useStrings } from "../strings/index.ts";
 import { IconButton } from "./button.tsx";
 import { CloseIcon } from "./icons.tsx";
+import { ToastOutlet } from "./toast.tsx";
 
 interface DialogProps {
   readonly title: string;
@@ -20,7 +21,11 @@ export function Dialog({ title, children, footer, shape = "center", onClose }: D
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      // What React focused was not visible yet.
+      dialog.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    }
     return () => {
       dialog?.close();
     };
@@ -47,6 +52,7 @@ export function Dialog({ title, children, footer, shape = "center", onClose }: D
         <div className="dialog-body">{children}</div>
         {footer !== undefined && <footer className="dialog-footer">{footer}</footer>}
       </div>
+      <ToastOutlet />
     </dialog>
   );
 }

@@ -1,6 +1,7 @@
 /** Controls of forms, each with its label, an optional note below it, and an error that says what to do. */
 
 import { type ComponentPropsWithRef, type JSX, type ReactNode, useId } from "react";
+import { focused } from "./focused.ts";
 
 interface About {
   readonly label: string;
@@ -36,19 +37,19 @@ export function Field({ label, note, error, children }: FieldProps): JSX.Element
 type Control<T extends "input" | "textarea" | "select"> = Omit<ComponentPropsWithRef<T>, "id" | "className"> & About;
 
 /** A line of text, or a number. */
-export function TextField({ label, note, error, ...rest }: Control<"input">): JSX.Element {
+export function TextField({ label, note, error, autoFocus, ...rest }: Control<"input">): JSX.Element {
   return (
     <Field label={label} note={note} error={error}>
-      {(ids) => <input type="text" {...rest} {...ids} className="control" />}
+      {(ids) => <input type="text" {...focused(autoFocus)} {...rest} {...ids} className="control" />}
     </Field>
   );
 }
 
 /** Several lines of text. */
-export function TextArea({ label, note, error, ...rest }: Control<"textarea">): JSX.Element {
+export function TextArea({ label, note, error, autoFocus, ...rest }: Control<"textarea">): JSX.Element {
   return (
     <Field label={label} note={note} error={error}>
-      {(ids) => <textarea rows={4} dir="auto" {...rest} {...ids} className="control control-text" />}
+      {(ids) => <textarea rows={4} dir="auto" {...focused(autoFocus)} {...rest} {...ids} className="control control-text" />}
     </Field>
   );
 }

@@ -1,4 +1,5 @@
 import { type JSX, type ReactNode, createContext, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
+import { createPortal } from "react-dom";
 import { useStrings } from "../strings/index.ts";
 import { Button, IconButton } from "./button.tsx";
 import { CloseIcon } from "./icons.tsx";
@@ -24,9 +25,29 @@ export function useToast(): (options: ToastOptions) => void {
   return useContext(Toasts);
 }
 
+type Opened = (outlet: HTMLElement) => () => void;
+
+const Outlets = createContext<Opened>(() => () => undefined);
+
+/** Where toasts are shown while a modal dialog is open: what is outside of it can be neither reached nor heard. */
+export function ToastOutlet(): JSX.Element {
+  const opened = useContext(Outlets);
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => (element.current ? opened(element.current) : undefined), [opened]);
+  return <div ref={element} className="toasts" role="status" />;
+}
+
 /** Shows the toasts of everything inside it. */
 export function ToastProvider({ children }: { readonly children: ReactNode }): JSX.Element {
   const [shown, setShown] = useState<readonly Shown[]>([]);
+  const [outlets, setOutlets] = useState<readonly HTMLElement[]>([]);
+  const opened = useCallback<Opened>((outlet) => {
+    setOutlets((all) => [...all, outlet]);
+    return () => {
+      setOutlets((all) => all.filter((one) => one !== outlet));
+    };
+  }, []);
+  const outlet = outlets.at(-1);
   const last = useRef(0);
   const show = useCallback((options: ToastOptions) => {
     last.current += 1;
@@ -39,10 +60,11 @@ export function ToastProvider({ children }: { readonly children: ReactNode }): J
   const list = useMemo(() => shown.map((toast) => <Toast key={toast.id} toast={toast} onRemove={remove} />), [shown, remove]);
   return (
     <Toasts value={show}>
-      {children}
+      <Outlets value={opened}>{children}</Outlets>
       <div className="toasts" role="status">
-        {list}
+        {outlet === undefined && list}
       </div>
+      {outlet !== undefined && createPortal(list, outlet)}
     </Toasts>
   );
 }

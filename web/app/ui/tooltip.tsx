@@ -33,15 +33,13 @@ export function Tooltips(): JSX.Element {
     const onFocus = (event: FocusEvent): void => {
       if (event.target instanceof Element && event.target.matches(":focus-visible")) show(event.target, 0);
     };
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key === "Escape") hide();
-    };
     document.addEventListener("pointerover", onPointer);
     document.addEventListener("pointerdown", hide);
     document.addEventListener("focusin", onFocus);
     document.addEventListener("focusout", hide);
     document.addEventListener("scroll", hide, { capture: true, passive: true });
-    document.addEventListener("keydown", onKey);
+    // Who types does not want to read it; a tooltip over the words would hide them.
+    document.addEventListener("keydown", hide);
     return () => {
       hide();
       document.removeEventListener("pointerover", onPointer);
@@ -49,7 +47,7 @@ export function Tooltips(): JSX.Element {
       document.removeEventListener("focusin", onFocus);
       document.removeEventListener("focusout", hide);
       document.removeEventListener("scroll", hide, { capture: true });
-      document.removeEventListener("keydown", onKey);
+      document.removeEventListener("keydown", hide);
     };
   }, []);
   return <div ref={tip} className="tooltip" popover="manual" aria-hidden="true" />;

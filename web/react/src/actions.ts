@@ -2,6 +2,18 @@
 
 import type { AnswerInfo, ChatMessage, ErrorInfo, RouteInfo, SearchHit } from "./state.ts";
 
+/** The names of the tools that a conversation can use. */
+export const BUILTIN_TOOLS = ["calculator", "clock", "todo_list", "storage", "web_fetch"] as const;
+
+/** How long the title of a conversation may be. */
+export const MAX_TITLE_CHARS = 200 as const;
+
+/** How long the names of presets and the labels of clouds may be. */
+export const MAX_NAME_CHARS = 100 as const;
+
+/** How many sides a comparison may have. */
+export const MAX_COMPARED = 4 as const;
+
 /** Text in Markdown. */
 export interface TextPartInput {
   readonly type: "text";
@@ -97,8 +109,19 @@ export interface UpdateConversation {
   readonly settings?: ConversationSettingsInput | null | undefined;
 }
 
-/** Delete a conversation from the device, or all of them with `id="*"`. */
+/**
+ * Delete a conversation from the device, or all of them with `id="*"`.
+ *
+ * With `undo` it is gone from the list, also after a reload, but `RestoreConversation` can bring it back until it is
+ * deleted without `undo`. A later visit does that by itself, when a minute has passed.
+ */
 export interface DeleteConversation {
+  readonly id: string;
+  readonly undo?: boolean | undefined;
+}
+
+/** Bring back a conversation that was deleted with `undo`; an answer that was in progress is stopped. */
+export interface RestoreConversation {
   readonly id: string;
 }
 
@@ -186,10 +209,17 @@ export interface DecideApproval {
   readonly arguments?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** Return who would answer this text, and put it into the thread. */
+/**
+ * Return who would answer a message that is being written, and put it into the thread.
+ *
+ * Without `conversation` it would begin one. What is attached is not sent for this: `images` is how many there
+ * are, and `file_chars` how long the text files are together.
+ */
 export interface ExplainRoute {
-  readonly conversation: string;
+  readonly conversation?: string | null | undefined;
   readonly text?: string | undefined;
+  readonly images?: number | undefined;
+  readonly fileChars?: number | undefined;
 }
 
 /**
@@ -344,9 +374,20 @@ export interface Actions {
     readonly result: null;
     readonly event: never;
   };
-  /** Delete a conversation from the device, or all of them with `id="*"`. */
+  /**
+   * Delete a conversation from the device, or all of them with `id="*"`.
+   *
+   * With `undo` it is gone from the list, also after a reload, but `RestoreConversation` can bring it back until it is
+   * deleted without `undo`. A later visit does that by itself, when a minute has passed.
+   */
   readonly "conversations.delete": {
     readonly args: DeleteConversation;
+    readonly result: null;
+    readonly event: never;
+  };
+  /** Bring back a conversation that was deleted with `undo`; an answer that was in progress is stopped. */
+  readonly "conversations.restore": {
+    readonly args: RestoreConversation;
     readonly result: null;
     readonly event: never;
   };
@@ -434,7 +475,12 @@ export interface Actions {
     readonly result: null;
     readonly event: never;
   };
-  /** Return who would answer this text, and put it into the thread. */
+  /**
+   * Return who would answer a message that is being written, and put it into the thread.
+   *
+   * Without `conversation` it would begin one. What is attached is not sent for this: `images` is how many there
+   * are, and `file_chars` how long the text files are together.
+   */
   readonly "chat.explain": {
     readonly args: ExplainRoute;
     readonly result: RouteInfo;

@@ -27,9 +27,11 @@ export type { UseModelManager, UseWebLLM, UseWebLLMOptions } from "./aliases.ts"
 
 export { createClient } from "./client.ts";
 export type { ActionName, AppClient, AppPipe, ArgsOf, Boot, Call, CallOptions, EventOf, ResultOf } from "./client.ts";
+export { isBlank } from "./blank.ts";
 export { connect } from "./connect.ts";
 export type { ConnectModule, ConnectOptions } from "./connect.ts";
 export { BrowserLLMError } from "./errors.ts";
+export { BUILTIN_TOOLS, MAX_COMPARED, MAX_NAME_CHARS, MAX_TITLE_CHARS } from "./actions.ts";
 export { EMPTY_STATE } from "./state.ts";
 export type * from "./state.ts";
 export type * from "./actions.ts";

@@ -10,16 +10,22 @@ export interface ErrorInfo {
   readonly title: string;
   readonly message: string;
   readonly remedy: string | null;
-  readonly actions: readonly ("retry" | "reload" | "free_space" | "use_cloud" | "smaller_model" | "open_settings")[];
+  readonly actions: readonly ("retry" | "reload" | "free_space" | "use_cloud" | "smaller_model" | "larger_model" | "edit_message" | "open_settings" | "open_privacy")[];
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Something that happened outside of an answer, until the user dismisses it. */
+/**
+ * Something that happened outside of an answer, until the user dismisses it.
+ *
+ * `text` says it in English. `code` says what it is, and `data` has what the text names, for other languages.
+ */
 export interface Notice {
   readonly id: string;
   readonly at: number;
   readonly kind: "info" | "warning" | "error";
   readonly text: string;
+  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "tab_not_read";
+  readonly data: Readonly<Record<string, unknown>>;
   readonly error: ErrorInfo | null;
 }
 
@@ -66,7 +72,7 @@ export interface ObjectPart {
   readonly state: "streaming" | "done";
 }
 
-/** A backend, engine or device that was passed over, and why. */
+/** A backend, engine or device that was passed over, and why; `wanted` if the user's own choice is the reason. */
 export interface HopInfo {
   readonly reason: string;
   readonly code: string;
@@ -74,6 +80,7 @@ export interface HopInfo {
   readonly model: string | null;
   readonly engine: string | null;
   readonly device: string | null;
+  readonly wanted: boolean;
 }
 
 /** Who gave an answer, and what it took. `where` is `local` if nothing left the device. */
@@ -376,7 +383,7 @@ export interface Preset {
  */
 export interface Settings {
   readonly theme: "system" | "light" | "dark";
-  readonly language: string;
+  readonly language: "auto" | "en" | "de" | "ar";
   readonly mode: "auto" | "local" | "cloud";
   readonly policy: "local_first" | "cloud_first" | "least_cost" | "least_latency";
   readonly neverLeaveDevice: boolean;

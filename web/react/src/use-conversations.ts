@@ -28,8 +28,10 @@ export interface ConversationActions {
   readonly update: (id: string, changes: ConversationChanges) => Promise<boolean>;
   readonly rename: (id: string, title: string) => Promise<boolean>;
   readonly pin: (id: string, pinned?: boolean) => Promise<boolean>;
-  /** Delete a conversation, or all of them with `"*"`. */
-  readonly delete: (id: string) => Promise<boolean>;
+  /** Delete a conversation, or all of them with `"*"`. With `undo` it is gone, and `restore` can bring it back until it is deleted without `undo`. */
+  readonly delete: (id: string, options?: { readonly undo?: boolean }) => Promise<boolean>;
+  /** Bring back a conversation that was deleted with `undo`. */
+  readonly restore: (id: string) => Promise<boolean>;
   /** Search titles and messages; the newest hits first. */
   readonly search: (text: string, options?: { readonly limit?: number; readonly signal?: AbortSignal }) => Promise<readonly SearchHit[]>;
   /** Copy the shown messages, up to `message`, into a new conversation; resolves with its id. */
@@ -47,7 +49,8 @@ function conversationActions(call: SafeCall): ConversationActions {
     update,
     rename: (id, title) => update(id, { title }),
     pin: (id, pinned = true) => update(id, { pinned }),
-    delete: (id) => worked(call("conversations.delete", { id })),
+    delete: (id, { undo } = {}) => worked(call("conversations.delete", { id, undo })),
+    restore: (id) => worked(call("conversations.restore", { id })),
     search: async (text, { limit, signal } = {}) => (await call("conversations.search", { text, limit }, { signal })) ?? [],
     fork: (id, message) => call("conversations.fork", { id, message }),
     exportText: (id, format) => call("conversations.export", { id, format }),

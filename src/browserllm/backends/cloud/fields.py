@@ -14,8 +14,8 @@ import msgspec
 
 from ..._internal.nesting import check_depth
 from ...errors import ProtocolError
+from ..split_characters import whole_value
 from .failures import quote
-from .split_characters import whole_value
 
 T = TypeVar("T", bound=msgspec.Struct)
 

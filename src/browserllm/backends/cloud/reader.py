@@ -13,11 +13,11 @@ from ..._internal import lazy_asyncio as asyncio
 from ..._internal.http.client import MAX_BODY_BYTES, HttpResponse
 from ...errors import BrowserLLMError, ProtocolError, Stalled, Unavailable
 from ..draft import Draft
+from ..split_characters import CharacterJoiner, whole_text, whole_value
 from ..stream import Delta
 from .error_bodies import CertainError
 from .failures import ErrorSource, VendorError, failure, quote
 from .format_mismatch import detect_other_format, wrong_format_error
-from .split_characters import CharacterJoiner, whole_text, whole_value
 from .sse import Event, EventDecoder, ServerSentEvents
 
 DRAIN_S = 0.1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ...errors import AllBackendsFailed, BrowserLLMError
+from ...errors import AllBackendsFailed, BrowserLLMError, ContextExceeded
 from ...types import ChatRestart, Hop
 from ..draft import AnswerRecord, Draft
 from .candidate import Choice, Excluded
+from .windows import reason_of
 
 
 class Attempts:
@@ -32,8 +33,7 @@ class Attempts:
             raise error
         self._failures.append((choice.name, error))
         code = error.code if isinstance(error, BrowserLLMError) else "internal"
-        reason = str(error) if isinstance(error, BrowserLLMError) else f"{type(error).__name__}: {error}"
-        self._draft.route.append(Hop(reason=reason, code=code, backend=choice.name, model=choice.model))
+        self._draft.route.append(Hop(reason=_reason(error), code=code, backend=choice.name, model=choice.model))
         del self._draft.warnings[self._mark :]
 
     def broke_off(self, choice: Choice, error: Exception) -> None:
@@ -51,19 +51,57 @@ class Attempts:
         draft = self._draft
         return ChatRestart(hop=hop, backend=draft.backend, model=draft.model, engine=draft.engine, device=draft.device)
 
-    def give_up(self) -> AllBackendsFailed:
-        """Return the error with every cause, in order. The draft gets back the metadata of an answer that broke off."""
+    def give_up(self) -> AllBackendsFailed | ContextExceeded:
+        """Return the error with every cause, in order. The draft gets back the metadata of an answer that broke off.
+
+        If the prompt was too long for every backend that was asked, it is a `ContextExceeded` with the largest window.
+        """
         if self._broken is not None:
             self._draft.restore(self._broken)
         causes = [*((one.name, one.error()) for one in self._excluded), *self._failures]
-        reasons = [*(f"{one.name!r}: {one.reason}" for one in self._excluded), *map(_describe, self._failures)]
-        return AllBackendsFailed(
+        reasons = [
+            *(f"{one.name!r}: {one.reason}" for one in self._excluded),
+            *(f"{name!r}: {_reason(error)}" for name, error in self._failures),
+        ]
+        failed = AllBackendsFailed(
             f"no backend could answer: {'; '.join(reasons) or 'the policy ranked none of them'}",
             causes=[error for _, error in causes],
             data={"backends": [name for name, _ in causes]},
         )
+        too_long = {name: error for name, error in self._failures if isinstance(error, ContextExceeded)}
+        return (
+            self._too_long(too_long, reasons, failed) if too_long and len(too_long) == len(self._failures) else failed
+        )
+
+    def _too_long(
+        self, errors: Mapping[str, ContextExceeded], reasons: Sequence[str], failed: AllBackendsFailed
+    ) -> ContextExceeded:
+        """Return the error for a prompt that is too long for every backend; it is about the largest window."""
+        name, largest = max(errors.items(), key=lambda item: _window(item[1]))
+        size = _window(largest)
+        window = f"context window of more than {size} tokens" if size else "larger context window"
+        exceeded = ContextExceeded(
+            f"the prompt is too long for every backend that may answer: {'; '.join(reasons)}; shorten it, or use a "
+            f"model with a {window}",
+            data={
+                "backend": name,
+                **largest.data,
+                "not_asked": [
+                    {"backend": one.name, "code": one.code, "reason": one.data.get("reason", ""), "why": one.reason}
+                    for one in self._excluded
+                ],
+            },
+        )
+        exceeded.__cause__ = failed
+        return exceeded
 
 
-def _describe(failure: tuple[str, Exception]) -> str:
-    name, error = failure
-    return f"{name!r}: {error}" if isinstance(error, BrowserLLMError) else f"{name!r}: {type(error).__name__}: {error}"
+def _window(error: ContextExceeded) -> int:
+    told = error.data.get("context_window")
+    return told if isinstance(told, int) else 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ContextExceeded):
+        return reason_of(error)
+    return str(error) if isinstance(error, BrowserLLMError) else f"{type(error).__name__}: {error}"

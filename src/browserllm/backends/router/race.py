@@ -13,12 +13,13 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from ..._internal import lazy_asyncio as asyncio
-from ...errors import Cancelled
+from ...errors import Cancelled, ContextExceeded
 from ...types import ChatRequest, Hop
 from ..draft import Draft
 from ..stream import Delta
 from .candidate import Choice
 from .routed import Attempt, is_empty
+from .windows import fit, may_be_too_long, refit
 
 if TYPE_CHECKING:
     from ..._internal.clock import AnyClock
@@ -49,22 +50,37 @@ class Runner:
 
     async def begin(self) -> None:
         """Take a place in the queue, ask the backend, and wait for ``first``: ``None`` for an empty answer."""
-        attempt, request, choice = self.attempt, self._request, self.choice
+        attempt, request, choice, draft = self.attempt, self._request, self.choice, self.draft
+        backend, asked = attempt.routed.backend, False
         try:
             await attempt.start(request, self._number)
-            self.draft.begin(request, choice.name)
-            if choice.candidate.match == "own":
-                instead = repr(choice.model) if choice.model else "its default model"
-                self.draft.warn("model", f"{choice.name!r} has no model {self._asked.model!r}; {instead} answered")
-            source = self._source = attempt.routed.backend.generate(request, self.draft)
-            async for delta in source:
-                if not is_empty(delta):
-                    attempt.began()
-                    self.first = delta
-                    return
+            if may_be_too_long(choice, draft):
+                request = await fit(choice, backend, request, draft)
+            asked, said = True, len(draft.warnings)
+            try:
+                await self._ask(request)
+            except ContextExceeded as refusal:
+                request = await refit(choice, backend, request, draft, refusal)
+                del draft.warnings[said:]
+                await self._ask(request)
         except Exception as error:
-            attempt.failed(error, self.draft)
+            if asked:  # a backend that cannot hold the prompt has not failed
+                attempt.failed(error, draft)
             self.error = error
+
+    async def _ask(self, request: ChatRequest) -> None:
+        """Ask the backend, and wait for ``first``."""
+        attempt, choice = self.attempt, self.choice
+        self.draft.begin(request, choice.name)
+        if choice.candidate.match == "own":
+            instead = repr(choice.model) if choice.model else "its default model"
+            self.draft.warn("model", f"{choice.name!r} has no model {self._asked.model!r}; {instead} answered")
+        source = self._source = attempt.routed.backend.generate(request, self.draft)
+        async for delta in source:
+            if not is_empty(delta):
+                attempt.began()
+                self.first = delta
+                return
 
     @property
     def rest(self) -> AsyncIterable[Delta]:

@@ -36,6 +36,7 @@ from .race import Race, Runner
 from .routed import Attempt, RoutedBackend, union_of, unique_names
 from .translation import Translations, Translator, read_translations
 from .warming import Warming
+from .windows import by_window
 
 
 class Router(Backend):
@@ -195,12 +196,18 @@ class Router(Backend):
             left, width = race.left, 1
         raise attempts.give_up()
 
-    async def explain(self, prompt: Prompt, **options: Any) -> Explanation:
-        """Return which backends the router would ask, in order, which not, and why. Nothing is sent."""
+    async def explain(self, prompt: Prompt, *, shortened: bool = False, **options: Any) -> Explanation:
+        """Return which backends the router would ask, in order, which not, and why. Nothing is sent.
+
+        ``shortened``: a `Session` would send it, which leaves out the oldest turns for a backend with a small window.
+        """
         request = build_request(prompt, options)
         choices, excluded, _ = await self._plan(request)
+        able, too_small = by_window(choices, request, shortened=shortened)
         return Explanation(
-            policy=self.policy.name, ranked=[self._explained(choice) for choice in choices], excluded=list(excluded)
+            policy=self.policy.name,
+            ranked=[self._explained(choice) for choice in able],
+            excluded=[*too_small, *excluded],
         )
 
     async def list_models(self) -> list[ModelInfo]:
@@ -259,6 +266,7 @@ class Router(Backend):
             return BackendFacts(
                 leaves_device=self.leaves_device and not request.private,
                 needs_network=self.needs_network,
+                shortens=True,
                 available=False,
                 reason="; ".join(f"{one.name!r}: {one.reason}" for one in excluded),
                 code="unavailable" if decisive is None else decisive.code,
@@ -270,6 +278,7 @@ class Router(Backend):
             needs_network=all(choice.candidate.facts.needs_network for choice in choices),
             knows_model=knows_model(choices),
             queue_length=choices[0].candidate.queue_length,
+            shortens=True,
         )
 
     def may_leave(self) -> bool:

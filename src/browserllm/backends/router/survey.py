@@ -16,6 +16,8 @@ from .candidate import Candidate, Excluded, ModelMatch, missing_of, needs_of, un
 from .routed import RoutedBackend
 from .translation import Translator
 
+PRIVATE_REASON = "the request is private, and this backend may leave the device"
+
 
 class _Offer(NamedTuple):
     """What a backend offers for a request: its facts, its model, and how that relates to the requested one."""
@@ -109,9 +111,7 @@ async def survey(
 
 
 def _private(name: str) -> Excluded:
-    return Excluded(
-        name=name, reason="the request is private, and this backend may leave the device", data={"reason": "private"}
-    )
+    return Excluded(name=name, reason=PRIVATE_REASON, data={"reason": "private"})
 
 
 def _refusal(
@@ -119,7 +119,7 @@ def _refusal(
 ) -> tuple[str, str, Mapping[str, Any]] | None:
     """Return why a backend cannot be asked: an error's code, reason and data; ``None`` if it can."""
     if facts.leaves_device and request.private:
-        return "unavailable", "the request is private, and this backend may leave the device", {"reason": "private"}
+        return "unavailable", PRIVATE_REASON, {"reason": "private"}
     if offline and facts.needs_network:
         return "unavailable", "the device is offline", {"reason": "offline"}
     if not facts.available and (facts.code != "unavailable" or facts.data):

@@ -54,6 +54,11 @@ def start_download(
     return Download(job, on_progress)
 
 
+def join_downloads(host: Host, model: str) -> list[Download]:
+    """Join what is being downloaded of ``model``: a `Download` for each build, by whichever caller it was begun."""
+    return [Download(job, None) for job in list(host.shared(_Jobs).running.values()) if job.model == model]
+
+
 class Download:
     """A download, in progress or ended. Await it for its `DownloadResult`, as often as you like.
 
@@ -108,16 +113,19 @@ class Download:
         """Resume after `pause`, from the last byte; does nothing if the download is not paused."""
         self._job.resume()
 
-    async def cancel(self, *, delete: bool = False) -> None:
+    async def cancel(self, *, delete: bool = False, for_all: bool = False) -> None:
         """Leave the download; the last caller to leave stops it, and waits until it has stopped.
 
+        ``for_all`` stops it for the other callers, too, who get `Cancelled`; a load that waits for these files ends so.
         The bytes received stay for a later download; ``delete`` deletes what this download has brought.
         """
         if not self._left and self._job.ended:
             return
         if not self._left:
             self._leave()
-        if not self._job.wanted:
+        if for_all:
+            self._job.stop()
+        if for_all or not self._job.wanted:
             await self._job.stopped()
             if delete:
                 await self._job.delete_what_came()

@@ -120,12 +120,18 @@ class DownloadJob:
         """Remove a caller; without callers the download stops."""
         self.subscribers.leave(caller)
         if not self.wanted:
-            self._at_end()  # a new caller starts a new download
-            if self._request.under_way:
-                self._request.cancel()  # the task ends when the page has stopped
-            else:
-                self._task.cancel()
+            self.stop()
         self.subscribers.wake()
+
+    def stop(self) -> None:
+        """End it with `Cancelled` for all callers; does nothing if it has ended, or was stopped before."""
+        if self._request.cancelled or self.ended:
+            return
+        self.subscribers.drop_late()
+        self._at_end()  # a new caller starts a new download
+        self._request.cancel()
+        if not self._request.under_way:  # else the task ends when the page has stopped
+            self._task.cancel()
 
     async def stopped(self) -> None:
         """Wait until the page has stopped writing."""
@@ -179,8 +185,8 @@ class DownloadJob:
             raw = await self._request.fetch(args, self._on_raw)
             if raw is not None:
                 break
-            if not self.wanted:
-                raise Cancelled(f"the download of {self.model!r} was cancelled")
+            if self._request.cancelled:
+                raise Cancelled("stopped while it was being paused")
             # A stopped request has no result: compare what is stored before and after.
             before, there = there, _stored_progress(files, await ask_stored(self._host))
             fetched += _growth(before, there)
@@ -207,7 +213,7 @@ class DownloadJob:
 
     def _on_raw(self, raw: Progress) -> None:
         update = self._meter.update(raw)
-        if self._request.paused:
+        if self._request.paused or self._request.cancelled:
             return
         if update is not None:
             self.subscribers.notify(update)
@@ -224,10 +230,11 @@ class DownloadJob:
                 self._result = task.result()
                 self.state = "done"
             else:
-                self._error = error
+                # The page says that a request was cancelled; a caller should read which download.
+                self._error = None if isinstance(error, Cancelled) and self._request.cancelled else error
                 self.state = "cancelled" if isinstance(error, Cancelled) else "failed"
         self.finished.set_result(None)
-        text = str(self._error) if self._error is not None else ""
+        text = str(self.error or "")
         self.subscribers.notify(self._meter.finish("ready" if self.state == "done" else "error", text))
 
 

@@ -42,9 +42,7 @@ class DownloadSubscribers:
 
     def notify(self, progress: Progress) -> None:
         """Send an update to every caller; this cancels a delayed one."""
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+        self.drop_late()
         self.progress = progress
         for caller in list(self._callers):
             caller.notify(progress)
@@ -54,6 +52,12 @@ class DownloadSubscribers:
         """Send what ``emit`` returns after a short delay, unless another update comes first."""
         if self._late is None:
             self._late = self._loop.call_later(UPDATE_EVERY_S, lambda: self.notify(emit()))
+
+    def drop_late(self) -> None:
+        """Do not send the delayed update, if there is one."""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     def wake(self) -> None:
         """Wake the tasks that wait for a change."""

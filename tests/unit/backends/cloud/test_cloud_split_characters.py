@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import browserllm as bl
-from browserllm.backends.cloud.split_characters import CharacterJoiner, whole_text, whole_value
 from browserllm.backends.cloud.sse import Event, ServerSentEvents
 from browserllm.backends.cloud.token_counts import count_in, largest, token_count
+from browserllm.backends.split_characters import CharacterJoiner, whole_text, whole_value
 from browserllm.backends.stream import Delta
 
 TEXT = "a\U0001f600é€\U0010ffff z"

@@ -30,6 +30,7 @@ export const conversation: Strings["conversation"] = {
   privateForced: "Die Einstellung „Nie dieses Gerät verlassen“ ist an und gilt für jedes Gespräch.",
   tools: "Werkzeuge",
   toolsNote: "Was das Modell verwenden darf. Vor Wichtigem fragt es dich.",
+  toolsNoSchema: "Die Antworten sind strukturiert, darum wird kein Werkzeug benutzt. Leere unten das Schema, um Werkzeuge zu benutzen.",
   toolNames: {
     calculator: "Rechner",
     clock: "Datum und Uhrzeit",
@@ -39,6 +40,7 @@ export const conversation: Strings["conversation"] = {
   },
   schema: "Strukturierte Antworten",
   schemaNote: "Ein JSON-Schema. Jede Antwort ist dann ein Objekt, das dazu passt.",
+  schemaNoTools: "Schalte zuerst die Werkzeuge aus: Eine Antwort ist entweder strukturiert, oder sie darf Werkzeuge benutzen.",
   schemaBad: (reason) => `Das ist kein JSON-Schema: ${reason}.`,
   schemaExample: "Ein Beispiel einfügen",
 };

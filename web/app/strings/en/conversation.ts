@@ -1,3 +1,5 @@
+import type { BUILTIN_TOOLS } from "@browserllm/react";
+
 export const conversation = {
   title: "This conversation",
   system: "System prompt",
@@ -28,15 +30,17 @@ export const conversation = {
   privateForced: "The setting “Never leave this device” is on, so this holds for every conversation.",
   tools: "Tools",
   toolsNote: "What the model may use. It asks you before it does something that matters.",
+  toolsNoSchema: "Answers are structured, so no tool is used. Empty the schema below to use tools.",
   toolNames: {
     calculator: "Calculator",
     clock: "Date and time",
     todo_list: "Task list",
     storage: "Notes kept on this device",
     web_fetch: "Read web pages",
-  } as Readonly<Record<string, string>>,
+  } satisfies Record<(typeof BUILTIN_TOOLS)[number], string>,
   schema: "Structured answers",
   schemaNote: "A JSON Schema. Every answer is then an object that fits it.",
+  schemaNoTools: "Switch the tools off first: an answer is either structured or may use tools.",
   schemaBad: (reason: string) => `This is not a JSON Schema: ${reason}.`,
   schemaExample: "Insert an example",
 };

@@ -1,6 +1,7 @@
 /** One conversation as a component shows it: what `useChat` holds between renders. */
 
 import type { ConversationSettingsInput } from "../actions.ts";
+import { isBlank } from "../blank.ts";
 import type { ActionName, AppClient, ArgsOf, ResultOf } from "../client.ts";
 import { added } from "../client.ts";
 import type { BrowserLLMError } from "../errors.ts";
@@ -296,9 +297,9 @@ function statusOf(thread: Thread | null, failed: boolean, isBusy: boolean): Chat
 }
 
 function isEmpty(input: UserInput): boolean {
-  if (typeof input === "string") return input.trim() === "";
+  if (typeof input === "string") return isBlank(input);
   if (input.parts) return input.parts.length === 0;
-  return (input.text ?? "").trim() === "" && (input.files?.length ?? 0) === 0;
+  return isBlank(input.text ?? "") && (input.files?.length ?? 0) === 0;
 }
 
 /** A message that the app does not have yet. */

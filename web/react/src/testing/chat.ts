@@ -22,7 +22,7 @@ export function chatHandlers(app: ScriptedApp): ScriptedHandlers {
     "chat.approve": (decision) => chat.approve(decision),
     "chat.explain": ({ conversation }) => {
       const route = make("RouteInfo", { policy: "local_first", ranked: [make("RouteChoice", { backend: "local", where: "local", reason: "it is loaded" })] });
-      chat.change(conversation, (thread) => ({ ...thread, route }));
+      if (conversation != null) chat.change(conversation, (thread) => ({ ...thread, route }));
       return route;
     },
     generate: (_, call) => chat.generate(call),

@@ -31,7 +31,13 @@ export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
     app.openThread(next);
     return id;
   };
-  const drop = (ids: readonly string[]): null => {
+  const marked = new Map<string, { readonly conversation: Conversation; readonly thread: Thread | undefined }>();
+  const drop = (ids: readonly string[], undo = false): null => {
+    for (const id of ids) {
+      const conversation = app.state.conversations[id];
+      if (undo && conversation) marked.set(id, { conversation, thread: app.thread(id) });
+      else marked.delete(id);
+    }
     app.change((state) => ({ ...state, conversations: without(state.conversations, ...ids), threads: without(state.threads, ...ids) }));
     return null;
   };
@@ -72,7 +78,15 @@ export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
       });
       return null;
     },
-    "conversations.delete": ({ id }) => drop(id === "*" ? Object.keys(app.state.conversations) : [id]),
+    "conversations.delete": ({ id, undo }) => drop(id === "*" ? Object.keys(app.state.conversations) : [id], undo),
+    "conversations.restore": ({ id }) => {
+      const gone = marked.get(id);
+      if (!gone) throw scriptedError({ code: "invalid_request", title: "That did not work", message: `the conversation '${id}' is deleted for good` });
+      marked.delete(id);
+      list(gone.conversation);
+      if (gone.thread) app.openThread(gone.thread);
+      return null;
+    },
     "conversations.search": ({ text, limit = 50 }) => {
       const hits = Object.keys(app.state.conversations).flatMap((id) => found(threadOf(id), text));
       return hits.slice(0, limit);

@@ -44,13 +44,13 @@ export interface Structs {
 /** The fields of each that have a default. */
 export const DEFAULTS = {
   ErrorInfo: {"remedy": null, "actions": [], "data": {}},
-  Notice: {"kind": "info", "text": "", "error": null},
+  Notice: {"kind": "info", "text": "", "code": "", "data": {}, "error": null},
   TextPart: {"type": "text", "state": "done"},
   ReasoningPart: {"type": "reasoning", "state": "done"},
   FilePart: {"type": "file", "filename": null, "url": null, "text": null, "sizeBytes": null},
   ToolPart: {"type": "dynamic-tool", "input": null, "output": null, "errorText": null, "approvalId": null},
   ObjectPart: {"type": "data-object", "state": "done"},
-  HopInfo: {"code": "", "backend": null, "model": null, "engine": null, "device": null},
+  HopInfo: {"code": "", "backend": null, "model": null, "engine": null, "device": null, "wanted": false},
   AnswerInfo: {"model": null, "engine": null, "device": null, "adapter": null, "finishReason": null, "hops": [], "warnings": [], "promptTokens": 0, "completionTokens": 0, "cachedTokens": 0, "tokensPerS": null, "firstTokenMs": null, "durationMs": null, "costUsd": null, "contextTokens": null, "contextWindow": null},
   ChatMessage: {"parts": [], "parent": null, "createdAt": 0, "status": "done", "answer": null, "error": null},
   ConversationSettings: {"model": null, "system": null, "temperature": null, "topP": null, "maxTokens": null, "seed": null, "thinking": null, "private": false, "tools": [], "schema": null, "preset": null},

@@ -18,12 +18,12 @@ from ....errors import BrowserLLMError, ProtocolError
 from ....reasoning import ThoughtReader
 from ....types import FinishReason, TextDelta, Usage
 from ...draft import Draft
+from ...split_characters import whole_value
 from ...stream import Delta
 from ..failures import ErrorSource, VendorError, failure, quote, read_error
 from ..history import mark_signature
 from ..provider_metadata import ExtraFieldReader, ThoughtObjectReader
 from ..reader import Reader, no_answer
-from ..split_characters import whole_value
 from ..sse import Event
 from ..token_counts import largest
 from .tool_calls import ToolCalls, index_of

@@ -24,10 +24,10 @@ import msgspec
 from ...._internal.nesting import decode_json
 from ....constrained.tool_calls.names import resolve_tool_name
 from ....types import ToolCallDelta
+from ...split_characters import whole_value
 from ..history import new_call_id
 from ..json_text import JsonText
 from ..provider_metadata import EXTRAS, ExtraFieldReader
-from ..split_characters import whole_value
 
 _QUOTE = 200
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from ...types import ReasoningDelta, TextDelta, ToolCallDelta
-from ..stream import Delta
+from ..types import ReasoningDelta, TextDelta, ToolCallDelta
+from .stream import Delta
 
 REPLACEMENT = "\ufffd"
 """What stands for half a character whose other half never came."""

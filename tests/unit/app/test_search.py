@@ -1,0 +1,152 @@
+"""Search: over the titles and messages of all conversations, which are read once and again when they change."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from browserllm.app import actions as act
+from browserllm.app import search
+from browserllm.app.state import ConversationSettings, SearchHit, TextPart
+from browserllm.stores.memory import MemoryStore
+from browserllm.testing import HANG
+from unit.app.chats import Chats
+
+
+class CountingStore(MemoryStore):
+    """A store that counts how often the messages of a conversation are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[str] = []
+
+    async def items(self, prefix: str = "") -> list[tuple[str, bytes]]:
+        if prefix.startswith("message/"):
+            self.reads.append(prefix.split("/")[1])
+        await asyncio.sleep(0)
+        return await super().items(prefix)
+
+
+async def find(chats: Chats, text: str, limit: int = 50) -> list[SearchHit]:
+    return await chats.app.call(act.SearchConversations(text=text, limit=limit))
+
+
+async def closed(chats: Chats, question: str = "a", **fields: object) -> str:
+    """A conversation with an answer, which is not open."""
+    chats.now_s += 10
+    conversation = await chats.create(**fields)
+    await chats.ask(conversation, question)
+    await chats.app.call(act.CloseConversation(id=conversation))
+    return conversation
+
+
+async def test_search_finds_titles_and_messages_newest_first() -> None:
+    chats = Chats(["Bread needs flour.", "Cake needs  Sugar\nand eggs.", "Nothing."])
+    bread, cake, other = await chats.create(), await chats.create(), await chats.create(title="Sugar free")
+    for conversation in (bread, cake, other):
+        chats.now_s += 10
+        await chats.ask(conversation, "a")
+        await chats.app.call(act.CloseConversation(id=conversation))
+    hits = await find(chats, "sugar")
+    assert [(hit.conversation, bool(hit.message)) for hit in hits] == [(other, False), (cake, True)]
+    assert hits[1].excerpt == "Cake needs Sugar and eggs."
+    assert [hit.conversation for hit in await find(chats, "NEEDS")] == [cake, bread]
+    assert len(await find(chats, "needs", 1)) == 1
+    assert await find(chats, "sugar and") != []
+    assert await find(chats, " ") == []
+    assert await find(chats, "(*") == []
+    assert await find(chats, "needs", 0) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted", "excerpt"),
+    [
+        ("Die Straße ist lang.", "STRASSE IST", "Die Straße ist lang."),
+        ("ÉTÉ à Paris", "été  à\nparis", "ÉTÉ à Paris"),
+        ("x" * 200 + " needle " + "y" * 200, "Needle", "x" * 39 + " needle " + "y" * 59),
+    ],
+)
+async def test_case_and_spaces_do_not_matter(said: str, wanted: str, excerpt: str) -> None:
+    chats = Chats(said)
+    await closed(chats)
+    (hit,) = await find(chats, wanted)
+    assert hit.excerpt.strip("…") == excerpt
+
+
+async def test_what_has_not_changed_is_not_read_again() -> None:
+    """Nor by a search that begins while the first one reads."""
+    store = CountingStore()
+    chats = Chats("A needle.", store=store)
+    conversations = [await closed(chats) for _ in range(3)]
+    store.reads.clear()
+    both = await asyncio.gather(find(chats, "needle"), find(chats, "NEEDLE"))
+    assert [len(hits) for hits in both] == [3, 3]
+    assert sorted(store.reads) == sorted(conversations)
+    assert await find(chats, "no such text") == []
+    assert len(store.reads) == 3
+
+
+async def test_what_has_changed_is_read_again() -> None:
+    """A new answer, an edit, a new title, a deletion, an import; and no other conversation than that."""
+    store = CountingStore()
+    chats = Chats(["One.", "Two.", "Three."], store=store)
+    first, second = await closed(chats), await closed(chats)
+    assert await find(chats, "three") == []
+    store.reads.clear()
+    answer = await chats.ask(first, "b")
+    assert [hit.message for hit in await find(chats, "three")] == [answer.id]
+    await chats.app.call(act.EditMessage(conversation=first, message=answer.id, parts=(TextPart(text="Four."),)))
+    assert [hit.conversation for hit in await find(chats, "four")] == [first]
+    await chats.app.call(act.UpdateConversation(id=second, title="Five"))
+    assert [hit.message for hit in await find(chats, "five")] == [""]
+    text = await chats.app.call(act.ExportConversations(id=first))
+    (copy,) = await chats.app.call(act.ImportConversations(text=text))
+    assert {hit.conversation for hit in await find(chats, "four")} == {first, copy}
+    await chats.app.call(act.DeleteConversation(id=first, undo=True))
+    assert [hit.conversation for hit in await find(chats, "four")] == [copy]
+    await chats.app.call(act.RestoreConversation(id=first))
+    assert {hit.conversation for hit in await find(chats, "four")} == {first, copy}
+    assert set(store.reads) <= {first, second, copy}
+    assert store.reads.count(second) == 1
+
+
+async def test_what_another_tab_has_changed_is_found() -> None:
+    store = MemoryStore()
+    one, two = Chats("One.", store=store), Chats("Two.", store=store)
+    conversation = await closed(one)
+    await two.start()
+    assert await find(two, "two") == []
+    two.now_s = one.now_s  # a clock that does not tell the changes apart
+    await two.ask(conversation, "b")
+    await one.conversations.reload(conversation)
+    assert [hit.conversation for hit in await find(one, "two")] == [conversation]
+
+
+async def test_an_answer_in_progress_is_found() -> None:
+    chats = Chats([["A needle", HANG]])
+    conversation = await chats.create()
+    assert await find(chats, "needle") == []
+    await chats.send(conversation, "b")
+    await chats.streaming(conversation, "needle")
+    assert len(await find(chats, "needle")) == 1
+    await chats.rooms.close()
+
+
+async def test_what_is_not_kept_is_not_found() -> None:
+    chats = Chats("A needle.")
+    conversation = await chats.create(keep=False, settings=ConversationSettings())
+    await chats.ask(conversation, "b")
+    assert await find(chats, "needle") == []
+
+
+async def test_the_kept_texts_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond it the oldest conversations are read each time, and found all the same."""
+    monkeypatch.setattr(search, "MAX_KEPT_CHARS", 60)
+    store = CountingStore()
+    chats = Chats("A needle, and more text.", store=store)
+    conversations = [await closed(chats) for _ in range(3)]
+    await find(chats, "needle")
+    store.reads.clear()
+    assert len(await find(chats, "needle")) == 3
+    assert store.reads == [conversations[0]]
