@@ -218,6 +218,7 @@ describe("an answer", () => {
     ["local", 0, "no cost"],
   ] as const)("from %s says what it cost, also if that is not known: %s", async (where, costUsd, said) => {
     await chat([question, { ...answer, answer: make("AnswerInfo", { where, backend: "b", costUsd }) }]);
+    await userEvent.click(screen.getByRole("button", { name: /^Details of this answer/ }));
     const facts = document.querySelector(".answer-facts p")?.textContent ?? "";
     expect(facts.split(" · ").filter((fact) => fact.includes("cost"))).toEqual([said]);
   });
