@@ -6,6 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PROMPT ?= Tell me a short story about a lighthouse.
 PEERS  := .venv-peers
+JUPYTER := .venv-notebook
 SUITE  := $(VENV)/json-schema-test-suite
 NPM    := $(BIN)/python web/build_site.py npm
 # Locked packages are installed as the lock says, and nothing else: --no-deps asks no registry what is new, and nothing is
@@ -38,29 +39,37 @@ app: site ## Open the chat app in your browser
 	@$(BIN)/browserllm app
 
 test: setup site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
-	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) check page
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory properties newest
+	@$(MAKE) --no-print-directory --jobs=3 $(SYNC) check page newest-python
+	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties newest
 	@$(MAKE) --no-print-directory browser
 
 test-pythons: setup site $(SUITE)/.ready ## The unit and wire tests on each Python of this machine, 3.11 to 3.14
 	@for python in $$(sh scripts/pythons.sh); do $(MAKE) --no-print-directory on-python ON="$$python" TESTS="tests/unit tests/wire" || exit 1; done
 
-newest: setup site ## The unit tests on the newest Python of this machine, where that is not the one in .venv
-	@newest=$$(sh scripts/pythons.sh | tail -n 1); same='import sys; print(sys.version_info[:2])'; \
-	if [ -n "$$newest" ] && [ "$$($$newest -c "$$same")" != "$$($(BIN)/python -c "$$same")" ]; then \
-	  $(MAKE) --no-print-directory on-python ON="$$newest" TESTS=tests/unit; fi
+newest: newest-python ## The unit tests on the newest Python of this machine, where that is not the one in .venv
+	+@$(call on-newest,on-python TESTS=tests/unit)
 
-# One Python, $(ON), in an environment of its own: the tests in $(TESTS).
-.PHONY: on-python
-on-python:
+# Its environment, which takes the network's time more than the processor's.
+newest-python: setup site
+	+@$(call on-newest,python)
+
+on-newest = newest=$$(sh scripts/pythons.sh | tail -n 1); same='import sys; print(sys.version_info[:2])'; \
+	if [ -n "$$newest" ] && [ "$$($$newest -c "$$same")" != "$$($(BIN)/python -c "$$same")" ]; then \
+	  $(MAKE) --no-print-directory ON="$$newest" $(1); fi
+
+# One Python, $(ON): an environment of its own, and the tests in $(TESTS) there.
+.PHONY: newest-python python on-python
+on-python: python
+	@version=$$($(ON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	echo "Python $$version: $(TESTS)"; .venv-pythons/$$version/bin/python -m pytest -q -p no:cacheprovider $(TWO) $(TESTS)
+
+python:
 	@set -eu; version=$$($(ON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); env=.venv-pythons/$$version; \
 	if ! cmp -s requirements/dev.txt $$env/installed.txt; then \
 	  echo "installing locked packages for Python $$version into $$env"; rm -rf $$env; $(ON) -m venv $$env; \
 	  $$env/bin/python $(PIP) $(LOCKED) -r requirements/dev.txt; \
 	  $$env/bin/python $(PIP) install --no-deps --no-build-isolation --editable .; \
-	  $$env/bin/python $(PIP) check; cp requirements/dev.txt $$env/installed.txt; fi; \
-	echo "Python $$version: $(TESTS)"; $$env/bin/python -m pytest -q -p no:cacheprovider $(TWO) $(TESTS)
+	  $$env/bin/python $(PIP) check; cp requirements/dev.txt $$env/installed.txt; fi
 
 check: setup site ## Formatting, lint and types, Python and TypeScript
 	$(BIN)/ruff format --check .
@@ -80,10 +89,19 @@ explore: setup site $(SUITE)/.ready ## The same tests with cases that no run bef
 page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test
 
-browser: setup site ## The tests in a real browser, two files at a time
-	$(BIN)/pytest $(TWO) tests/browser
+browser: setup site $(JUPYTER)/.ready ## The tests in a real browser, two files at a time, those first that take long (tests/browser/conftest.py)
+	$(BIN)/pytest $(TWO) --no-loadscope-reorder tests/browser
 
 bench-router: $(PEERS)/.ready
+
+# JupyterLab, which tests/browser/test_notebook.py drives: its kernel runs this checkout.
+$(JUPYTER)/.ready: requirements/notebook.txt | $(VENV)/.run
+	@test -x $(JUPYTER)/bin/python || $(PYTHON) -m venv $(JUPYTER)
+	@echo "installing JupyterLab into $(JUPYTER) (about a minute)"
+	@$(JUPYTER)/bin/python $(PIP) $(LOCKED) -r requirements/notebook.txt
+	@$(JUPYTER)/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@$(JUPYTER)/bin/python $(PIP) check
+	@touch $@
 
 $(PEERS)/.ready: requirements/peers.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
@@ -158,4 +176,4 @@ lock: setup ## Refresh requirements/*.txt, keeping what is locked; UPGRADE=--upg
 	$(BIN)/python scripts/lock.py $(UPGRADE)
 
 clean: ## Remove what was built, installed and cached
-	rm -rf $(VENV) .venv-pythons $(PEERS) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) .venv-pythons $(PEERS) $(JUPYTER) dist build web/node_modules web/dist src/browserllm/static .pytest_cache .ruff_cache .coverage

@@ -129,6 +129,15 @@ def structs(module: types.ModuleType) -> list[type[msgspec.Struct]]:
     ]
 
 
+def constants(module: types.ModuleType) -> list[str]:
+    """Return the numbers and names that a module defines for Python and pages alike."""
+    docs = dict(re.findall(r'^([A-Z_]+) = [^\n]*\n"""(.*?)"""', inspect.getsource(module), re.MULTILINE | re.DOTALL))
+    return [
+        f"{doc(text)}export const {name} = {json.dumps(getattr(module, name))} as const;\n"
+        for name, text in docs.items()
+    ]
+
+
 def state_file() -> str:
     """Return the text of state.ts."""
     parts = [HEAD.format("state")]
@@ -147,7 +156,8 @@ def actions_file() -> str:
     inputs = [struct for struct in [*structs(state), *structs(actions)] if struct in sent and has_input(struct)]
     got = [struct for struct in structs(actions) if not issubclass(struct, actions.Action)]
     plain = [struct for struct in got if struct in _closure([t for a in given for t in (a.result, a.event)])]
-    body = [interface(struct, sent=True, suffix="Input") for struct in inputs]
+    body = constants(actions)
+    body += [interface(struct, sent=True, suffix="Input") for struct in inputs]
     body += [interface(struct) for struct in got if struct in plain or not has_input(struct)]
     for name in sorted(_own_aliases(actions)):
         members = " | ".join(ts(each, sent=True) for each in get_args(getattr(actions, name)))

@@ -21,8 +21,10 @@ from packaging.utils import canonicalize_name
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 OLDEST_PYTHON = "3.11"
-CONSTRAINED_BY = {"dev": "run"}
+CONSTRAINED_BY = {"dev": "run", "notebook": "run"}
 """Installed into one environment, so of each package they have the same version."""
+FOR_WINDOWS = {"pywinpty"}
+"""Packages with wheels for Windows alone, whose source would have to be compiled to be read."""
 
 
 def main(options: list[str]) -> None:
@@ -55,14 +57,22 @@ def pins(file: Path) -> list[str]:
 
 def requires(pinned: list[str]) -> dict[str, list[str]]:
     """What each package requires, as its metadata says, by ``name==version``."""
+    windows = [pin for pin in pinned if name_of(pin) in FOR_WINDOWS]
+    found = metadata_of([pin for pin in pinned if pin not in windows])
+    if windows:
+        found |= metadata_of(windows, "--platform=win_amd64", "--only-binary=:all:", "--target=unused")
+    return {pin: found[name_of(pin)].get("requires_dist", []) for pin in pinned}
+
+
+def metadata_of(pinned: list[str], *options: str) -> dict[str, dict[str, list[str]]]:
+    """The metadata of packages by their names; nothing is installed."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(pinned))
         file.flush()
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps"]
-        command = [*pip, "--ignore-requires-python", "--report=-", f"--requirement={file.name}"]
+        command = [*pip, "--ignore-requires-python", "--report=-", f"--requirement={file.name}", *options]
         report = subprocess.run(command, check=True, capture_output=True).stdout
-    found = {canonicalize_name(item["metadata"]["name"]): item["metadata"] for item in json.loads(report)["install"]}
-    return {pin: found[name_of(pin)].get("requires_dist", []) for pin in pinned}
+    return {canonicalize_name(item["metadata"]["name"]): item["metadata"] for item in json.loads(report)["install"]}
 
 
 def without_other_extras(metadata: dict[str, list[str]]) -> dict[str, list[str]]:

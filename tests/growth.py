@@ -20,6 +20,8 @@ import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum, auto
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_loader
@@ -285,14 +287,23 @@ def _tick() -> ast.stmt:
 # What the counters call
 
 
+# They run at each step of what is counted, so what is known of a type is looked up, not asked of each value anew.
+
+
 def _g_tick() -> None:
     METER.add(1)
 
 
-def _size(value: object) -> int:
-    if isinstance(value, _SIZED):
-        return len(value)
-    return value.bit_length() // 64 if type(value) is int else 0
+def _size(value: Any) -> int:
+    kind = type(value)
+    if kind is int:
+        return value.bit_length() // 64
+    return len(value) if _is_sized(kind) else 0
+
+
+@cache
+def _is_sized(kind: type) -> bool:
+    return issubclass(kind, _SIZED)
 
 
 def _g_made(value: T) -> T:
@@ -360,35 +371,67 @@ def _g_other(left: Any, right: Any) -> Any:
 
 def _g_call(function: Any, /, *arguments: Any, **named: Any) -> Any:
     result = function(*arguments, **named)
-    owner = getattr(function, "__self__", None)
-    name = getattr(function, "__name__", "")
-    if isinstance(function, (types.FunctionType, types.MethodType)):
-        if not str(function.__module__).startswith((COUNTED, "tests")):
+    kind = type(function)
+    if kind is types.FunctionType or kind is types.MethodType:
+        if not _is_counted(function.__module__):
             METER.add(1 + sum(map(_size, arguments)) + _size(result))  # the standard library's Python
-    elif isinstance(function, (types.BuiltinFunctionType, types.MethodWrapperType)):
-        METER.add(1 + _cost(owner, name, arguments, result))
+    elif _is_in_c(kind):
+        METER.add(1 + _cost(function.__self__, function.__name__, arguments, result))
     elif isinstance(function, type) and function.__module__ != "builtins":
         METER.add(1)
     else:
+        name = getattr(function, "__name__", "")
         METER.add(1 if name in _LAZY else 1 + sum(map(_size, arguments)) + _size(result))
     return result
 
 
+@cache
+def _is_in_c(kind: type) -> bool:
+    return issubclass(kind, (types.BuiltinFunctionType, types.MethodWrapperType))
+
+
+@cache
+def _is_counted(module: str | None) -> bool:
+    return str(module).startswith((COUNTED, "tests"))
+
+
 def _cost(owner: Any, name: str, arguments: tuple[Any, ...], result: Any) -> int:
     """Return the cost of a call of something written in C."""
-    if owner is None or isinstance(owner, types.ModuleType):
-        return 0 if name in _LAZY else sum(map(_size, arguments)) + _size(result)
-    kind = next((kind for kind in _FREE if isinstance(owner, kind)), None)
-    if kind and name in _FREE[kind]:
+    kind = _kind_of_cost(type(owner), name)
+    if kind is _Cost.TEXT:
+        return _text_cost(owner, name, arguments, result)
+    if kind is _Cost.NOTHING:
         return 0
-    if isinstance(owner, list) and name == "pop":
+    if kind is _Cost.PATTERN:
+        return _matching_cost(owner, name, arguments) + _size(result)
+    if kind is _Cost.POP:
         first = arguments[0] if arguments else -1
         return len(owner) - first if first >= 0 else -first
-    if isinstance(owner, re.Pattern):
-        return _matching_cost(owner, name, arguments) + _size(result)
-    if isinstance(owner, (str, bytes, bytearray)):
-        return _text_cost(owner, name, arguments, result)
-    return sum(map(_size, arguments)) + _size(result) + (_size(owner) if isinstance(owner, _SIZED) else 0)
+    return sum(map(_size, arguments)) + _size(result) + (len(owner) if kind is _Cost.WHOLE else 0)
+
+
+class _Cost(Enum):
+    NOTHING = auto()
+    POP = auto()
+    PATTERN = auto()
+    TEXT = auto()
+    WHOLE = auto()
+    GIVEN = auto()
+
+
+@cache
+def _kind_of_cost(owner: type, name: str) -> _Cost:
+    if issubclass(owner, (type(None), types.ModuleType)):
+        return _Cost.NOTHING if name in _LAZY else _Cost.GIVEN
+    if name in next((free for kind, free in _FREE.items() if issubclass(owner, kind)), ()):
+        return _Cost.NOTHING
+    if issubclass(owner, list) and name == "pop":
+        return _Cost.POP
+    if issubclass(owner, re.Pattern):
+        return _Cost.PATTERN
+    if issubclass(owner, (str, bytes, bytearray)):
+        return _Cost.TEXT
+    return _Cost.WHOLE if issubclass(owner, _SIZED) else _Cost.GIVEN
 
 
 def _text_cost(owner: Any, name: str, arguments: tuple[Any, ...], result: Any) -> int:

@@ -17,6 +17,9 @@ _C: Any = _parser
 _ANY, _BRANCH, _AT, _GROUPREF = _C.ANY, _C.BRANCH, _C.AT, _C.GROUPREF
 _REPEATS = {_C.MAX_REPEAT: "greedy", _C.MIN_REPEAT: "lazy", _C.POSSESSIVE_REPEAT: "possessive"}
 _ASSERTS = {_C.ASSERT: True, _C.ASSERT_NOT: False}
+_CHAR, _SPLIT, _JUMP, _PLACE, _ATOMIC, _ASSERT = range(6)
+"""The parts of a program, each with what it needs: two things at most, so that it is read at once."""
+_END = (-1, None, None)
 _SINGLE = {_C.LITERAL, _C.NOT_LITERAL, _C.IN, _C.ANY}
 
 
@@ -34,7 +37,11 @@ class Steps:
 
     def search(self, text: AnyText, start: int = 0) -> tuple[int, int] | None:
         """Return the first match from ``start`` on."""
+        kind, is_first, _ = self._program[0] if self._program else _END
         for begin in range(start, len(text) + 1):
+            if kind == _CHAR and not is_first(text[begin : begin + 1]):
+                self.steps += 1  # as a match would that fails at once
+                continue
             end = self.match(text, begin)
             if end is not None:
                 return begin, end
@@ -47,43 +54,52 @@ class Steps:
             at = found[1] + (found[0] == found[1])
 
     def _run(self, program: list[Any], text: AnyText, start: int, *, full: bool = False) -> int | None:
+        size, end, steps, limit = len(text), len(program), self.steps, self.limit
         waiting = [(0, start)]
         while waiting:
             at, position = waiting.pop()
             while True:
-                self.steps += 1
-                if self.steps > self.limit:
-                    raise AssertionError(f"more than {self.limit:,} steps")
-                if at == len(program):
-                    if full and position != len(text):
+                steps += 1
+                if steps > limit:
+                    raise AssertionError(f"more than {limit:,} steps")
+                if at == end:
+                    if full and position != size:
                         break
+                    self.steps = steps
                     return position
-                kind, *given = program[at]
-                if kind == "char":
-                    if position >= len(text) or not given[0](text[position : position + 1]):
+                kind, first, second = program[at]
+                if kind == _CHAR:
+                    if position >= size or not first(text[position : position + 1]):
                         break
                     position += 1
-                elif kind == "split":  # the first choice now, the second when it was wrong
-                    waiting.append((at + given[1], position))
-                    at += given[0]
+                elif kind == _SPLIT:  # the first choice now, the second when it was wrong
+                    waiting.append((at + second, position))
+                    at += first
                     continue
-                elif kind == "jump":
-                    at += given[0]
+                elif kind == _JUMP:
+                    at += first
                     continue
-                elif kind == "atomic":
-                    end = self._run(given[0], text, position)
-                    if end is None:
+                elif kind == _PLACE:
+                    if first(text, position) is None:
                         break
-                    position = end
-                elif kind == "assert":
-                    wanted, width, inner = given
-                    held = position >= width and self._run(inner, text, position - width) is not None
-                    if held != wanted:
+                else:
+                    self.steps = steps
+                    found = self._inner(kind, first, second, text, position)
+                    steps = self.steps
+                    if found is None:
                         break
-                elif given[0](text, position) is None:
-                    break
+                    position = found
                 at += 1
+        self.steps = steps
         return None
+
+    def _inner(self, kind: int, program: list[Any], assertion: Any, text: AnyText, position: int) -> int | None:
+        """Return where the text after an atomic group or an assertion begins, if it holds."""
+        if kind == _ATOMIC:
+            return self._run(program, text, position)
+        wanted, width = assertion
+        held = position >= width and self._run(program, text, position - width) is not None
+        return position if held == wanted else None
 
 
 @cache
@@ -101,17 +117,17 @@ def _compiled(tree: Any, state: Any, flags: int) -> list[Any]:
 
 def _one(op: Any, value: Any, state: Any, flags: int) -> list[Any]:
     if op in _SINGLE:
-        return [("char", _test(op, value, state, flags))]
+        return [(_CHAR, _test(op, value, state, flags), None)]
     if op is _AT:
-        return [("at", _place(op, value, state, flags))]
+        return [(_PLACE, _place(op, value, state, flags), None)]
     if op is _C.SUBPATTERN:
         return _compiled(value[3], state, (flags | value[1]) & ~value[2])
     if op is _C.ATOMIC_GROUP:
-        return [("atomic", _compiled(value, state, flags))]
+        return [(_ATOMIC, _compiled(value, state, flags), None)]
     if op in _ASSERTS:
         direction, inner = value
         width = inner.getwidth()[0] if direction < 0 else 0
-        return [("assert", _ASSERTS[op], width, _compiled(inner, state, flags))]
+        return [(_ASSERT, _compiled(inner, state, flags), (_ASSERTS[op], width))]
     if op is _BRANCH:
         return _branches([_compiled(each, state, flags) for each in value[1]])
     if op in _REPEATS:
@@ -123,23 +139,23 @@ def _one(op: Any, value: Any, state: Any, flags: int) -> list[Any]:
 def _branches(programs: list[list[Any]]) -> list[Any]:
     made = programs[-1]
     for each in reversed(programs[:-1]):
-        made = [("split", 1, len(each) + 2), *each, ("jump", len(made) + 1), *made]
+        made = [(_SPLIT, 1, len(each) + 2), *each, (_JUMP, len(made) + 1, None), *made]
     return made
 
 
 def _repeat(body: list[Any], least: int, most: Any, way: str) -> list[Any]:
     def choice(inside: int, outside: int) -> Any:
-        return ("split", outside, inside) if way == "lazy" else ("split", inside, outside)
+        return (_SPLIT, outside, inside) if way == "lazy" else (_SPLIT, inside, outside)
 
     made = body * least
     if most is _C.MAXREPEAT:
-        made = [*made, choice(1, len(body) + 2), *body, ("jump", -len(body) - 1)]
+        made = [*made, choice(1, len(body) + 2), *body, (_JUMP, -len(body) - 1, None)]
     else:
         optional: list[Any] = []
         for _ in range(most - least):
             optional = [choice(1, len(body) + len(optional) + 1), *body, *optional]
         made = made + optional
-    return [("atomic", made)] if way == "possessive" else made
+    return [(_ATOMIC, made, None)] if way == "possessive" else made
 
 
 def _test(op: Any, value: Any, state: Any, flags: int) -> Callable[[Any], bool]:

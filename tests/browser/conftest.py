@@ -13,6 +13,26 @@ from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
 from small_disk import mounted_disk
 from static_server import StaticServer
 
+LONG_FILES = (
+    "test_unit_in_pyodide",
+    "test_chrome",
+    "test_conversations",
+    "test_app",
+    "test_agreement",
+    "test_storage",
+    "test_app_actions",
+    "test_tools",
+    "test_app_hostile",
+    "test_page_attacks",
+)
+"""The files that take longest, the longest first: one that begins last keeps one process busy and the other waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; the order within a file, and of the other files, stays."""
+    place = {name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:

@@ -19,6 +19,8 @@ export class MemoryDisk implements Disk {
   readonly files = new Map<string, { bytes: Buffer; size: number; open: boolean; flushes: number }>();
   /** How many bytes it holds. */
   capacity = Infinity;
+  /** Called before each truncation, to make it fail. */
+  onTruncate: () => void = () => undefined;
 
   open(name: string): Promise<OpenFile> {
     const file = this.files.get(name) ?? { bytes: Buffer.alloc(0), size: 0, open: false, flushes: 0 };
@@ -39,7 +41,10 @@ export class MemoryDisk implements Disk {
         file.size = Math.max(file.size, at + bytes.length);
         return bytes.length;
       },
-      truncate: (size) => { file.size = size; },
+      truncate: (size) => {
+        this.onTruncate();
+        file.size = size;
+      },
       flush: () => { file.flushes += 1; },
       close: () => { file.open = false; },
     });

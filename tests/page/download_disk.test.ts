@@ -172,10 +172,24 @@ describe("a full disk", () => {
   });
 });
 
+describe("a disk that fails when a partial is opened", () => {
+  it("leaves neither of its files open: the next attempt works at once", async () => {
+    const bench = new DownloadBench().serve(serve());
+    bench.disk.onTruncate = () => { throw new DOMException("full", "QuotaExceededError"); };
+    await expect(bench.download([modelFile(whole)])).rejects.toMatchObject({ code: "quota_exceeded" });
+    expect([...bench.disk.files.values()].map(({ open }) => open)).toEqual([false, false]);
+    bench.disk.onTruncate = () => undefined;
+    expect((await bench.download([modelFile(whole)])).files[0]).toMatchObject({ verified: "hash" });
+  });
+});
+
 describe("a disk that is fuller than the browser says", () => {
-  it.each([
+  it.each<readonly [string, (bench: DownloadBench) => void]>([
     ["a file of its own", (bench: DownloadBench) => { bench.disk.capacity = 60_000; }],
-    ["a cache", (bench: DownloadBench) => { bench.caches.onPut = () => { throw new DOMException("Unexpected internal error.", "UnknownError"); }; }],
+    ...["UnknownError", "InvalidAccessError"].map((name) => [
+      `a cache, ${name}`,
+      (bench: DownloadBench) => { bench.caches.onPut = () => { throw new DOMException("Unexpected internal error.", name); }; },
+    ] as const),
   ])("is named, without a number that is not true (%s)", async (_, fill) => {
     const bench = new DownloadBench().serve(serve());
     bench.left = 10 * 1024 ** 3;

@@ -7,7 +7,7 @@ import { FullPageProblem } from "./errors/full_page.tsx";
 import { lookAround, startProblem } from "./errors/start_problem.ts";
 import { OfflineSupport } from "./offline/offline_support.tsx";
 import { Shell } from "./shell/shell.tsx";
-import { LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
+import { directionOf, LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
 import { Progress } from "./ui/progress.tsx";
 
@@ -20,7 +20,7 @@ export function App(): JSX.Element {
   useEffect(() => {
     const root = document.documentElement;
     root.lang = language.code;
-    root.dir = RIGHT_TO_LEFT.has(language.code) ? "rtl" : "ltr";
+    root.dir = directionOf(language.code);
     root.toggleAttribute("data-reduce-motion", reduceMotion);
     if (theme === "system") root.removeAttribute("data-theme");
     else root.setAttribute("data-theme", theme);
@@ -34,8 +34,6 @@ export function App(): JSX.Element {
     </LanguageContext>
   );
 }
-
-const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
 
 function Connected(): JSX.Element {
   const call = useCall();

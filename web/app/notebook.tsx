@@ -21,7 +21,10 @@ async function main(): Promise<void> {
   if (!chat) show(root, "ready", "This browser computes for Python in this notebook. Keep this output open.");
   const showApp = (pipe: AppPipe): void => { void import("./notebook_app.tsx").then(({ mount }) => { mount(root, pipe); }); };
   const link = new FrameLink(port, () => startEngine(), showApp);
-  link.over.add((reason) => { if (!chat) show(root, "closed", `The connection to Python is closed: ${reason}.`); });
+  link.over.add((reason) => {
+    if (chat) void import("./notebook_app.tsx").then(({ end }) => { end(reason); });
+    else show(root, "closed", `The connection to Python is closed: ${reason}.`);
+  });
 }
 
 function show(root: HTMLElement, state: string, text: string): void {

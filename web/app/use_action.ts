@@ -1,7 +1,8 @@
-import { type ActionName, type ArgsOf, type Call, type CallOptions, type ResultOf, useCall } from "@browserllm/react";
+import { type ActionName, type ArgsOf, type Call, type CallOptions, type ErrorInfo, type ResultOf, useCall } from "@browserllm/react";
 import { useCallback } from "react";
 import { infoOf } from "./errors.ts";
-import { useStrings } from "./strings/index.ts";
+import { type Strings, useStrings } from "./strings/index.ts";
+import { errorIn } from "./strings/python.ts";
 import { useToast } from "./ui/index.ts";
 
 /** Calls an action; `undefined` if it failed. */
@@ -24,12 +25,18 @@ export function useAction(): Act {
         return await call(...given);
       } catch (error) {
         const info = infoOf(error, strings.chat.failed);
-        if (info) toast({ kind: "bad", text: [info.title, sentence(info.message), info.remedy].filter(Boolean).join(". ") });
+        if (info) toast({ kind: "bad", text: toldIn(info, strings) });
         return undefined;
       }
     },
     [call, toast, strings],
   ) as Act;
+}
+
+/** Returns an error in one line, in the language of the page. */
+export function toldIn(error: ErrorInfo, strings: Strings): string {
+  const { title, message, remedy } = errorIn(error, strings.python);
+  return [title, sentence(message), remedy].filter(Boolean).join(". ");
 }
 
 /** Error messages begin in lower case; sentences do not. */

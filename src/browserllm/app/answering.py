@@ -14,7 +14,7 @@ from ..errors import BrowserLLMError, Cancelled, InvalidRequest
 from ..page.host import report
 from ..types import ChatRequest, ChatResponse, ChatWarning, Message
 from . import threads
-from .answer_info import answer_info, backend_named, joined
+from .answer_info import answer_info, backend_named, joined, router_of
 from .app import App
 from .approvals import ApprovalDesk
 from .chat_settings import options_of
@@ -274,11 +274,13 @@ def _fresh_info(turn: Turn, answered: _Answered) -> AnswerInfo:
 
 
 def _info_of_failure(turn: Turn, backend: Backend) -> AnswerInfo | None:
-    """Return who began an answer that then failed."""
+    """Return who was asked last for an answer that then failed; ``None`` if no one was, so that nothing was sent."""
     from ..chat.turn_stream import TurnStream
 
     stream = turn.stream
     if not isinstance(stream, TurnStream) or not stream.done:
         return None
     reply = stream.reply
+    if reply.responses and router_of(backend) is not None and backend_named(backend, reply.response.backend) is None:
+        return None
     return _info(turn, _Answered(backend, reply.responses, reply.warnings, reply.cost_usd, cancelled=False))

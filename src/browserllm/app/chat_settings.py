@@ -6,10 +6,8 @@ from typing import Any
 
 from ..backends.request import check_options
 from ..errors import InvalidRequest
+from .actions import BUILTIN_TOOLS
 from .state import ConversationSettings
-
-TOOLS = ("calculator", "clock", "todo_list", "storage", "web_fetch")
-"""The names of the built-in tools that a conversation can use."""
 
 
 def options_of(settings: ConversationSettings) -> dict[str, Any]:
@@ -27,8 +25,8 @@ def check_settings(settings: ConversationSettings) -> None:
     """Raise `InvalidRequest` for a value out of range, an unknown tool, or a schema that no answer can fit."""
     check_options(options_of(settings))
     for name in settings.tools:
-        if name not in TOOLS:
-            raise InvalidRequest(f"unknown tool {name!r}. Choose from: {', '.join(TOOLS)}.", parameter="tools")
+        if name not in BUILTIN_TOOLS:
+            raise InvalidRequest(f"unknown tool {name!r}. Choose from: {', '.join(BUILTIN_TOOLS)}.", parameter="tools")
     if settings.schema is not None:
         from ..json_schema.types import output_type  # imported late: few conversations have a schema
 

@@ -18,7 +18,7 @@ from .._internal.http.secrets import Secret
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..stores.base import KeyValueStore
-from .actions import DeleteCloud, SaveCloud, TestCloud
+from .actions import MAX_NAME_CHARS, DeleteCloud, SaveCloud, TestCloud
 from .app import App
 from .error_info import error_info
 from .notices import Notices
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 RECORD = "cloud/"
 KEY = "key/"
-MAX_LABEL_CHARS = 100
 
 _LABELS = {
     "openai": "OpenAI",
@@ -70,7 +69,10 @@ class Clouds:
                 self._notices.add(
                     f"cloud-{name}",
                     f"The cloud “{name}” could not be read, so set it up again: {error}",
+                    code="cloud_damaged",
                     kind="warning",
+                    name=name,
+                    why=str(error),
                 )
                 continue
             if name not in keys and (before := self._app.state.value.clouds.get(name)) and before.key == "device":
@@ -94,9 +96,9 @@ class Clouds:
         if not _ID.fullmatch(name):
             raise InvalidRequest(f"id={name[:80]!r} is not valid; use 1 to 48 letters, digits, - and _", parameter="id")
         label = (action.label or "").strip() or f"{_LABELS[action.vendor]} {action.model}"
-        if len(label) > MAX_LABEL_CHARS:
+        if len(label) > MAX_NAME_CHARS:
             raise InvalidRequest(
-                f"the label has {len(label)} characters, over the limit of {MAX_LABEL_CHARS}", parameter="label"
+                f"the label has {len(label)} characters, over the limit of {MAX_NAME_CHARS}", parameter="label"
             )
         base_url = (action.base_url or "").strip() or None
         if action.vendor == "compatible" and base_url is None:

@@ -13,15 +13,13 @@ from ..errors import InvalidRequest
 from ..models.fit import memory_need
 from ..models.machine import MIB, computer_memory, gpu_memory
 from ..types import ChatStart, TextDelta
-from .actions import RunComparison
+from .actions import MAX_COMPARED, RunComparison
 from .answer_info import answer_info
 from .app import App
 from .blank import is_blank
 from .error_info import error_info
 from .models import Models
 from .state import CompareRun, Comparison
-
-MAX_RUNS = 8
 
 
 class Compare:
@@ -37,9 +35,9 @@ class Compare:
     async def _run(self, action: RunComparison) -> None:
         if is_blank(action.prompt):
             raise InvalidRequest("the prompt is empty; write what the models should answer", parameter="prompt")
-        if not 1 <= len(action.models) <= MAX_RUNS:
+        if not 1 <= len(action.models) <= MAX_COMPARED:
             raise InvalidRequest(
-                f"{len(action.models)} models are to be compared; choose 1 to {MAX_RUNS}", parameter="models"
+                f"{len(action.models)} models are to be compared; choose 1 to {MAX_COMPARED}", parameter="models"
             )
         if self._running:
             raise InvalidRequest("a comparison is running already; stop it first", parameter="prompt")

@@ -19,6 +19,7 @@ from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
 from .actions import (
+    MAX_TITLE_CHARS,
     CloseConversation,
     CreateConversation,
     ForkConversation,
@@ -36,7 +37,6 @@ from .state import ChatMessage, Conversation, Thread
 
 T = TypeVar("T")
 
-MAX_TITLE_CHARS = 200
 
 ELSEWHERE_S = 60.0
 """After how many seconds without news another tab is taken to be gone, in the middle of its answer."""
@@ -393,7 +393,9 @@ class Conversations:
     def _no_news(self, conversation: str) -> None:
         text = "A conversation that another tab was answering could not be read again."
         self._app.spawn(
-            self._notices.guard("tab-conversation", text, lambda: self.reload(conversation, elsewhere=False))
+            self._notices.guard(
+                "tab-conversation", text, lambda: self.reload(conversation, elsewhere=False), code="tab_not_read"
+            )
         )
 
     def _forget(self, conversation: str) -> None:
@@ -410,7 +412,12 @@ class Conversations:
         entry = self._app.state.value.conversations.get(conversation)
         name = conversation if entry is None or not entry.title else entry.title
         self._notices.add(
-            f"write-{conversation}", f"The conversation “{name}” could not be saved.", kind="error", error=error
+            f"write-{conversation}",
+            f"The conversation “{name}” could not be saved.",
+            code="not_saved",
+            kind="error",
+            error=error,
+            name=name,
         )
 
 

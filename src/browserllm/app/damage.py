@@ -29,4 +29,13 @@ class Damage:
             else f"{len(self._found)} records are damaged and were skipped: {names}"
             f"{f' and {more} more' if more > 0 else ''}"
         )
-        self._notices.add("damaged-records", text, kind="warning")
+        count = len(self._found)
+        self._notices.add(
+            "damaged-records",
+            text,
+            code="record_damaged" if count == 1 else "records_damaged",
+            kind="warning",
+            count=count,
+            names=list(self._found)[:MAX_NAMED],
+            why=why,
+        )

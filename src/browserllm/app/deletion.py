@@ -73,5 +73,10 @@ class Deletions:
         if conversation in self._conversations.marked:  # it may have been brought back meanwhile
             text = "A conversation that you have deleted is still stored; the next visit tries again to delete it."
             self._app.spawn(
-                self._notices.guard("deletion", text, lambda: self._delete(DeleteConversation(id=conversation)))
+                self._notices.guard(
+                    "deletion",
+                    text,
+                    lambda: self._delete(DeleteConversation(id=conversation)),
+                    code="not_deleted",
+                )
             )

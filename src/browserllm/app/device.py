@@ -61,101 +61,124 @@ def describe_engines(hello: Hello, facts: DeviceFacts) -> tuple[Engine, ...]:
 
 
 def webgpu_problem(facts: DeviceFacts) -> ErrorInfo | None:
-    """Return why the page has no WebGPU or a slow one, with what to do in this browser; ``None`` if all is well."""
+    """Return why the page has no WebGPU or a slow one, with what to do in this browser; ``None`` if all is well.
+
+    Its data have what the sentences are made of, for other languages: ``reason``, ``how`` (keys of `HOW`), ``version``,
+    ``browser`` and ``cpu`` (whether small models still run).
+    """
     webgpu, adapter = facts.webgpu, facts.webgpu.adapter
     if webgpu.available and not (adapter is not None and adapter.fallback):
         return None
-    if webgpu.available:
-        return _problem(
-            facts,
-            "software_adapter",
-            "Models run without the GPU",
-            "WebGPU runs in software on this device, which is slow.",
-            _how_to_get_an_adapter(facts),
-        )
-    reason = webgpu.reason or "no_adapter"
-    if reason == "insecure_context":
-        return _problem(
-            facts,
-            reason,
-            "This page cannot use the GPU",
-            "Browsers give WebGPU to secure pages only, and this page came over plain http.",
-            "Open the page over https, or on localhost.",
-        )
-    if reason == "turned_off":
-        return _problem(
-            facts,
-            reason,
-            "WebGPU is turned off",
-            "The program that opened this browser has turned WebGPU off.",
-            "Start it with webgpu='auto'.",
-        )
-    if reason == "no_api":
-        named = f"{facts.browser.name} {facts.browser.version}" if facts.browser.name else "This browser"
-        return _problem(
-            facts, reason, "This browser has no WebGPU", f"{named} offers no WebGPU here.", _how_to_get_the_api(facts)
-        )
-    what = "found no graphics adapter that it may use" if reason == "no_adapter" else "could not open the adapter"
-    return _problem(
-        facts, reason, "The GPU cannot be used", f"This browser has WebGPU, but {what}.", _how_to_get_an_adapter(facts)
-    )
-
-
-def _problem(facts: DeviceFacts, reason: str, title: str, message: str, remedy: str) -> ErrorInfo:
+    reason = "software_adapter" if webgpu.available else webgpu.reason or "no_adapter"
+    title, message = PROBLEMS.get(reason, PROBLEMS["device_failed"])
+    named = f"{facts.browser.name} {facts.browser.version}" if facts.browser.name else "This browser"
+    how = _how(facts, reason)
+    version = how[1] if isinstance(how, tuple) else None
+    keys = [how[0]] if isinstance(how, tuple) else how
     on_cpu = facts.wasm.simd is not False
-    consequence = " Small models still run on the CPU." if on_cpu else " WebAssembly is too old here, too."
-    software = reason == "software_adapter"
+    message = message.format(browser=named)
+    if not webgpu.available:
+        message += " Small models still run on the CPU." if on_cpu else " WebAssembly is too old here, too."
     return ErrorInfo(
         code="unavailable",
         title=title,
-        message=message if software else message + consequence,
-        remedy=remedy,
+        message=message,
+        remedy=" ".join(HOW[key].format(version=version) for key in keys),
         actions=("reload",),
-        data={"reason": reason},
+        data={
+            "reason": reason,
+            "how": keys,
+            "version": version,
+            "browser": named if facts.browser.name else None,
+            "cpu": None if webgpu.available else on_cpu,
+        },
     )
 
 
-def _how_to_get_the_api(facts: DeviceFacts) -> str:
+PROBLEMS = {
+    "software_adapter": ("Models run without the GPU", "WebGPU runs in software on this device, which is slow."),
+    "insecure_context": (
+        "This page cannot use the GPU",
+        "Browsers give WebGPU to secure pages only, and this page came over plain http.",
+    ),
+    "turned_off": ("WebGPU is turned off", "The program that opened this browser has turned WebGPU off."),
+    "no_api": ("This browser has no WebGPU", "{browser} offers no WebGPU here."),
+    "no_adapter": (
+        "The GPU cannot be used",
+        "This browser has WebGPU, but found no graphics adapter that it may use.",
+    ),
+    "device_failed": ("The GPU cannot be used", "This browser has WebGPU, but could not open the adapter."),
+}
+"""Title and message for each reason."""
+
+HOW = {
+    "https": "Open the page over https, or on localhost.",
+    "start_with_webgpu": "Start it with webgpu='auto'.",
+    "update_ios": "Update iOS to version {version} or later: every browser there uses Safari's engine.",
+    "update_macos": "Update macOS to version {version} or later: its Safari has WebGPU.",
+    "update_firefox": "Update Firefox to version {version} or later.",
+    "update_firefox_mac": "Update Firefox to version {version} or later, on a Mac with Apple silicon.",
+    "firefox_flag": ("Open about:config, set dom.webgpu.enabled to true and restart Firefox; or use Chrome or Edge."),
+    "update_browser": "Update the browser to version {version} or later.",
+    "chrome_flags_linux": (
+        "Open chrome://flags, enable “Unsafe WebGPU Support” and “Vulkan”, and restart the browser "
+        "(in Edge: edge://flags)."
+    ),
+    "chrome_flag": (
+        "Open chrome://flags, enable “Unsafe WebGPU Support” and restart the browser (in Edge: edge://flags)."
+    ),
+    "current_browser": "Use a current Chrome, Edge, Firefox or Safari.",
+    "firefox_acceleration": (
+        "Update the graphics driver, and turn on “Use hardware acceleration when available” in Firefox's settings "
+        "(Performance). about:support says more, under Graphics."
+    ),
+    "update_system": "Restart the browser, and update the system: Safari's driver comes with it.",
+    "chrome_acceleration": (
+        "Turn on “Use graphics acceleration when available” in the browser's settings (System), and update the "
+        "graphics driver."
+    ),
+    "chrome_vulkan": "On Linux, also enable “Unsafe WebGPU Support” and “Vulkan” in chrome://flags.",
+    "chrome_gpu": "chrome://gpu says more, under WebGPU Status.",
+}
+"""What to do about it, one sentence or two for each key."""
+
+
+def _how(facts: DeviceFacts, reason: str) -> list[str] | tuple[str, int]:
+    """Return keys of `HOW`, or one key and the version that it names."""
+    if reason == "insecure_context":
+        return ["https"]
+    if reason == "turned_off":
+        return ["start_with_webgpu"]
+    return _how_to_get_the_api(facts) if reason == "no_api" else _how_to_get_an_adapter(facts)
+
+
+def _how_to_get_the_api(facts: DeviceFacts) -> list[str] | tuple[str, int]:
     kind, system, major = _browser(facts), _system(facts), _major(facts)
     if system == "ios":
-        return "Update iOS to version 26 or later: every browser there uses Safari's engine."
+        return "update_ios", 26
     if kind == "safari":
-        return "Update macOS to version 26 or later: its Safari has WebGPU."
+        return "update_macos", 26
     if kind == "firefox":
         if system == "windows" and major is not None and major < 141:
-            return "Update Firefox to version 141 or later."
+            return "update_firefox", 141
         if system == "mac" and major is not None and major < 145:
-            return "Update Firefox to version 145 or later, on a Mac with Apple silicon."
-        return "Open about:config, set dom.webgpu.enabled to true and restart Firefox; or use Chrome or Edge."
+            return "update_firefox_mac", 145
+        return ["firefox_flag"]
     if kind == "chromium":
         least = 121 if system == "android" else 113
         if major is not None and major < least:
-            return f"Update the browser to version {least} or later."
-        if system == "linux":
-            return (
-                "Open chrome://flags, enable “Unsafe WebGPU Support” and “Vulkan”, and restart the browser "
-                "(in Edge: edge://flags)."
-            )
-        return "Open chrome://flags, enable “Unsafe WebGPU Support” and restart the browser (in Edge: edge://flags)."
-    return "Use a current Chrome, Edge, Firefox or Safari."
+            return "update_browser", least
+        return ["chrome_flags_linux" if system == "linux" else "chrome_flag"]
+    return ["current_browser"]
 
 
-def _how_to_get_an_adapter(facts: DeviceFacts) -> str:
+def _how_to_get_an_adapter(facts: DeviceFacts) -> list[str]:
     kind, system = _browser(facts), _system(facts)
     if kind == "firefox":
-        return (
-            "Update the graphics driver, and turn on “Use hardware acceleration when available” in Firefox's settings "
-            "(Performance). about:support says more, under Graphics."
-        )
+        return ["firefox_acceleration"]
     if kind == "safari" or system == "ios":
-        return "Restart the browser, and update the system: Safari's driver comes with it."
-    steps = (
-        "Turn on “Use graphics acceleration when available” in the browser's settings (System), and update the "
-        "graphics driver."
-    )
-    if system == "linux":
-        steps += " On Linux, also enable “Unsafe WebGPU Support” and “Vulkan” in chrome://flags."
-    return f"{steps} chrome://gpu says more, under WebGPU Status."
+        return ["update_system"]
+    return ["chrome_acceleration", *(["chrome_vulkan"] if system == "linux" else []), "chrome_gpu"]
 
 
 def _browser(facts: DeviceFacts) -> str:

@@ -220,7 +220,10 @@ class Downloads:
         self._builds[model] = handle.key
         self._app.spawn(
             self._notices.guard(
-                f"download-{model}", "The end of a download could not be recorded.", lambda: self._follow(model, handle)
+                f"download-{model}",
+                "The end of a download could not be recorded.",
+                lambda: self._follow(model, handle),
+                code="download_not_recorded",
             )
         )
         await self._record(model, handle.key, cancelled=False)

@@ -71,6 +71,11 @@ REASONS = {
     "unreachable": _Words("The server cannot be reached", "Check its address and the connection.", ("retry",)),
     "server_error": _Words("The server has a problem", "Try again in a moment.", ("retry",)),
     "circuit_open": _Words("The server failed several times", "Try again in a moment.", ("retry", "open_settings")),
+    "blocked": _Words(
+        "The browser does not let this be used",
+        "Close this site's other tabs, free space on the disk, and try again; reload the page if that does not help.",
+        ("retry", "free_space", "reload"),
+    ),
     "closed": _Words("The connection to the page is closed", "Reload the page.", ("reload",)),
 }
 """The words for some reasons why something is not available."""

@@ -45,12 +45,38 @@ class ErrorInfo(Part, frozen=True, kw_only=True):
 
 
 class Notice(Part, frozen=True, kw_only=True):
-    """Something that happened outside of an answer, until the user dismisses it."""
+    """Something that happened outside of an answer, until the user dismisses it.
+
+    ``text`` says it in English. ``code`` says what it is, and ``data`` has what the text names, for other languages.
+    """
 
     id: str
     at: float
     kind: Literal["info", "warning", "error"] = "info"
     text: str = ""
+    code: Literal[
+        "",
+        "cloud_damaged",
+        "device_not_read",
+        "download_not_recorded",
+        "engine_failed",
+        "evicted",
+        "freed",
+        "gpu_lost",
+        "model_damaged",
+        "models_not_listed",
+        "no_storage",
+        "not_deleted",
+        "not_downloaded",
+        "not_loaded",
+        "not_saved",
+        "page_silent",
+        "record_damaged",
+        "records_damaged",
+        "settings_damaged",
+        "tab_not_read",
+    ] = ""
+    data: dict[str, Any] = {}
     error: ErrorInfo | None = None
 
 

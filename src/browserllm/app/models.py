@@ -90,7 +90,11 @@ class Models:
                 self.manager.catalog.add(decode_json(raw, ModelCard))
             except (msgspec.DecodeError, RecursionError, InvalidRequest) as error:
                 self._notices.add(
-                    f"custom-{key}", f"The model you added as “{key.removeprefix(CUSTOM)}” could not be read: {error}"
+                    f"custom-{key}",
+                    f"The model you added as “{key.removeprefix(CUSTOM)}” could not be read: {error}",
+                    code="model_damaged",
+                    name=key.removeprefix(CUSTOM),
+                    why=str(error),
                 )
 
     def default_model(self) -> str:
@@ -296,13 +300,29 @@ class Models:
         name = self._name(event.model)
         if event.kind == "device_lost":
             self._notices.add(
-                "device-lost", f"The GPU was lost, and {name} with it. The next message loads it again.", kind="warning"
+                "device-lost",
+                f"The GPU was lost, and {name} with it. The next message loads it again.",
+                code="gpu_lost",
+                kind="warning",
+                name=name,
             )
         elif event.kind == "evicted":
-            self._notices.add(f"evicted-{event.model}", f"{name}: {event.message}", kind="warning")
+            self._notices.add(
+                f"evicted-{event.model}",
+                f"{name}: {event.message}",
+                code="evicted",
+                kind="warning",
+                name=name,
+                why=event.message,
+            )
         elif event.kind == "error" and isinstance(event.error, QuotaExceeded):
             self._notices.add(
-                f"quota-{event.model}", f"{name} could not be downloaded.", kind="error", error=event.error
+                f"quota-{event.model}",
+                f"{name} could not be downloaded.",
+                code="not_downloaded",
+                kind="error",
+                error=event.error,
+                name=name,
             )
         elif event.kind == "error" and isinstance(event.error, OutOfMemory):
             self.on_out_of_memory()
@@ -315,11 +335,12 @@ class Models:
     async def _free_idle(self) -> None:
         freed = [self._name(model) for model in await self.manager.free_idle()]
         if freed:
-            self._notices.add("freed", f"Memory was short, so this was taken out of it: {', '.join(freed)}.")
+            text = f"Memory was short, so this was taken out of it: {', '.join(freed)}."
+            self._notices.add("freed", text, code="freed", names=freed)
 
     def _in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         text = "The page could not be asked about its models, so what is shown may be old."
-        self._app.spawn(self._notices.guard("models", text, work))
+        self._app.spawn(self._notices.guard("models", text, work, code="page_silent"))
 
     def _name(self, model: str) -> str:
         known = self._app.state.value.models.get(model)

@@ -84,7 +84,9 @@ class Rooms:
         await asyncio.gather(self.show_device(), self.settings.start(), self.clouds.start())
         await self.models.start()
         self.app.spawn(
-            self.notices.guard("models", "The models of this device could not all be listed.", self._warm_up)
+            self.notices.guard(
+                "models", "The models of this device could not all be listed.", self._warm_up, code="models_not_listed"
+            )
         )
         await self.chats.start()
 
@@ -117,7 +119,10 @@ class Rooms:
         if state.settings.mode != "cloud" and self.models.default_model() == POCKET.id and not state.loaded:
             self.app.spawn(
                 self.notices.guard(
-                    "built-in", "The built-in model could not be loaded.", lambda: self.models.load(POCKET.id)
+                    "built-in",
+                    "The built-in model could not be loaded.",
+                    lambda: self.models.load(POCKET.id),
+                    code="not_loaded",
                 )  # a message that is sent meanwhile waits for this very load
             )
             await asyncio.sleep(0)  # the request goes first
@@ -136,10 +141,15 @@ class Rooms:
             )
         elif event.name == "internal_error":
             self.notices.add(
-                "internal", "Something failed in the page's engine.", kind="error", error=error_from_wire(event.data)
+                "internal",
+                "Something failed in the page's engine.",
+                code="engine_failed",
+                kind="error",
+                error=error_from_wire(event.data),
             )
         elif event.name == "device_lost":
-            self.app.spawn(self.notices.guard("device", "The device could not be looked at.", self.show_device))
+            text = "The device could not be looked at."
+            self.app.spawn(self.notices.guard("device", text, self.show_device, code="device_not_read"))
 
 
 def start_app(
@@ -214,6 +224,7 @@ async def _usable(store: KeyValueStore, notices: Notices) -> KeyValueStore:
         notices.add(
             "no-storage",
             "This browser keeps nothing for this site, so conversations and settings are gone when the page is closed.",
+            code="no_storage",
             kind="warning",
             error=error,
         )

@@ -24,7 +24,6 @@ from ..backends.router.candidate import Candidate, Choice
 from ..backends.router.policies import CloudFirst, LeastCost, LeastLatency, LocalFirst, Policy
 from ..backends.router.router import Router
 from ..backends.stream import Delta
-from ..backends.tokens import estimate_tokens
 from ..errors import InvalidRequest
 from ..types import ChatRequest
 from .answer_info import CLOUDS_ONLY, DEVICE_ONLY, OTHER_CLOUD
@@ -80,9 +79,6 @@ class AppPolicy(Policy):
             else:
                 able.append(candidate)
         ranked = list(self._policies[settings.policy].rank(request, able))
-        tokens = _least_tokens(request)
-        ranked = [_with_room(choice, tokens) for choice in ranked]
-        ranked.sort(key=lambda choice: choice.excluded or _is_too_long(choice, tokens))  # stable
         chosen = [choice for choice in ranked if choice.name == self._chosen and not choice.excluded]
         first = [replace(choice, reason=f"chosen for this conversation; {choice.reason}") for choice in chosen]
         return [*first, *(choice for choice in ranked if choice not in chosen), *out]
@@ -95,33 +91,6 @@ class AppPolicy(Policy):
         if self._chosen is not None and self._chosen.startswith(CLOUD) and candidate.name != self._chosen:
             return OTHER_CLOUD
         return ""
-
-
-def _least_tokens(request: ChatRequest) -> int:
-    """Estimate the tokens of what cannot be left out: the newest message, and what comes before all messages.
-
-    Older messages are dropped when a conversation outgrows a model's context window.
-    """
-    kept = [message for message in request.messages if message.role == "system"]
-    newest = next((at for at in range(len(request.messages) - 1, -1, -1) if request.messages[at].role == "user"), 0)
-    return estimate_tokens(replace(request, messages=[*kept, *request.messages[newest:]]))
-
-
-def _is_too_long(choice: Choice, tokens: int) -> bool:
-    window = choice.candidate.facts.context_window
-    return window is not None and tokens > window
-
-
-def _with_room(choice: Choice, tokens: int) -> Choice:
-    """Return a choice whose reason also says if the message is too long for its model."""
-    if choice.excluded or not _is_too_long(choice, tokens):
-        return choice
-    window = choice.candidate.facts.context_window
-    return replace(
-        choice,
-        reason=f"{choice.reason}; the message is too long for it "
-        f"(about {tokens} tokens, and it reads at most {window})",
-    )
 
 
 class Routing:

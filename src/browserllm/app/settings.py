@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest
 from ..stores.base import KeyValueStore
-from .actions import DeletePreset, SavePreset, UpdateSettings
+from .actions import MAX_NAME_CHARS, DeletePreset, SavePreset, UpdateSettings
 from .app import App
 from .blank import is_blank
 from .chat_settings import check_settings
@@ -22,7 +22,6 @@ from .state import Preset, Settings
 KEY = "settings"
 DAMAGED_KEY = "settings.damaged"
 MAX_PRESETS = 100
-MAX_NAME_CHARS = 100
 MAX_KEEP_ALIVE_S = 2_000_000
 """23 days: a page's timers cannot wait longer."""
 
@@ -57,7 +56,9 @@ class SettingsRoom:
             self._notices.add(
                 "settings-damaged",
                 f"Some settings could not be read and are back to their defaults: {', '.join(wrong)}.",
+                code="settings_damaged",
                 kind="warning",
+                names=wrong,
             )
         self._app.state.put(settings, "settings")
 

@@ -310,7 +310,7 @@ class Settings(Part, frozen=True, kw_only=True):
     """
 
     theme: Literal["system", "light", "dark"] = "system"
-    language: Literal["auto", "en", "de"] = "auto"
+    language: Literal["auto", "en", "de", "ar"] = "auto"
     mode: Literal["auto", "local", "cloud"] = "auto"
     policy: Literal["local_first", "cloud_first", "least_cost", "least_latency"] = "local_first"
     never_leave_device: bool = True

@@ -78,7 +78,7 @@ class Tabs:
 
     def _reload(self, news: News, work: Callable[[], Awaitable[None]]) -> None:
         text = "What another tab has changed could not be read, so this tab may show what was there before."
-        self._app.spawn(self._notices.guard(f"tab-{news.what}", text, work))
+        self._app.spawn(self._notices.guard(f"tab-{news.what}", text, work, code="tab_not_read"))
 
     def _conversation_written(self, conversation: str) -> None:
         thread = self._conversations.thread(conversation)  # also while it is closed

@@ -9,7 +9,8 @@ from ..chat.tools import FunctionTool
 from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from ..stores.memory import MemoryStore
-from .chat_settings import TOOLS, todo_prefix
+from .actions import BUILTIN_TOOLS
+from .chat_settings import todo_prefix
 
 
 class BuiltinTools:
@@ -35,5 +36,7 @@ class BuiltinTools:
         }
         for name in names:
             if name not in makers:
-                raise InvalidRequest(f"unknown tool {name!r}. Choose from: {', '.join(TOOLS)}.", parameter="tools")
+                raise InvalidRequest(
+                    f"unknown tool {name!r}. Choose from: {', '.join(BUILTIN_TOOLS)}.", parameter="tools"
+                )
         return [makers[name]() for name in dict.fromkeys(names)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..errors import ProtocolError, Unavailable
 from ..page.protocol import Channel
 from .messages import PIECE_BYTES, Text
+
+T = TypeVar("T")
 
 MAX_EARLY = 1000
 """How many pieces may overtake one that has not arrived."""
@@ -146,15 +148,7 @@ class AcrossLoops:
         """Close the channel."""
         self._closed = True
         with suppress(Unavailable):
-            await asyncio.wrap_future(self._run_close())
-
-    def _run_close(self) -> Any:
-        work = self._channel.close()
-        try:
-            return asyncio.run_coroutine_threadsafe(work, self._home)
-        except RuntimeError as error:
-            work.close()
-            raise _gone() from error
+            await run_in(self._home, self._channel.close())
 
     def _send(self, text: str) -> None:
         with suppress(Unavailable):  # it closed meanwhile, and `closed` says so
@@ -165,6 +159,16 @@ class AcrossLoops:
             self._home.call_soon_threadsafe(function)
         except RuntimeError as error:
             raise _gone() from error
+
+
+async def run_in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` in the event loop of a widget. Raises `Unavailable` if that has ended."""
+    try:
+        running = asyncio.run_coroutine_threadsafe(work, loop)
+    except RuntimeError as error:
+        work.close()
+        raise _gone() from error
+    return await asyncio.wrap_future(running)
 
 
 def _gone() -> Unavailable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import suppress
 from typing import Any
@@ -15,10 +16,12 @@ from ..app.shared_app import SharedApp
 from ..errors import Timeout
 from ..page.host import Host
 from ..stores.sqlite import SQLiteStore
-from .channel import AcrossLoops, Post
+from .channel import AcrossLoops, Post, run_in
 from .host import NotebookHost
 from .site import LoopbackSite, OtherSite
 from .views import View, Views
+
+logger = logging.getLogger("browserllm")
 
 
 class Running:
@@ -36,7 +39,7 @@ class Running:
         self._shared = SharedApp(self._open_app) if chat else None
         self._views: Views | None = None
         self._busy = False
-        self._post = post
+        self._post = _careful(post)
         self._reason = "this program has ended"
         self._thread = LoopThread(self._end)
         try:
@@ -59,8 +62,8 @@ class Running:
 
     async def open_host(self, timeout_s: float) -> Host:
         """Open a connection to the engine of the first view, for the event loop that runs now."""
-        found = asyncio.run_coroutine_threadsafe(self._ready_view(timeout_s), self._loop)
-        channel = (await asyncio.wrap_future(found)).channel("engine")
+        view = await run_in(self._loop, self._ready_view(timeout_s))
+        channel = view.channel("engine")
         host = NotebookHost(AcrossLoops(channel, self._loop))
         try:
             async with asyncio.timeout(timeout_s):
@@ -110,3 +113,15 @@ class Running:
         if self._shared is not None:
             self._shared.add_page(view.channel("app"))
             self._shared.add_engine(view.channel("engine"))
+
+
+def _careful(post: Post) -> Post:
+    """Return ``post`` for a program that may be ending: one that cannot send any more must still close the rest."""
+
+    def careful(content: dict[str, Any], buffers: list[bytes]) -> None:
+        try:
+            post(content, buffers)
+        except Exception as error:
+            logger.warning("a message to the notebook could not be sent: %s", error)
+
+    return careful

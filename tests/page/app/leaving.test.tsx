@@ -1,12 +1,13 @@
 // @vitest-environment happy-dom
 /** What must not be lost, and what must not stay: changes made in one go, and drafts of what is deleted. */
 
-import { act, screen } from "@testing-library/react";
+import { act, fireEvent, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { keepDraft, NEW_CHAT, readDraft } from "../../../web/app/composer/drafts.ts";
 import { CopyButton } from "../../../web/app/message/copy_button.tsx";
 import { ConversationPanel } from "../../../web/app/panel/panel.tsx";
+import { Presets } from "../../../web/app/settings/presets.tsx";
 import { Notices } from "../../../web/app/shell/notices.tsx";
 import { Shell } from "../../../web/app/shell/shell.tsx";
 import { type ConversationActions, useConversations } from "../../../web/app/shell/use_conversations.ts";
@@ -23,6 +24,69 @@ test("leaving a field by a click on a switch keeps both changes", async () => {
   await advance();
   expect(callsOf("conversations.update")).toHaveLength(2);
   expect(app.state.conversations["c"]?.settings).toMatchObject({ system: "Be brief.", tools: ["calculator"] });
+});
+
+test("two switches in one round trip keep both changes", async () => {
+  const state = { ...stateWith([]), settings: { ...stateWith([]).settings, neverLeaveDevice: false } };
+  const { app, advance, callsOf } = await show(<ConversationPanel conversation="c" onClose={() => undefined} />, { state });
+  act(() => {
+    screen.getByRole("switch", { name: "Calculator" }).click();
+    screen.getByRole("switch", { name: "Date and time" }).click();
+    screen.getByRole("switch", { name: "Keep on this device" }).click();
+  });
+  await advance();
+  expect(callsOf("conversations.update")).toHaveLength(3);
+  expect(app.state.conversations["c"]?.settings).toMatchObject({ tools: ["calculator", "clock"], private: true });
+});
+
+test.each(["{Escape}", "beside"])("what was typed is kept when the panel is closed by %s", async (how) => {
+  const user = userEvent.setup();
+  const closed = vi.fn();
+  const { app, advance } = await show(<ConversationPanel conversation="c" onClose={closed} />, { state: stateWith([]) });
+  await user.type(screen.getAllByRole("textbox")[0] as HTMLElement, "Be brief.");
+  const dialog = screen.getByRole("dialog");
+  if (how === "beside") act(() => { dialog.dispatchEvent(new Event("pointerdown", { bubbles: true })); });
+  else act(() => { dialog.dispatchEvent(new Event("cancel", { cancelable: true })); });
+  await advance();
+  expect(closed).toHaveBeenCalled();
+  expect(app.state.conversations["c"]?.settings.system).toBe("Be brief.");
+});
+
+test("a field that was only visited does not undo what another tab has changed", async () => {
+  const user = userEvent.setup();
+  const { app, advance, callsOf } = await show(<ConversationPanel conversation="c" onClose={() => undefined} />, { state: stateWith([]) });
+  const box = screen.getAllByRole<HTMLTextAreaElement>("textbox")[0];
+  const elsewhere = async (system: string): Promise<void> => {
+    app.change((state) => {
+      const before = state.conversations["c"];
+      if (!before) throw new Error("there is no conversation");
+      return { ...state, conversations: { c: { ...before, settings: { ...before.settings, system } } } };
+    });
+    await advance();
+  };
+  await user.click(box as HTMLElement);
+  await elsewhere("From another tab.");
+  expect(box?.value).toBe("From another tab.");
+  await user.tab();
+  expect(callsOf("conversations.update")).toEqual([]);
+  await user.type(box as HTMLElement, " Mine.");
+  await elsewhere("Another one.");
+  expect(box?.value).toBe("From another tab. Mine."); // what is being typed stays
+  await user.tab();
+  await advance();
+  expect(app.state.conversations["c"]?.settings.system).toBe("From another tab. Mine.");
+});
+
+test("Enter in a field of a preset saves the preset with that field", async () => {
+  const user = userEvent.setup();
+  const { app, advance } = await show(<Presets />, { state: stateWith([]) });
+  await user.click(screen.getByRole("button", { name: "Add a preset" }));
+  const dialog = within(screen.getByRole("dialog"));
+  await user.type(dialog.getByRole("textbox", { name: "Name" }), "Cold");
+  await user.type(dialog.getByRole("textbox", { name: /Temperature/ }), "0{Enter}");
+  fireEvent.submit(document.querySelector("form") as HTMLFormElement); // as a browser does, but not the test's library
+  await advance();
+  expect(app.state.settings.presets).toMatchObject([{ name: "Cold", settings: { temperature: 0 } }]);
 });
 
 test("a change that Python does not accept is not sent again with the next one", async () => {
@@ -90,7 +154,7 @@ test("a notice with an error still says what it is about", async () => {
   const error = { code: "quota_exceeded", title: "The browser's storage is full", message: "nothing is left", remedy: null, actions: [], data: {} };
   const notice = make("Notice", { id: "n", at: 0, kind: "error", text: "The conversation “Lighthouses” could not be saved.", error });
   await show(<Notices />, { state: stateWith([], {}, { notices: [notice] }) });
-  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved. Nothing is left");
+  expect(document.querySelector(".notices")?.textContent).toContain("The conversation “Lighthouses” could not be saved.Nothing is left");
 });
 
 test("what was written in a conversation is forgotten with it", async () => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from browserllm.app import actions as act
 from browserllm.app import threads
@@ -15,6 +15,8 @@ from browserllm.models.activity import Activity
 from browserllm.stores.base import KeyValueStore
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
+
+T = TypeVar("T")
 
 STEPS = 50_000
 """How many steps of the event loop anything here may take."""
@@ -63,6 +65,12 @@ class Opened:
     async def settled(self) -> None:
         """Wait until the catalog is judged."""
         await self.until(lambda: len(self.state.models) > 1)
+
+
+def room_of(app: App, kind: type[T]) -> T:
+    """The room of this type: each closes with the app."""
+    owners = (getattr(close, "__self__", None) for close in app._closers)
+    return next(owner for owner in owners if isinstance(owner, kind))
 
 
 async def opened(

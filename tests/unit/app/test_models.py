@@ -18,7 +18,7 @@ from browserllm.testing import host
 from browserllm.testing.files import ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG, Wait
-from unit.app.rooms import Opened, opened
+from unit.app.rooms import Opened, opened, room_of
 from unit.app.test_downloads import folder, web, with_models
 
 GPU = device_facts(features=["shader-f16"])
@@ -257,7 +257,7 @@ async def test_answers_are_counted_and_plotted() -> None:
 async def test_the_totals_are_means_and_the_plot_is_of_this_device() -> None:
     """An answer of a cloud counts, and is no point of the plot; one without a speed does not change the mean."""
     app = await opened()
-    models = next(room for close in app.app._closers if isinstance(room := getattr(close, "__self__", None), Models))
+    models = room_of(app.app, Models)
     for where, speed in (("cloud", 10.0), ("local", 20.0), ("cloud", None)):
         models.note_answer(
             AnswerInfo(where=where, backend="x", model="big", tokens_per_s=speed, completion_tokens=5, duration_ms=7)

@@ -182,7 +182,7 @@ async def test_without_webgpu_the_cpu_answers_and_the_device_says_what_to_do() -
     app = await opened(ScriptedHost("Hello.", facts=device_facts(webgpu=False, reason="no_adapter")))
     problem = app.state.device.problem if app.state.device else None
     assert problem is not None
-    assert problem.data == {"reason": "no_adapter"}
+    assert (problem.data["reason"], problem.data["cpu"]) == ("no_adapter", True)
     assert problem.remedy
     answer = await app.ask("Hi")
     assert answer.answer is not None

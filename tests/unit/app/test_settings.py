@@ -85,7 +85,7 @@ async def test_a_wrong_value_changes_nothing_and_is_named(name: str, value: Any)
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("language", "'auto', 'en', 'de'"),
+        ("language", "'auto', 'en', 'de', 'ar'"),
         ("theme", "'system', 'light', 'dark'"),
         ("mode", "'auto', 'local', 'cloud'"),
     ],

@@ -207,6 +207,7 @@ async def test_a_private_conversation_says_why_no_cloud_was_asked() -> None:
     assert error.remedy is not None
     assert "“My OpenAI” may hold it, but this conversation stays on this device." in error.remedy
     assert (cloud.asked, cloud.counted, local.asked) == (0, 0, 0)
+    assert answer.answer is None, "no one was asked, so it must not look as if a cloud had been"
     # What is sent next does not carry what was too long, also after a reload; answered again, it does.
     assert (await chats.ask(conversation, "short")).status == "done"
     assert [message.text for message in local.requests[-1].messages] == ["short"]

@@ -96,7 +96,7 @@ async def test_most_prompts_for_a_small_window_extend_the_one_before() -> None:
 
 async def test_the_device_counts_only_near_its_limit() -> None:
     """Elsewhere the usage of its last answer is enough."""
-    local = on_device(4000)
+    local = on_device(3000)
     chat = chat_with(local, in_cloud(9000))
     await talk(chat, 40)
     assert local.counted == 0
@@ -257,6 +257,77 @@ async def test_a_router_in_a_router_fits_each_of_its_backends() -> None:
     reply = await chat.send(LONG)
     assert reply.response.backend == "cloud"
     assert [hop.reason for hop in reply.response.route] == ["context 300 < 352 tokens"]
+    racing = bl.Router([on_device(), Windowed(250, name="smaller")], fallback="parallel")
+    chat = bl.Session(racing, context=bl.chat.DropOldest(reserve=20))
+    assert (await talk(chat, 12))[-1].left_out > 0
+    assert chat.history.start == 0, "the router left it out, for each backend"
+
+
+async def test_what_was_known_of_other_messages_is_forgotten() -> None:
+    """A backend that did not answer in between finds other messages in the places of those that it knows."""
+    local, cloud = on_device(), in_cloud()
+    chat = chat_with(local, cloud)
+    router = chat.backend
+    assert isinstance(router, bl.Router)
+
+    async def begin_again(filling: str) -> bl.chat.Reply:
+        while chat.history.messages:
+            chat.undo()
+        router.policy = bl.CloudFirst()
+        for number in range(8):
+            await chat.send(f"{number} {filling}")
+        router.policy = bl.LocalFirst()
+        return await chat.send("short")
+
+    for _ in range(8):
+        await chat.send("short")
+    # Its last prompt was small; the messages in that place are not.
+    reply = await begin_again(FILLING * 3)
+    assert (reply.response.backend, local.refused) == ("local", 0)
+    assert reply.left_out > 0
+    # What it had left out is not what would be left out now.
+    reply = await begin_again("short")
+    assert (reply.response.backend, reply.left_out) == ("local", 0)
+
+
+async def test_the_size_of_a_shortened_prompt_is_not_that_of_the_conversation() -> None:
+    """Another backend, without a router, is sent what it can hold."""
+    chat = chat_with(on_device(), in_cloud())
+    await talk(chat, 12)
+    plain = chat.backend = Windowed(400)
+    await chat.send("short")
+    assert (plain.asked, plain.refused) == (1, 0)
+
+
+async def test_a_refusal_goes_to_the_next_backend_if_the_strategy_does_not_retry() -> None:
+    """As without a router, where it is raised."""
+
+    class Once(bl.chat.DropOldest):
+        retries = False
+
+    local, cloud = on_device(tells=False), in_cloud()
+    chat = chat_with(local, cloud, context=Once(reserve=20))
+    replies = await talk(chat, 12)
+    assert [reply.response.backend for reply in replies].count("cloud") == 1, "its window is known from then on"
+    assert local.refused == 1
+
+
+async def test_the_warnings_of_a_refused_prompt_are_not_kept() -> None:
+    """The shorter one that follows has its own."""
+
+    class Warns(Windowed):
+        async def generate(self, request: bl.ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
+            draft.warn("top_k", f"{len(request.messages)} messages without top_k")
+            async for delta in super().generate(request, draft):
+                yield delta
+
+    local = Warns(300, name="local", tells=False)
+    chat = chat_with(local)
+    while not local.refused:
+        reply = await chat.send(FILLING)
+    assert [warning.message for warning in reply.response.warnings] == [
+        f"{len(local.requests[-1].messages)} messages without top_k"
+    ]
 
 
 async def test_a_turn_still_plans_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +18,12 @@ from browserllm.app import threads
 from browserllm.app.app import App
 from browserllm.app.opening import open_app
 from browserllm.app.pipe import Pipe
+from browserllm.app.routing import Routing
 from browserllm.app.state import ChatMessage, ConversationSettings, ErrorInfo, RouteInfo, TextPart
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
 from openai_exchanges import text_chunks
+from unit.app.rooms import room_of
 from vendor_server import VendorServer, answer, events, stream
 
 KEY = "sk-loopback-secret-0123456789"
@@ -107,19 +110,20 @@ async def test_what_is_being_written_changes_who_would_answer(server: VendorServ
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False)
-    here, there = ["local", "cloud:cloud"], ["cloud:cloud", "local"]
+    here, there, only_there = ["local", "cloud:cloud"], ["cloud:cloud", "local"], ["cloud:cloud"]
     conversation = await app.call(act.CreateConversation())
     for where in (None, conversation):
         assert await app.explain_draft(where) == here
         assert await app.explain_draft(where, text="Hi") == here
         assert await app.explain_draft(where, images=1) == there
         assert await app.explain_draft(where, text="What is this?", images=2) == there
-        assert await app.explain_draft(where, text=LONG) == there
-        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == there
+        assert await app.explain_draft(where, text=LONG) == only_there
+        assert await app.explain_draft(where, text="Sum this up", file_chars=len(LONG)) == only_there
         assert await app.explain_draft(where, text="Sum this up", file_chars=1000) == here
     assert app.app.state.value.threads[conversation].route is not None
     await app.settings(neverLeaveDevice=True)
-    assert await app.explain_draft(conversation, text=LONG, images=1) == ["local"]
+    assert await app.explain_draft(conversation, text="Hi", images=1) == ["local"]
+    assert await app.explain_draft(conversation, text=LONG, images=1) == []
     assert app.asked == 0
     for wrong in ({"images": -1}, {"images": 101}, {"file_chars": -1}):
         with pytest.raises(bl.InvalidRequest, match=next(iter(wrong))):
@@ -132,9 +136,8 @@ async def test_the_reason_says_that_a_message_is_too_long_for_a_model(server: Ve
     await app.cloud()
     await app.settings(neverLeaveDevice=False)
     route = await app.call(act.ExplainRoute(text=LONG))
-    reasons = {choice.backend: choice.reason for choice in route.ranked}
-    assert "too long for it (about 25004 tokens, and it reads at most" in reasons["local"]
-    assert "too long" not in reasons["cloud:cloud"]
+    assert [choice.backend for choice in route.excluded] == ["local"]
+    assert re.fullmatch(r"context 2048 < about \d+ tokens", route.excluded[0].reason)
     await app.app.close()
 
 
@@ -246,9 +249,9 @@ async def test_the_router_itself_refuses_a_private_request(server: VendorServer)
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, mode="cloud")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings(private=True))
-    for remote in rooms.routing._remote.values():
+    routing = room_of(app.app, Routing)
+    backend = routing.backend_for(ConversationSettings(private=True))
+    for remote in routing._remote.values():
         with pytest.raises(bl.errors.Unavailable) as refused:
             await remote.complete("My secret diary", private=True)
         assert refused.value.reason == "private"
@@ -262,8 +265,7 @@ async def test_the_switch_counts_from_the_next_request_on(server: VendorServer) 
     app = await hybrid(server)
     await app.cloud()
     await app.settings(neverLeaveDevice=False, policy="cloud_first")
-    rooms = app.app._closers[0].__self__  # type: ignore[attr-defined]
-    backend = rooms.routing.backend_for(ConversationSettings())
+    backend = room_of(app.app, Routing).backend_for(ConversationSettings())
     assert (await backend.complete("Hi")).backend == "cloud:cloud"
     await app.settings(neverLeaveDevice=True)
     assert (await backend.complete("My secret diary")).backend == "local"

@@ -40,7 +40,7 @@ def test_a_launched_page_may_only_open_a_socket_to_its_own_host() -> None:
         assert directives(policy)["frame-ancestors"] == ["'none'"]
 
 
-@pytest.mark.parametrize("name", ["index.html", "python.html"])
+@pytest.mark.parametrize("name", ["index.html", "python.html", "notebook.html"])
 def test_each_built_page_carries_the_policy_before_anything_it_loads(name: str) -> None:
     """It is a meta tag, without the directives that browsers ignore there."""
     text = (WEB / name).read_text()

@@ -9,6 +9,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.page.serving import static
+from browserllm.page.serving.policy import meta_policy
 from browserllm.page.serving.static import SiteServer, read_file, site_folder
 
 
@@ -139,3 +140,51 @@ def test_a_site_that_is_not_built_says_how_to_build_it(monkeypatch: pytest.Monke
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "host.html").touch()
     assert site_folder() == tmp_path / "static"
+
+
+KEY = "a-key-of-24-characters"
+
+
+@pytest.fixture
+def framed(site: Path) -> Path:
+    (site / "notebook.html").write_text("<h1>frame</h1>")
+    return site
+
+
+async def test_the_page_with_the_key_may_be_framed(framed: Path) -> None:
+    """By any origin: a front end of notebooks may be anywhere. Nothing else of its policy is weaker."""
+    server = await SiteServer(framed, frame_key=KEY).start()
+    status, headers, body = await request(server, f"/notebook.html?key={KEY}")
+    await server.close()
+    assert (status, body) == (200, b"<h1>frame</h1>")
+    assert headers["content-security-policy"] == meta_policy()
+    assert "x-frame-options" not in headers
+    assert headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/notebook.html",
+        "/notebook.html?key=guess",
+        f"/notebook%2Ehtml?key={KEY}",
+        f"/?key={KEY}",
+        "/index.html",
+        f"/index.html/.?key={KEY}",
+        "/index%2Ehtml",
+    ],
+)
+async def test_no_other_page_is_served_and_none_without_the_key(framed: Path, target: str) -> None:
+    """The chat page could be framed by any site that this browser visits, and covered with other buttons."""
+    server = await SiteServer(framed, frame_key=KEY).start()
+    status, _, body = await request(server, target)
+    await server.close()
+    assert status == 403 and b"<h1>" not in body
+
+
+async def test_scripts_and_models_need_no_key(framed: Path) -> None:
+    """They are the same for everyone, and a worker's address has no key."""
+    server = await SiteServer(framed, frame_key=KEY).start()
+    status, _, body = await request(server, "/assets/engine.mjs")
+    await server.close()
+    assert (status, body) == (200, b"export {}")

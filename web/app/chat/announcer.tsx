@@ -2,13 +2,14 @@ import { type ChatMessage, useSelector } from "@browserllm/react";
 import { type JSX, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { textOf } from "../message/message.tsx";
 import { type Strings, useStrings } from "../strings/index.ts";
+import { errorIn } from "../strings/python.ts";
 import { Announcements } from "./announcements.ts";
 
 const EVERY_MS = 3000;
 
 /** Reads the answer out to screen readers, politely: new sentences every few seconds, and how it ended. */
 export function Announcer({ conversation }: { readonly conversation: string }): JSX.Element {
-  const strings = useStrings().chat;
+  const strings = useStrings();
   const answering = useSelector((state) => state.threads[conversation]?.answering ?? null);
   const [followed, setFollowed] = useState(answering);
   if (answering !== null && answering !== followed) setFollowed(answering);
@@ -39,7 +40,7 @@ export function Announcer({ conversation }: { readonly conversation: string }): 
   );
 }
 
-function ending(message: ChatMessage, strings: Strings["chat"]): string {
-  if (message.error) return strings.announceError(message.error.title);
-  return message.status === "stopped" ? strings.announceStopped : strings.announceDone;
+function ending(message: ChatMessage, { chat, python }: Strings): string {
+  if (message.error) return chat.announceError(errorIn(message.error, python).title);
+  return message.status === "stopped" ? chat.announceStopped : chat.announceDone;
 }

@@ -1,4 +1,4 @@
-import { isBlank, useCall, useClient, useSelector } from "@browserllm/react";
+import { isBlank, MAX_COMPARED, useCall, useClient, useSelector } from "@browserllm/react";
 import { type SubmitEvent, type JSX, useState } from "react";
 import { useBackground } from "../background.ts";
 import { ErrorPanel } from "../error_panel.tsx";
@@ -11,7 +11,7 @@ import { Button, TextArea, TextField } from "../ui/index.ts";
 import { AddIcon, PlayIcon, StopIcon } from "../ui/icons.tsx";
 import { Results } from "./results.tsx";
 import { SidePicker } from "./side_picker.tsx";
-import { comparable, firstSides, MAX_SIDES, MIN_SIDES, missing, type Side } from "./sides.ts";
+import { comparable, firstSides, MIN_SIDES, missing, type Side } from "./sides.ts";
 import "./compare.css";
 
 const MAX_TOKENS = 4000;
@@ -107,7 +107,7 @@ export default function Compare(): JSX.Element {
                 onChange={(event) => { setTokens(event.target.value); }}
               />
               <div className="section-buttons">
-                {sides.length < MAX_SIDES && (
+                {sides.length < MAX_COMPARED && (
                   <Button icon={AddIcon} disabled={work.running} onClick={() => { setSides([...sides, sides.at(-1) ?? { model: choices[0]?.id ?? "", where: "" }]); }}>
                     {words.addSide}
                   </Button>

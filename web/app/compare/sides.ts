@@ -9,7 +9,6 @@ export interface Side {
 }
 
 export const MIN_SIDES = 1;
-export const MAX_SIDES = 4;
 
 /** The chat models that can run here, those on the device first. */
 export function comparable(models: AppState["models"]): Model[] {

@@ -1,11 +1,10 @@
 import type { ErrorInfo } from "@browserllm/react";
 import { type JSX, useContext, useEffect, useRef } from "react";
-import { type WayOut, Ways } from "../error_panel.tsx";
-import { useStrings } from "../strings/index.ts";
+import { ErrorMessage, type WayOut, Ways } from "../error_panel.tsx";
+import { useErrorIn, useStrings } from "../strings/index.ts";
 import { Button } from "../ui/index.ts";
 import { WarningIcon } from "../ui/icons.tsx";
 import { CopyButton } from "../message/copy_button.tsx";
-import { sentence } from "../use_action.ts";
 import "./full_page.css";
 
 interface FullPageProps {
@@ -14,8 +13,9 @@ interface FullPageProps {
 }
 
 /** A problem that leaves nothing else to show: what happened, what to do, and what a report needs. */
-export function FullPageProblem({ error, run = {} }: FullPageProps): JSX.Element {
+export function FullPageProblem({ error: given, run = {} }: FullPageProps): JSX.Element {
   const strings = useStrings();
+  const error = useErrorIn()(given);
   const usual = useContext(Ways);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -29,7 +29,7 @@ export function FullPageProblem({ error, run = {} }: FullPageProps): JSX.Element
       <h1 ref={heading} tabIndex={-1}>
         {error.title}
       </h1>
-      {error.message !== "" && <p dir="auto">{sentence(error.message)}</p>}
+      <ErrorMessage error={error} />
       {error.remedy !== null && (
         <p className="full-remedy" dir="auto">
           {error.remedy}

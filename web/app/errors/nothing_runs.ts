@@ -6,7 +6,7 @@ export function useNothingRuns(): ErrorInfo | null {
   const words = useStrings().problems;
   const { stuck, problem } = useSelector(look, shallowEqual);
   if (!stuck) return null;
-  const own: ErrorInfo = problem ?? { code: "unavailable", title: words.nothingTitle, message: words.nothingText, remedy: words.tooOldRemedy, actions: [], data: {} };
+  const own: ErrorInfo = problem ?? { code: "unavailable", title: words.nothingTitle, message: words.nothingText, remedy: words.tooOldRemedy, actions: [], data: { translated: true } };
   return { ...own, actions: [...new Set([...own.actions, "reload" as const, "use_cloud" as const])] };
 }
 

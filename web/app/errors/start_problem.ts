@@ -35,10 +35,11 @@ function hasSimd(): boolean {
 /** Returns the problem as people see it: the browser, the network, or Python itself. */
 export function startProblem(error: ErrorInfo, surface: Surface, words: Strings["problems"]): ErrorInfo {
   const [first] = surface.missing;
+  const data = { ...error.data, translated: true };
   if (first !== undefined) {
-    return { ...error, title: words.tooOldTitle, message: words.tooOldText(first), remedy: words.tooOldRemedy, actions: ["reload"] };
+    return { ...error, data, title: words.tooOldTitle, message: words.tooOldText(first), remedy: words.tooOldRemedy, actions: ["reload"] };
   }
   if (error.code !== "connect_failed") return error;
-  if (!surface.online) return { ...error, title: words.offlineTitle, message: words.offlineText, remedy: words.offlineRemedy, actions: ["retry"] };
-  return { ...error, title: words.pythonTitle, message: words.pythonText(error.message), remedy: words.pythonRemedy, actions: ["retry", "reload"] };
+  if (!surface.online) return { ...error, data, title: words.offlineTitle, message: words.offlineText, remedy: words.offlineRemedy, actions: ["retry"] };
+  return { ...error, data, title: words.pythonTitle, message: words.pythonText(error.message), remedy: words.pythonRemedy, actions: ["retry", "reload"] };
 }

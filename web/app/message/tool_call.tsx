@@ -17,7 +17,7 @@ const TONES = {
 /** A tool call: folded to its name and state, with arguments and result inside; open while it waits for a decision. */
 export function ToolCall({ part }: { readonly part: ToolPart }): JSX.Element {
   const { chat: strings, conversation } = useStrings();
-  const name = conversation.toolNames[part.toolName];
+  const name = (conversation.toolNames as Partial<Record<string, string>>)[part.toolName];
   const [open, setOpen] = useState(false);
   const waits = part.state === "approval-requested" && part.approvalId !== null;
   return (

@@ -1,6 +1,6 @@
-import { type ConversationSettings, type ConversationSettingsInput, isBlank, useSelector } from "@browserllm/react";
+import { BUILTIN_TOOLS, type ConversationSettings, type ConversationSettingsInput, isBlank, MAX_NAME_CHARS, useClient, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
-import { type JSX, useCallback, useEffect, useRef, useState } from "react";
+import { type JSX, type KeyboardEvent, useCallback, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Button, Dialog, IconButton, Select, Switch, TextArea, TextField } from "../ui/index.ts";
 import { TrashIcon } from "../ui/icons.tsx";
@@ -8,9 +8,6 @@ import { useToast } from "../ui/toast.tsx";
 import { useAction } from "../use_action.ts";
 import { readNumber, readSchema, SCHEMA_EXAMPLE } from "./fields.ts";
 import "./panel.css";
-
-/** The built-in tools that a conversation can use (src/browserllm/app/chat_settings.py). */
-const TOOLS: readonly string[] = ["calculator", "clock", "todo_list", "storage", "web_fetch"];
 
 interface PanelProps {
   readonly conversation: string;
@@ -24,14 +21,19 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
   const settings = useSelector((state) => state.conversations[conversation]?.settings ?? state.settings.defaults);
   const presets = useSelector((state) => state.settings.presets);
   const forced = useSelector((state) => state.settings.neverLeaveDevice || state.settings.mode === "local");
-  const change = useChange(conversation, settings);
+  const change = useChange(conversation);
+  const close = (): void => {
+    // A field is kept when it is left, and a key or a click beside the dialog closes it before that.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    onClose();
+  };
   return (
     <Dialog
       title={words.title}
       shape="side"
-      onClose={onClose}
+      onClose={close}
       footer={
-        <Button kind="primary" onClick={onClose}>
+        <Button kind="primary" onClick={close}>
           {strings.common.done}
         </Button>
       }
@@ -42,19 +44,19 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
           presets={presets}
           onUse={(preset) => {
             const chosen = presets.find((one) => one.id === preset);
-            change(chosen ? { ...chosen.settings, private: settings.private, preset } : { preset: null });
+            change((now) => (chosen ? { ...chosen.settings, private: now.private, preset } : { preset: null }));
           }}
           onSaved={(preset) => { change({ preset }); }}
         />
-        <Entered key={`system ${settings.preset ?? ""}`} value={settings.system ?? ""} onSave={(system) => { change({ system: system === "" ? null : system }); }}>
+        <Entered value={settings.system ?? ""} onSave={(system) => { change({ system: system === "" ? null : system }); }}>
           {(props) => <TextArea label={words.system} note={words.systemNote} rows={5} {...props} />}
         </Entered>
         <fieldset className="panel-group">
           <legend>{words.sampling}</legend>
-          <NumberField name="temperature" label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { change({ temperature }); }} />
-          <NumberField name="topP" label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { change({ topP }); }} />
-          <NumberField name="maxTokens" whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { change({ maxTokens }); }} />
-          <NumberField name="seed" whole label={words.seed} note={words.seedNote} low={0} high={4_294_967_295} value={settings.seed} onSave={(seed) => { change({ seed }); }} />
+          <NumberField label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { change({ temperature }); }} />
+          <NumberField label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { change({ topP }); }} />
+          <NumberField whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { change({ maxTokens }); }} />
+          <NumberField whole label={words.seed} note={words.seedNote} low={0} high={4_294_967_295} value={settings.seed} onSave={(seed) => { change({ seed }); }} />
           <Select
             label={words.thinking}
             note={words.thinkingNote}
@@ -77,13 +79,15 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
         <fieldset className="panel-group">
           <legend>{words.tools}</legend>
           <p className="field-note">{settings.schema === null ? words.toolsNote : words.toolsNoSchema}</p>
-          {TOOLS.map((tool) => (
+          {BUILTIN_TOOLS.map((tool) => (
             <Switch
               key={tool}
-              label={words.toolNames[tool] ?? tool}
+              label={words.toolNames[tool]}
               checked={settings.tools.includes(tool)}
               disabled={settings.schema !== null}
-              onChange={(checked) => { change({ tools: TOOLS.filter((one) => (one === tool ? checked : settings.tools.includes(one))) }); }}
+              onChange={(checked) => {
+                change((now) => ({ tools: BUILTIN_TOOLS.filter((one) => (one === tool ? checked : now.tools.includes(one))) }));
+              }}
             />
           ))}
         </fieldset>
@@ -93,29 +97,30 @@ export function ConversationPanel({ conversation, onClose }: PanelProps): JSX.El
   );
 }
 
+type Changes = ConversationSettingsInput | ((now: ConversationSettings) => ConversationSettingsInput);
+
 /**
  * Returns the function that changes settings. All of them are sent at once, so a change is made to those that the one
- * before it has sent: leaving a field by a click on a switch makes two changes before the state has the first.
+ * before it has sent: two switches in a row are two changes before the state has the first.
  */
-function useChange(conversation: string, settings: ConversationSettings): (changes: ConversationSettingsInput) => void {
+function useChange(conversation: string): (changes: Changes) => void {
   const call = useAction();
-  const sent = useRef<ConversationSettingsInput>(settings);
-  const shown = useRef(settings);
+  const { getState } = useClient();
+  const sent = useRef<ConversationSettings | null>(null);
   const waiting = useRef(0);
-  useEffect(() => {
-    shown.current = settings;
-    if (waiting.current === 0) sent.current = settings;
-  }, [settings]);
   return useCallback(
-    (changes: ConversationSettingsInput) => {
-      sent.current = { ...sent.current, ...changes };
+    (changes: Changes) => {
+      const state = getState();
+      const now = sent.current ?? state.conversations[conversation]?.settings ?? state.settings.defaults;
+      const settings = { ...now, ...(typeof changes === "function" ? changes(now) : changes) } as ConversationSettings;
+      sent.current = settings;
       waiting.current += 1;
-      void call("conversations.update", { id: conversation, settings: sent.current }).then(() => {
+      void call("conversations.update", { id: conversation, settings }).then(() => {
         waiting.current -= 1;
-        if (waiting.current === 0) sent.current = shown.current; // what was not accepted is not sent again
+        if (waiting.current === 0) sent.current = null; // what was not accepted is not sent again
       });
     },
-    [call, conversation],
+    [call, conversation, getState],
   );
 }
 
@@ -177,7 +182,7 @@ function Presets({ settings, presets, onUse, onSaved }: PresetsProps): JSX.Eleme
             void save();
           }}
         >
-          <TextField label={words.presetName} value={name} autoFocus maxLength={100} onChange={(event) => { setName(event.target.value); }} />
+          <TextField label={words.presetName} value={name} autoFocus maxLength={MAX_NAME_CHARS} onChange={(event) => { setName(event.target.value); }} />
           <Button type="submit" kind="primary" disabled={isBlank(name)}>
             {common.save}
           </Button>
@@ -193,24 +198,42 @@ interface EnteredProps {
   readonly onSave: (value: string) => void;
   /** Called when the person leaves it as it is kept: what was wrong with another value is over. */
   readonly onUnchanged?: () => void;
-  readonly children: (props: { readonly value: string; readonly onChange: (event: { readonly target: { readonly value: string } }) => void; readonly onBlur: () => void }) => JSX.Element;
+  readonly children: (props: {
+    readonly value: string;
+    readonly onChange: (event: { readonly target: { readonly value: string } }) => void;
+    readonly onBlur: () => void;
+    readonly onKeyDown: (event: KeyboardEvent<HTMLElement>) => void;
+  }) => JSX.Element;
 }
 
-/** A field that is kept when it is left, not with every letter. */
+/** A field that is kept when it is left, or with Enter in a single line; not with every letter. */
 export function Entered({ value, onSave, onUnchanged, children }: EnteredProps): JSX.Element {
   const [text, setText] = useState(value);
+  const [edited, setEdited] = useState(false);
+  const [known, setKnown] = useState(value);
+  if (known !== value) {
+    setKnown(value);
+    if (!edited) setText(value); // another tab may have changed it, which this field must not undo
+  }
+  const save = (): void => {
+    setEdited(false);
+    if (edited && text !== value) onSave(text);
+    else onUnchanged?.();
+  };
   return children({
     value: text,
-    onChange: (event) => { setText(event.target.value); },
-    onBlur: () => {
-      if (text !== value) onSave(text);
-      else onUnchanged?.();
+    onChange: (event) => {
+      setText(event.target.value);
+      setEdited(true);
+    },
+    onBlur: save,
+    onKeyDown: (event) => {
+      if (event.key === "Enter" && event.target instanceof HTMLInputElement && !event.nativeEvent.isComposing) save();
     },
   });
 }
 
 interface NumberFieldProps {
-  readonly name: string;
   readonly label: string;
   readonly note: string;
   readonly low: number;
@@ -220,12 +243,11 @@ interface NumberFieldProps {
   readonly onSave: (value: number | null) => void;
 }
 
-export function NumberField({ name, label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
+export function NumberField({ label, note, low, high, whole = false, value, onSave }: NumberFieldProps): JSX.Element {
   const words = useStrings().conversation;
   const [error, setError] = useState<string | null>(null);
   return (
     <Entered
-      key={`${name} ${value ?? ""}`}
       value={value === null ? "" : String(value)}
       onSave={(text) => {
         const read = readNumber(text, low, high, whole);
@@ -257,7 +279,7 @@ function SchemaField({ schema, tools, onSave }: SchemaFieldProps): JSX.Element {
   };
   return (
     <div className="panel-group">
-      <Entered key={shown} value={shown} onSave={save} onUnchanged={() => { setError(null); }}>
+      <Entered value={shown} onSave={save} onUnchanged={() => { setError(null); }}>
         {(props) => <TextArea label={words.schema} note={tools ? words.schemaNoTools : words.schemaNote} error={error} rows={6} spellCheck={false} disabled={tools} {...props} />}
       </Entered>
       {schema === null && !tools && (

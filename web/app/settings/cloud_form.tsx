@@ -1,4 +1,4 @@
-import { type ArgsOf, type Cloud, type ErrorInfo, useCall } from "@browserllm/react";
+import { type ArgsOf, type Cloud, type ErrorInfo, MAX_NAME_CHARS, useCall } from "@browserllm/react";
 import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
 import { infoOf } from "../errors.ts";
@@ -105,7 +105,7 @@ export function CloudForm({ cloud, onClose }: CloudFormProps): JSX.Element {
           maxLength={2000}
           onChange={(event) => { setAddress(event.target.value); }}
         />
-        <TextField label={words.label} note={words.labelNote} value={label} maxLength={100} dir="auto" onChange={(event) => { setLabel(event.target.value); }} />
+        <TextField label={words.label} note={words.labelNote} value={label} maxLength={MAX_NAME_CHARS} dir="auto" onChange={(event) => { setLabel(event.target.value); }} />
         {error && <ErrorPanel error={{ ...error, actions: [] }} />}
       </form>
     </Dialog>

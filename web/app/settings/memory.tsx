@@ -33,7 +33,6 @@ export function Memory(): JSX.Element {
       />
       <Switch label={strings.pressure} note={strings.pressureNote} checked={pressure} onChange={setPressure} />
       <Entered
-        key={budget}
         value={budget === null ? "" : String(budget / GB)}
         onSave={(text) => {
           const read = readNumber(text, 0.001, 1_000_000, false);

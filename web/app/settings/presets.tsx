@@ -1,4 +1,4 @@
-import { type ConversationSettings, isBlank, type Preset, useSelector } from "@browserllm/react";
+import { type ConversationSettings, isBlank, MAX_NAME_CHARS, type Preset, useSelector } from "@browserllm/react";
 import { newId } from "@browserllm/react/ids";
 import { type SubmitEvent, type JSX, useId, useState } from "react";
 import { formatRate } from "../format.ts";
@@ -124,7 +124,7 @@ function PresetForm({ preset, presets, onClose }: PresetFormProps): JSX.Element 
       }
     >
       <form id={form} className="stack" noValidate onSubmit={(event) => void save(event)}>
-        <TextField label={words.presetName} error={checked ? bad : null} value={name} maxLength={100} dir="auto" autoFocus onChange={(event) => { setName(event.target.value); }} />
+        <TextField label={words.presetName} error={checked ? bad : null} value={name} maxLength={MAX_NAME_CHARS} dir="auto" autoFocus onChange={(event) => { setName(event.target.value); }} />
         <Sampling settings={settings} onChange={(changes) => { setSettings({ ...settings, ...(changes as Partial<ConversationSettings>) }); }} />
       </form>
     </Dialog>

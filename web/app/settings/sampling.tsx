@@ -14,12 +14,12 @@ export function Sampling({ settings, onChange }: SamplingProps): JSX.Element {
   const words = useStrings().conversation;
   return (
     <>
-      <Entered key={`system ${settings.system ?? ""}`} value={settings.system ?? ""} onSave={(system) => { onChange({ system: system.trim() === "" ? null : system }); }}>
+      <Entered value={settings.system ?? ""} onSave={(system) => { onChange({ system: system.trim() === "" ? null : system }); }}>
         {(props) => <TextArea label={words.system} note={words.systemNote} rows={4} maxLength={100_000} {...props} />}
       </Entered>
-      <NumberField name="temperature" label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { onChange({ temperature }); }} />
-      <NumberField name="topP" label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { onChange({ topP }); }} />
-      <NumberField name="maxTokens" whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { onChange({ maxTokens }); }} />
+      <NumberField label={words.temperature} note={words.temperatureNote} low={0} high={2} value={settings.temperature} onSave={(temperature) => { onChange({ temperature }); }} />
+      <NumberField label={words.topP} note={words.topPNote} low={0} high={1} value={settings.topP} onSave={(topP) => { onChange({ topP }); }} />
+      <NumberField whole label={words.maxTokens} note={words.maxTokensNote} low={1} high={100_000} value={settings.maxTokens} onSave={(maxTokens) => { onChange({ maxTokens }); }} />
     </>
   );
 }

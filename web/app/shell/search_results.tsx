@@ -3,7 +3,7 @@ import { type JSX, useEffect, useState } from "react";
 import { infoOf } from "../errors.ts";
 import { hashOf } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
-import { sentence } from "../use_action.ts";
+import { toldIn } from "../use_action.ts";
 
 const PAUSE_MS = 150;
 const MOST_HITS = 50;
@@ -27,7 +27,7 @@ export function SearchResults({ text }: { readonly text: string }): JSX.Element 
         (hits) => { setFound({ text, hits, problem: null }); },
         (error: unknown) => {
           const info = infoOf(error, strings.chat.failed);
-          if (info) setFound({ text, hits: [], problem: `${info.title}. ${sentence(info.message)}` });
+          if (info) setFound({ text, hits: [], problem: toldIn(info, strings) });
         },
       );
     }, PAUSE_MS);

@@ -169,7 +169,7 @@ export function Shell(): JSX.Element {
         <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} onClose={() => { setOpen(null); }} />
       )}
       {open === "shortcuts" && <Shortcuts onClose={() => { setOpen(null); }} />}
-      {open === "settings" && conversation !== null && <ConversationPanel conversation={conversation} onClose={closeSettings} />}
+      {open === "settings" && conversation !== null && <ConversationPanel key={conversation} conversation={conversation} onClose={closeSettings} />}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { type Conversation, isBlank, useSelector } from "@browserllm/react";
+import { type Conversation, isBlank, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
 import { type JSX, memo, type RefObject, useId, useState } from "react";
 import { goTo, hashOf, type Place } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
@@ -234,7 +234,7 @@ function OneField({ title, label, note, value, optional = false, onSave, onClose
           onClose();
         }}
       >
-        <TextField label={label} note={note} value={text} autoFocus maxLength={200} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
+        <TextField label={label} note={note} value={text} autoFocus maxLength={MAX_TITLE_CHARS} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
         {optional && (
           <datalist id={`${form}-list`}>
             {folders.split("\n").map((folder) => (

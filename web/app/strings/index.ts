@@ -4,9 +4,10 @@
  * A view adds a file of its own to each language (`en/models.ts`, `de/models.ts`) and a line to each `index.ts`.
  */
 
-import type { Settings } from "@browserllm/react";
-import { createContext, useContext, useEffect, useState } from "react";
+import type { ErrorInfo, Settings } from "@browserllm/react";
+import { createContext, useCallback, useContext, useEffect, useState } from "react";
 import { en } from "./en/index.ts";
+import { errorIn } from "./python.ts";
 
 export type Strings = typeof en;
 
@@ -17,17 +18,27 @@ export type LanguageCode = Exclude<Settings["language"], "auto">;
 export const LANGUAGES: readonly (readonly [code: LanguageCode, name: string])[] = [
   ["en", "English"],
   ["de", "Deutsch"],
+  ["ar", "العربية"],
 ];
 
 const LOADERS: Readonly<Record<LanguageCode, () => Promise<Strings>>> = {
   en: () => Promise.resolve(en),
   de: async () => (await import("./de/index.ts")).de,
+  ar: async () => (await import("./ar/index.ts")).ar,
 };
 
 export interface Language {
   /** Its code, as `lang` and `Intl` take it. */
   readonly code: LanguageCode;
   readonly strings: Strings;
+}
+
+/** The languages that are written from right to left. */
+const RIGHT_TO_LEFT: readonly LanguageCode[] = ["ar"];
+
+/** Returns the direction in which a language is written. */
+export function directionOf(code: LanguageCode): "ltr" | "rtl" {
+  return RIGHT_TO_LEFT.includes(code) ? "rtl" : "ltr";
 }
 
 export const ENGLISH: Language = { code: "en", strings: en };
@@ -41,6 +52,12 @@ function isKnown(code: string): code is LanguageCode {
 /** Returns the texts in the chosen language. */
 export function useStrings(): Strings {
   return useContext(LanguageContext).strings;
+}
+
+/** Returns the function that says an error of Python in the chosen language. */
+export function useErrorIn(): (error: ErrorInfo) => ReturnType<typeof errorIn> {
+  const words = useStrings().python;
+  return useCallback((error) => errorIn(error, words), [words]);
 }
 
 /** Returns the code of the chosen language, for `Intl`. */

@@ -14,12 +14,18 @@ export interface ErrorInfo {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Something that happened outside of an answer, until the user dismisses it. */
+/**
+ * Something that happened outside of an answer, until the user dismisses it.
+ *
+ * `text` says it in English. `code` says what it is, and `data` has what the text names, for other languages.
+ */
 export interface Notice {
   readonly id: string;
   readonly at: number;
   readonly kind: "info" | "warning" | "error";
   readonly text: string;
+  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "tab_not_read";
+  readonly data: Readonly<Record<string, unknown>>;
   readonly error: ErrorInfo | null;
 }
 
@@ -377,7 +383,7 @@ export interface Preset {
  */
 export interface Settings {
   readonly theme: "system" | "light" | "dark";
-  readonly language: "auto" | "en" | "de";
+  readonly language: "auto" | "en" | "de" | "ar";
   readonly mode: "auto" | "local" | "cloud";
   readonly policy: "local_first" | "cloud_first" | "least_cost" | "least_latency";
   readonly neverLeaveDevice: boolean;

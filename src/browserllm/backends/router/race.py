@@ -56,11 +56,10 @@ class Runner:
             await attempt.start(request, self._number)
             if may_be_too_long(choice, draft):
                 request = await fit(choice, backend, request, draft)
-            asked = True
+            asked, said = True, len(draft.warnings)
             try:
                 await self._ask(request)
             except ContextExceeded as refusal:
-                said = len(draft.warnings)
                 request = await refit(choice, backend, request, draft, refusal)
                 del draft.warnings[said:]
                 await self._ask(request)

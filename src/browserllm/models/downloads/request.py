@@ -6,16 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._internal import lazy_asyncio as asyncio
+from ..._internal.clock import AnyClock
 from ...errors import Cancelled
 from ...page.host import Host, HostStream, Progress
+from .watch import Watch
 
 
 class PausableRequest:
     """Requests files from the page; a pause ends the request, and the next one resumes from what the page kept."""
 
-    def __init__(self, host: Host) -> None:
-        """Prepare requests to ``host``; `fetch` sends one."""
+    def __init__(self, host: Host, clock: AnyClock | None = None) -> None:
+        """Prepare requests to ``host``; `fetch` sends one. ``clock`` measures how long the page is silent."""
         self._host = host
+        self._watch = Watch(host, clock)
         self._stream: HostStream | None = None
         self._pausing = False
         self.cancelled = False
@@ -54,7 +57,18 @@ class PausableRequest:
             self._stream.cancel()
 
     async def fetch(self, args: dict[str, Any], on_progress: Callable[[Progress], None]) -> dict[str, Any] | None:
-        """Request files; return the page's result, or ``None`` when a pause ended the request."""
+        """Request files; return the page's result, or ``None`` when a pause ended the request.
+
+        Raises `Unavailable` when the page no longer answers.
+        """
+
+        def hear(progress: Progress) -> None:
+            self._watch.hear()
+            on_progress(progress)
+
+        return await self._watch.over(self._fetch(args, hear))
+
+    async def _fetch(self, args: dict[str, Any], on_progress: Callable[[Progress], None]) -> dict[str, Any] | None:
         # A stream, not a call: a pause, a resume and a deletion must wait until the page has stopped writing.
         stream = self._stream = self._host.stream("download", args, on_progress)
         try:

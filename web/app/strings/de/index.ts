@@ -11,8 +11,9 @@ import { models } from "./models.ts";
 import { offline } from "./offline.ts";
 import { plot } from "./plot.ts";
 import { problems } from "./problems.ts";
+import { python } from "./python.ts";
 import { settings } from "./settings.ts";
 import { shell } from "./shell.ts";
 import { welcome } from "./welcome.ts";
 
-export const de: Strings = { chat, common, compare, conversation, header, markdown, models, offline, plot, problems, settings, shell, welcome };
+export const de: Strings = { chat, common, compare, conversation, header, markdown, models, offline, plot, problems, python, settings, shell, welcome };

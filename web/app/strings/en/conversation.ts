@@ -1,3 +1,5 @@
+import type { BUILTIN_TOOLS } from "@browserllm/react";
+
 export const conversation = {
   title: "This conversation",
   system: "System prompt",
@@ -35,7 +37,7 @@ export const conversation = {
     todo_list: "Task list",
     storage: "Notes kept on this device",
     web_fetch: "Read web pages",
-  } as Readonly<Record<string, string>>,
+  } satisfies Record<(typeof BUILTIN_TOOLS)[number], string>,
   schema: "Structured answers",
   schemaNote: "A JSON Schema. Every answer is then an object that fits it.",
   schemaNoTools: "Switch the tools off first: an answer is either structured or may use tools.",

@@ -8,10 +8,14 @@ import { header } from "./header.ts";
 import { markdown } from "./markdown.ts";
 import { models } from "./models.ts";
 import { offline } from "./offline.ts";
+import type { PythonWords } from "../python.ts";
 import { plot } from "./plot.ts";
 import { problems } from "./problems.ts";
 import { settings } from "./settings.ts";
 import { shell } from "./shell.ts";
 import { welcome } from "./welcome.ts";
 
-export const en = { chat, common, compare, conversation, header, markdown, models, offline, plot, problems, settings, shell, welcome };
+/** Python's own sentences are English. */
+const python: PythonWords | null = null as PythonWords | null;
+
+export const en = { chat, common, compare, conversation, header, markdown, models, offline, plot, problems, python, settings, shell, welcome };

@@ -44,7 +44,7 @@ export interface Structs {
 /** The fields of each that have a default. */
 export const DEFAULTS = {
   ErrorInfo: {"remedy": null, "actions": [], "data": {}},
-  Notice: {"kind": "info", "text": "", "error": null},
+  Notice: {"kind": "info", "text": "", "code": "", "data": {}, "error": null},
   TextPart: {"type": "text", "state": "done"},
   ReasoningPart: {"type": "reasoning", "state": "done"},
   FilePart: {"type": "file", "filename": null, "url": null, "text": null, "sizeBytes": null},

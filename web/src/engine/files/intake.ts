@@ -45,8 +45,8 @@ export async function putFile(caches: CacheStorage, { cache, url }: FileRef, bod
   try {
     await (await caches.open(cache)).put(url, new Response(body, { headers }));
   } catch (error) {
-    // Chromium throws UnknownError for a full disk, and QuotaExceededError only for its own limit.
-    if (describe(error).name === "UnknownError") throw new DOMException("the disk is full", "QuotaExceededError");
+    // For a full disk Chromium throws one of these, and QuotaExceededError only for its own limit.
+    if (["UnknownError", "InvalidAccessError", "InvalidStateError"].includes(describe(error).name)) throw new DOMException("the disk is full", "QuotaExceededError");
     throw error;
   }
 }

@@ -62,12 +62,15 @@ export class PartialData {
   static async open(home: Home, file: FileRef, flushEvery = UNFLUSHED_BYTES): Promise<PartialData> {
     const name = await nameOf(file);
     const data = await home.disk.open(dataName(name));
+    let journal: OpenFile | null = null;
     try {
-      const partial = new PartialData(home, file, flushEvery, name, data, await home.disk.open(journalName(name)));
+      journal = await home.disk.open(journalName(name));
+      const partial = new PartialData(home, file, flushEvery, name, data, journal);
       partial.#recover();
       return partial;
     } catch (error) {
-      data.close();
+      // One that stays open locks its file until it is garbage-collected, about a minute later.
+      closeAll(data, journal);
       throw error;
     }
   }
@@ -133,8 +136,7 @@ export class PartialData {
     try {
       this.flush();
     } finally {
-      this.#data.close();
-      this.#journal.close();
+      closeAll(this.#data, this.#journal);
     }
   }
 
@@ -172,6 +174,15 @@ export class PartialData {
     const written = this.#journal.write(bytes, { at: this.#journalSize });
     if (written < bytes.length) throw new DOMException("the disk is full", "QuotaExceededError");
     this.#journalSize += bytes.length;
+  }
+}
+
+/** Close both, even if the disk fails the first. */
+function closeAll(data: OpenFile, journal: OpenFile | null): void {
+  try {
+    data.close();
+  } finally {
+    journal?.close();
   }
 }
 
