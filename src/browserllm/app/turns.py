@@ -25,7 +25,8 @@ from .actions import (
 )
 from .answering import Answering
 from .app import App
-from .conversations import Conversations, no_message
+from .checks import no_message
+from .conversations import Conversations
 from .messages import check_user_parts
 from .state import ChatMessage, TextPart, Thread
 from .turn import Turn
