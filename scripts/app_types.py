@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from browserllm.app import actions, limits, message_state, state
+from browserllm.app import actions, agent_actions, limits, message_state, state
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "web" / "react" / "src"
@@ -116,8 +116,8 @@ def interface(struct: type[msgspec.Struct], *, sent: bool = False, suffix: str =
 
 
 def structs(module: types.ModuleType) -> list[type[msgspec.Struct]]:
-    """The structs that a module defines, in its order, without the bases; the state is in two modules."""
-    modules = [message_state, state] if module is state else [module]
+    """The structs that a module defines, in its order, without the bases; state and actions are in two modules each."""
+    modules = {state: [message_state, state], actions: [actions, agent_actions]}.get(module, [module])
     return [
         value
         for each in modules

@@ -1,14 +1,28 @@
+# ruff: noqa: PLC0414 (re-exported names)
 """The actions of the app: what a page may ask Python to do, with the types of arguments and results.
 
 A page sends ``{"type": "call", "id", "action", "args"}`` (see docs/app.md). Each class is one action: ``name`` is what
 pages call it, its fields are the arguments, ``result`` is the type of the result and ``event`` that of the events that
-come before it, if there are any. `web/react/src/actions.ts` is generated from this file.
+come before it, if there are any. Those of agents are in
+`agent_actions`. `web/react/src/actions.ts` is generated from both files.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from .action import Action as Action
+from .agent_actions import AgentAnswer as AgentAnswer
+from .agent_actions import AgentEvent as AgentEvent
+from .agent_actions import AgentHistory as AgentHistory
+from .agent_actions import AgentInfo as AgentInfo
+from .agent_actions import AskAgent as AskAgent
+from .agent_actions import CancelAgent as CancelAgent
+from .agent_actions import ChangeAgent as ChangeAgent
+from .agent_actions import CloseAgent as CloseAgent
+from .agent_actions import OpenAgent as OpenAgent
+from .agent_actions import PageTool as PageTool
+from .agent_actions import ReplyToAgent as ReplyToAgent
 from .state import (
     AnswerInfo,
     ChatMessage,
@@ -23,14 +37,6 @@ from .state import (
 )
 
 UserPart = TextPart | FilePart
-
-
-class Action(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every action."""
-
-    name: ClassVar[str]
-    result: ClassVar[Any] = None
-    event: ClassVar[Any] = None
 
 
 # Conversations

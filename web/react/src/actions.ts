@@ -52,6 +52,13 @@ export interface PlainMessageInput {
   readonly parts: readonly UserPart[];
 }
 
+/** A tool that the page runs. `parameters` is a JSON Schema of an object. */
+export interface PageToolInput {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly parameters?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
 /** A piece of an answer. `value` is the object so far, for requests with a schema. */
 export interface GenerateEvent {
   readonly type: "start" | "text" | "reasoning" | "object" | "restart";
@@ -67,7 +74,97 @@ export interface Generated {
   readonly answer: AnswerInfo;
 }
 
+/**
+ * What an agent does.
+ *
+ * `stage`: how far its opening is. `text` and `thinking`: a piece of an answer; `restart`: what came since the
+ * last tool call is void. `tool-call` and `tool-result` (`output`, or `error`): a tool begins and ends.
+ * `message`: a hook has something to say. The page answers `page-tool` (run this tool) and `approval` (ask the
+ * user, who chooses one of `options`) with `ReplyToAgent`, until `question-withdrawn` takes that `id` back.
+ */
+export interface AgentEvent {
+  readonly type: "stage" | "text" | "thinking" | "restart" | "tool-call" | "tool-result" | "message" | "page-tool" | "question-withdrawn" | "approval";
+  readonly text: string;
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly arguments: Readonly<Record<string, unknown>> | null;
+  readonly output: unknown;
+  readonly error: string | null;
+  readonly options: readonly string[];
+}
+
+/** An open agent: its id for other actions is that of its session. `tools` are the names of its tools. */
+export interface AgentInfo {
+  readonly id: string;
+  readonly tools: readonly string[];
+}
+
+/** An agent's answer. The tokens are those of all calls of the model; the cost is unknown if one's is. */
+export interface AgentAnswer {
+  readonly text: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number | null;
+  /** Who gave the last part of the answer. */
+  readonly model: string | null;
+}
+
 export type UserPart = TextPartInput | FilePartInput;
+
+/**
+ * Open an agent: a session of Amplifier. It answers with `settings.model`, then with those of `fallback`.
+ *
+ * `settings.tools` are built-in tools. `ask` names the tools that the user has to allow each time, `"*"` all of
+ * them; by default those that send something off the device. `messages` are those of an earlier session
+ * (`AgentHistory`). A page fetches amplifier-core and pydantic with the first one.
+ */
+export interface OpenAgent {
+  readonly settings?: ConversationSettingsInput | undefined;
+  readonly fallback?: readonly string[] | undefined;
+  readonly pageTools?: readonly PageToolInput[] | undefined;
+  readonly ask?: readonly string[] | null | undefined;
+  readonly maxIterations?: number | null | undefined;
+  readonly id?: string | null | undefined;
+  readonly messages?: readonly (Readonly<Record<string, unknown>>)[] | undefined;
+}
+
+/** Give an agent a prompt; one at a time. Cancelling the call stops it at once, `CancelAgent` as one says. */
+export interface AskAgent {
+  readonly agent: string;
+  readonly prompt: string;
+}
+
+/** Answer an event of an agent: `value` is what the tool returned, or the option that the user chose. */
+export interface ReplyToAgent {
+  readonly agent: string;
+  readonly id: string;
+  readonly value?: unknown;
+  readonly error?: string | null | undefined;
+}
+
+/** Stop what an agent does: the model at once; running tools end first, or not if `immediate`. */
+export interface CancelAgent {
+  readonly agent: string;
+  readonly immediate?: boolean | undefined;
+}
+
+/** Change what is given: the system prompt, one more tool of the page, or an empty history. Returns its tools. */
+export interface ChangeAgent {
+  readonly agent: string;
+  readonly system?: string | null | undefined;
+  readonly pageTool?: PageToolInput | null | undefined;
+  readonly clear?: boolean | undefined;
+}
+
+/** Return an agent's messages, as Amplifier has them. */
+export interface AgentHistory {
+  readonly agent: string;
+}
+
+/** End an agent's session. One that is not open is fine. */
+export interface CloseAgent {
+  readonly agent: string;
+}
 
 /** Create a conversation and open it; returns its id. `keep=False`: in memory only, and not in the list. */
 export interface CreateConversation {
@@ -338,6 +435,54 @@ export type RefreshDevice = object;
 
 /** Every action: its arguments, its result and its events. */
 export interface Actions {
+  /**
+   * Open an agent: a session of Amplifier. It answers with `settings.model`, then with those of `fallback`.
+   *
+   * `settings.tools` are built-in tools. `ask` names the tools that the user has to allow each time, `"*"` all of
+   * them; by default those that send something off the device. `messages` are those of an earlier session
+   * (`AgentHistory`). A page fetches amplifier-core and pydantic with the first one.
+   */
+  readonly "agent.open": {
+    readonly args: OpenAgent;
+    readonly result: AgentInfo;
+    readonly event: AgentEvent;
+  };
+  /** Give an agent a prompt; one at a time. Cancelling the call stops it at once, `CancelAgent` as one says. */
+  readonly "agent.execute": {
+    readonly args: AskAgent;
+    readonly result: AgentAnswer;
+    readonly event: AgentEvent;
+  };
+  /** Answer an event of an agent: `value` is what the tool returned, or the option that the user chose. */
+  readonly "agent.reply": {
+    readonly args: ReplyToAgent;
+    readonly result: null;
+    readonly event: never;
+  };
+  /** Stop what an agent does: the model at once; running tools end first, or not if `immediate`. */
+  readonly "agent.cancel": {
+    readonly args: CancelAgent;
+    readonly result: null;
+    readonly event: never;
+  };
+  /** Change what is given: the system prompt, one more tool of the page, or an empty history. Returns its tools. */
+  readonly "agent.change": {
+    readonly args: ChangeAgent;
+    readonly result: readonly string[];
+    readonly event: never;
+  };
+  /** Return an agent's messages, as Amplifier has them. */
+  readonly "agent.history": {
+    readonly args: AgentHistory;
+    readonly result: readonly (Readonly<Record<string, unknown>>)[];
+    readonly event: never;
+  };
+  /** End an agent's session. One that is not open is fine. */
+  readonly "agent.close": {
+    readonly args: CloseAgent;
+    readonly result: null;
+    readonly event: never;
+  };
   /** Create a conversation and open it; returns its id. `keep=False`: in memory only, and not in the list. */
   readonly "conversations.create": {
     readonly args: CreateConversation;
