@@ -51,7 +51,7 @@ CORE_LIMIT = 300_000
 """Larger bundles are engines: the service worker keeps the one that a visit used."""
 PYTHON_FILES = ("python/", "pyodide/")
 """What every visit needs, however large it is, like the bundles that the app's page names."""
-KEPT_WHEN_USED = ("ort/", "models/", "python/extras/")
+KEPT_WHEN_USED = ("ort/", "models/", "python/extras/", "amplifier.js", "examples/")
 """What the service worker keeps only once a visit has used it."""
 NOT_KEPT = (
     ".",

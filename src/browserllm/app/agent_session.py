@@ -120,7 +120,7 @@ class AgentSession:
         self.fallback = action.fallback
         self.questions = Questions(self._tell)
         self._answering = answering
-        self._current = _Current(backend)
+        self.backend = _Current(backend)
         self._emit: Emit | None = None
         self._task: asyncio.Task[str] | None = None
         self._usage: list[Any] = []
@@ -131,7 +131,7 @@ class AgentSession:
         self._leaving = {tool.tool.name for tool in builtin if tool.leaves_device}
         own = [_ToolOfPage(tool, self.questions) for tool in action.page_tools]
         self.session = create_session(
-            self._current,
+            self.backend,
             system=action.settings.system or "",
             tools=[*builtin, *own],
             config=options_of(action.settings),
@@ -172,14 +172,14 @@ class AgentSession:
     def use(self, backend: Backend) -> None:
         """Answer the next prompt with ``backend``."""
         if self._task is None:
-            self._current.backend = backend
+            self.backend.backend = backend
 
     async def execute(self, prompt: str, emit: Emit) -> AgentAnswer:
         """Answer a prompt. Raises `InvalidRequest` while another one is answered, `Cancelled`, and what failed."""
         if self._task is not None:
             raise InvalidRequest("the agent answers another prompt; wait for its end, or cancel it", parameter="prompt")
         self._coordinator.cancellation.reset()
-        self._emit, self._usage, self._model, self._current.failure = emit, [], None, None
+        self._emit, self._usage, self._model, self.backend.failure = emit, [], None, None
         task = self._task = asyncio.create_task(self._run(prompt))
         try:
             await asyncio.wait([task])
@@ -233,7 +233,7 @@ class AgentSession:
         """Let the context leave out old turns that the model's window does not hold."""
         request = ChatRequest(messages=[Message("user", "")], **self._answering.options(self.settings))
         with suppress(BrowserLLMError):
-            window = (await self._current.facts(request)).context_window
+            window = (await self.backend.facts(request)).context_window
             if window:
                 answer = self.settings.max_tokens or int(window * _ANSWER_SHARE)
                 self._context.config["max_tokens"] = max(1, window - min(answer, window // 2))
@@ -245,7 +245,7 @@ class AgentSession:
         except Exception as error:
             if cancelled:
                 raise Cancelled("the agent was cancelled") from error
-            raise self._current.failure or error.__cause__ or error from error
+            raise self.backend.failure or error.__cause__ or error from error
         if cancelled:
             raise Cancelled("the agent was cancelled")
         costs = [usage.get("cost_usd") for usage in self._usage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,10 @@ class Agents:
         emit(AgentEvent(type="stage", name="session"))
         agent = await AgentSession.open(action, backend, self._answering)
         self._agents[agent.id] = agent
+        if sys.platform == "emscripten":
+            from ..amplifier.bridge import install_bridge
+
+            install_bridge(agent.backend)
         return AgentInfo(id=agent.id, tools=agent.tools)
 
     async def _ask(self, action: AskAgent, emit: Emit) -> AgentAnswer:
