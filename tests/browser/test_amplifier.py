@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from in_page import open_python, run_python
+from in_page import SITE, open_python, run_python
 
 SCENARIOS = Path(__file__).parents[1] / "wire" / "amplifier" / "scenarios.py"
 
@@ -43,6 +43,20 @@ def native() -> dict[str, Any]:
     """What the scenarios tell on CPython and the native engine."""
     command = [sys.executable, str(SCENARIOS)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
+
+
+def test_the_service_worker_fetches_none_of_it_at_the_first_visit() -> None:
+    """It keeps these files once a visit has used them."""
+    line = (SITE / "sw.js").read_text().partition("\n")[0]
+    listed = json.loads(line.removeprefix("self.BROWSERLLM_FILES = ").removesuffix(";"))["files"]
+    mine = {
+        file["path"]: file["core"]
+        for file in listed
+        if file["path"].startswith(("python/extras/", "examples/", "amplifier.js"))
+    }
+    assert len(mine) >= 10
+    assert not any(mine.values())
+    assert [file["core"] for file in listed if file["path"] == "python/snapshot.bin"] == [True]
 
 
 def test_a_page_without_the_extra_says_how_to_get_it(python: Page) -> None:
