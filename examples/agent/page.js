@@ -58,7 +58,8 @@ function showEvent(event) {
   } else if (event.type === "tool-result") {
     const result = document.createElement("div");
     result.className = "result";
-    result.textContent = event.error === null ? `Result: ${event.output}` : `No result: ${event.error}`;
+    const output = typeof event.output === "string" ? event.output : JSON.stringify(event.output);
+    result.textContent = event.error === null ? `Result: ${output}` : `No result: ${event.error}`;
     calls.get(event.id)?.append(result);
   }
 }
