@@ -25,7 +25,7 @@ def first_visit() -> dict[str, float]:
     sizes: dict[str, float] = {}
     with serve() as base, chromium() as context:
         # Not what the service worker fetches for visits without network.
-        context.on("requestfinished", lambda request: request.service_worker or seen.append(request.url))
+        context.on("requestfinished", lambda request: seen.append("" if request.service_worker else request.url))
         seen: list[str] = []
         page = context.new_page()
         page.goto(base)
