@@ -1,6 +1,7 @@
 import { type Thread, type UserPart, useClient, useSelector } from "@browserllm/react";
 import { type JSX, useCallback, useEffect, useRef, useState } from "react";
 import { Composer } from "../composer/composer.tsx";
+import { keepDraft } from "../composer/drafts.ts";
 import { ErrorPanel } from "../error_panel.tsx";
 import { isBusy, Message } from "../message/message.tsx";
 import { goTo } from "../router.ts";
@@ -48,6 +49,8 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const [editing, setEditing] = useState<string | null>(null);
   const [sent, setSent] = useState(0);
   const picked = useRef(false);
+  /** The conversation that a new chat has become. */
+  const created = useRef<string | null>(null);
 
   useEffect(() => {
     if (id === null || !known) return;
@@ -62,13 +65,18 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
     };
   }, [call, client, id, known]);
 
-  const send = async (parts: UserPart[]): Promise<boolean> => {
-    const conversation = id ?? (await call("conversations.create"));
+  const send = async (parts: UserPart[], written: () => string = () => ""): Promise<boolean> => {
+    const conversation = id ?? created.current ?? (await call("conversations.create"));
     if (conversation === undefined) return false;
     const message = await call("chat.send", { conversation, parts });
     if (message === undefined) return false;
     setSent((count) => count + 1);
-    if (id === null) goTo("chat", conversation);
+    if (id === null && created.current === null) {
+      created.current = conversation;
+      // The box of the conversation is another one: what was written meanwhile goes along.
+      keepDraft(conversation, written());
+      goTo("chat", conversation);
+    }
     return true;
   };
   const pick = async (text: string): Promise<void> => {
