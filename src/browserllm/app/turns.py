@@ -27,7 +27,7 @@ from .answering import Answering
 from .app import App
 from .checks import no_message
 from .conversations import Conversations
-from .messages import check_user_parts
+from .messages import IN_PROGRESS, check_user_parts, settled
 from .state import ChatMessage, TextPart, Thread
 from .turn import Turn
 
@@ -96,7 +96,7 @@ class Turns:
         work = self._work.get(conversation)
         if work is None:
             return drafts
-        work.jobs.clear()
+        self._cancel_jobs(conversation, work)
         turn = work.turn
         if turn is not None:
             # A message that waits for a model to load is a draft again, too; not one that was answered before.
@@ -216,6 +216,20 @@ class Turns:
                 thread = replace(thread, status="ready", answering=None)
             self._conversations.put_thread(threads.with_context(thread))
             self._conversations.changed(thread.id, removed=tuple(gone))
+
+    def _cancel_jobs(self, conversation: str, work: _Work) -> None:
+        """End the answers that wait for their turn. Each is empty, and goes unless it is the only one or followed."""
+        for job in work.jobs:
+            thread = self._conversations.thread(conversation)
+            answer = None if thread is None else thread.messages.get(job.answer)
+            if thread is None or answer is None or answer.status not in IN_PROGRESS:
+                continue
+            if len(threads.siblings(thread, answer.id)) > 1 and not thread.children.get(answer.id):
+                self._withdraw(thread, [answer.id])
+            else:
+                self._conversations.put_message(conversation, settled(answer))
+                self._conversations.changed(conversation, answer.id)
+        work.jobs.clear()
 
     @staticmethod
     def _message(thread: Thread, message: str) -> ChatMessage:

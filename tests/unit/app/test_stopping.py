@@ -113,3 +113,29 @@ async def test_deleting_the_answer_in_progress_leaves_its_question_done() -> Non
     again = await chats.again().start()
     await again.app.call(act.OpenConversation(id=conversation))
     assert again.texts(conversation) == [("user", "a", "done")]
+
+
+async def test_answers_that_wait_for_their_turn_end_with_a_stop() -> None:
+    chats = Chats([["One", HANG], "Two.", "Three."])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.streaming(conversation, "One")
+    regenerate = act.Regenerate(conversation=conversation)
+    await asyncio.gather(chats.app.call(regenerate), chats.app.call(regenerate))
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert chats.texts(conversation) == [("user", "a", "done"), ("assistant", "One", "stopped")]
+    assert len(chats.thread(conversation).messages) == 2
+
+
+async def test_the_only_answer_that_waits_for_its_turn_is_stopped() -> None:
+    chats = Chats(["One."])
+    conversation = await chats.create()
+    answer = await chats.ask(conversation, "a")
+    await chats.app.call(act.DeleteMessage(conversation=conversation, message=answer.id))
+    await asyncio.gather(
+        chats.app.call(act.Regenerate(conversation=conversation)),
+        chats.app.call(act.StopAnswer(conversation=conversation)),
+    )
+    await chats.idle(conversation)
+    assert chats.texts(conversation) == [("user", "a", "done"), ("assistant", "", "stopped")]
