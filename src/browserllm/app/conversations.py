@@ -180,6 +180,7 @@ class Conversations:
         await self.records.flush()
         record = await self.records.conversation(conversation)
         if record is None:
+            self.records.discard(conversation)
             self._forget(conversation)
             self.marked.pop(conversation, None)
             return
@@ -323,10 +324,17 @@ class Conversations:
         return record is not None
 
     async def remove(self, conversations: list[str]) -> None:
-        """Delete conversations from the device. Raises what the store raises."""
+        """Delete conversations from the device. Raises what the store raises; that one is in the list again then."""
         for conversation in conversations:
+            entry, is_named = self._app.state.value.conversations.get(conversation), conversation in self._named
             self._forget(conversation)
-            await self.records.delete(conversation)
+            try:
+                await self.records.delete(conversation)
+            except BaseException:
+                if entry is not None:
+                    self._app.state.put(entry, "conversations", conversation)
+                    (self._named.add if is_named else self._named.discard)(conversation)
+                raise
             self.marked.pop(conversation, None)
             await self.store.clear(f"{todo_prefix(conversation)}/")
 
