@@ -215,7 +215,9 @@ class Conversations:
         conversation = action.id or self.new_id()
         if not is_id(conversation):
             raise InvalidRequest(
-                f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
+                f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-', and no name that "
+                "every object in JavaScript has",
+                parameter="id",
             )
         if not self.has(conversation):
             settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
