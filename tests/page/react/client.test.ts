@@ -55,6 +55,46 @@ test("a patch changes its path and leaves the identity of everything else", () =
   expect(after.settings).toBe(before.settings);
 });
 
+const INHERITED = ["constructor", "__proto__", "toString", "hasOwnProperty"];
+
+test("what is looked up by an id has no names but ids, from the start and after every change", () => {
+  const { pipe, receive } = byHand();
+  const client = createClient(pipe);
+  const nothingInherited = (): void => {
+    const { models, downloads, conversations, threads, approvals, clouds } = client.getState();
+    const dictionaries = [models, downloads, conversations, threads, approvals, clouds, ...Object.values(threads).flatMap(({ messages, children }) => [messages, children])];
+    for (const dictionary of dictionaries) expect(INHERITED.filter((id) => (dictionary as Record<string, unknown>)[id] !== undefined)).toEqual([]);
+  };
+  nothingInherited();
+  receive({ type: "state", state: { ...EMPTY_STATE, threads: { a: make("Thread", { id: "a" }) } } });
+  nothingInherited();
+  const set = (path: string[], value: unknown): void => { receive({ type: "patch", patches: [{ op: "set", path, value }] }); };
+  set(["threads", "b"], make("Thread", { id: "b", messages: { m: make("ChatMessage", { id: "m", role: "user" }) } }));
+  set(["threads", "a", "messages"], {});
+  set(["threads", "b", "messages", "n"], make("ChatMessage", { id: "n", role: "user" }));
+  set(["conversations"], {});
+  nothingInherited();
+  receive({ type: "patch", patches: [{ op: "delete", path: ["threads", "b", "messages", "m"] }, { op: "delete", path: ["threads", "a"] }] });
+  nothingInherited();
+  expect(Object.keys(client.getState().threads["b"]?.messages ?? {})).toEqual(["n"]);
+  receive({ type: "state", state: { ...EMPTY_STATE, version: "2" } });
+  nothingInherited();
+  set([], { ...EMPTY_STATE, version: "3" });
+  nothingInherited();
+});
+
+test("an id may be a name that objects inherit", () => {
+  const { pipe, receive } = byHand();
+  const client = createClient(pipe);
+  receive({ type: "state", state: EMPTY_STATE });
+  for (const id of INHERITED) {
+    receive({ type: "patch", patches: [{ op: "set", path: ["threads", id], value: make("Thread", { id }) }] });
+    receive({ type: "patch", patches: [{ op: "set", path: ["threads", id, "status"], value: "streaming" }] });
+    expect(client.getState().threads[id]).toMatchObject({ id, status: "streaming" });
+  }
+  expect(Object.keys(client.getState().threads)).toEqual(INHERITED);
+});
+
 test("a state that comes again keeps the identity of what is equal, and tells the listeners of changes only", () => {
   const { pipe, receive } = byHand();
   const client = createClient(pipe);

@@ -2,10 +2,11 @@
 
 import type { Actions } from "./actions.ts";
 import { deferred } from "./deferred.ts";
+import { bare, EMPTY_STATE } from "./dictionaries.ts";
 import { BrowserLLMError, cancelled, disconnected } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { applyPatches, share, type Patch } from "./patches.ts";
-import { EMPTY_STATE, type AppState, type ErrorInfo } from "./state.ts";
+import type { AppState, ErrorInfo } from "./state.ts";
 
 /** Carries texts between the page and Python, in order. */
 export interface AppPipe {
@@ -165,7 +166,7 @@ class PipeClient {
     switch (message.type) {
       case "state":
         this.#waitsForState = false;
-        this.#show(share(this.state, message.state) as AppState);
+        this.#show(share(this.state, bare(message.state)) as AppState);
         this.#ready.resolve(undefined);
         break;
       case "patch":
@@ -187,6 +188,7 @@ class PipeClient {
   #patch(patches: readonly Patch[]): void {
     if (this.#waitsForState) return; // what comes next has these changes
     try {
+      for (const { path, value } of patches) bare(value, path);
       this.#show(applyPatches(this.state, patches) as AppState);
     } catch (error) {
       // A copy that is not what Python thinks it is cannot be mended: ask for the whole.
