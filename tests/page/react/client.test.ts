@@ -147,6 +147,33 @@ test("a failed call rejects with what to do", async () => {
   await expect(call).rejects.toMatchObject({ name: "BrowserLLMError", ...error });
 });
 
+test("arguments that cannot be written as JSON fail their own call, and no other", async () => {
+  const { pipe, sent, receive, closed } = byHand();
+  const client = createClient(pipe);
+  const other = client.call("models.refresh");
+  const circle: { messages: unknown[] } = { messages: [] };
+  circle.messages.push(circle);
+  for (const args of [circle, { messages: [1n] }]) {
+    await expect(client.call("generate", args as never)).rejects.toMatchObject({ name: "BrowserLLMError", code: "invalid_request", cause: expect.any(TypeError) as unknown });
+  }
+  expect(sent).toHaveLength(2);
+  expect(closed()).toBe(0);
+  receive({ type: "result", id: 1, value: null });
+  await expect(other).resolves.toBeNull();
+});
+
+test("a mistake in a callback for events stays out of the pipe", async () => {
+  const later = vi.spyOn(globalThis, "queueMicrotask").mockImplementation(() => undefined);
+  const { pipe, receive } = byHand();
+  const mistake = new Error("a mistake of the caller's");
+  const call = createClient(pipe).call("generate", { messages: [] }, { onEvent: () => { throw mistake; } });
+  expect(() => { receive({ type: "event", id: 1, value: {} }); }).not.toThrow();
+  expect(later.mock.lastCall?.[0]).toThrow(mistake);
+  later.mockRestore();
+  receive({ type: "result", id: 1, value: { text: "Hi" } });
+  await expect(call).resolves.toEqual({ text: "Hi" });
+});
+
 test("aborting a call cancels it and rejects at once; what still comes of it is dropped", async () => {
   const { pipe, sent, receive } = byHand();
   const client = createClient(pipe);

@@ -3,7 +3,7 @@
 import type { Actions } from "./actions.ts";
 import { deferred } from "./deferred.ts";
 import { bare, EMPTY_STATE } from "./dictionaries.ts";
-import { BrowserLLMError, cancelled, disconnected } from "./errors.ts";
+import { BrowserLLMError, cancelled, disconnected, unwritable } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { applyPatches, share, type Patch } from "./patches.ts";
 import type { AppState, ErrorInfo } from "./state.ts";
@@ -118,6 +118,12 @@ class PipeClient {
     if (this.#ended) return Promise.reject(this.#ended);
     if (signal?.aborted) return Promise.reject(cancelled(signal.reason));
     const id = ++this.#lastId;
+    let text: string;
+    try {
+      text = JSON.stringify({ type: "call", id, action, args });
+    } catch (error) {
+      return Promise.reject(unwritable(error));
+    }
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         this.#pending.delete(id);
@@ -132,7 +138,7 @@ class PipeClient {
       });
       signal?.addEventListener("abort", abort, { once: true });
       try {
-        this.#pipe.send(JSON.stringify({ type: "call", id, action, args }));
+        this.#pipe.send(text);
       } catch (error) {
         this.end(disconnected(error));
       }
@@ -173,7 +179,7 @@ class PipeClient {
         this.#patch(message.patches);
         break;
       case "event":
-        this.#pending.get(message.id)?.onEvent?.(message.value as never);
+        this.#tell(message.id, message.value);
         break;
       case "result":
         this.#finish(message.id)?.resolve(message.value);
@@ -182,6 +188,15 @@ class PipeClient {
         // Without an id it is about a message of ours that Python could not read: a mistake to be found in the console.
         if (message.id === null) console.error(new BrowserLLMError(message.error));
         else this.#finish(message.id)?.reject(new BrowserLLMError(message.error));
+    }
+  }
+
+  #tell(id: number, value: unknown): void {
+    try {
+      this.#pending.get(id)?.onEvent?.(value as never);
+    } catch (error) {
+      // The connection goes on; the caller's mistake is to be found where uncaught errors are.
+      queueMicrotask(() => { throw error; });
     }
   }
 
