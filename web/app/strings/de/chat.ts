@@ -13,6 +13,7 @@ export const chat: Strings["chat"] = {
     "Schreibe eine kurze, freundliche Absage auf eine Einladung",
     "Worin unterscheiden sich in Python eine Liste und ein Tupel?",
   ],
+  suggestionsBuiltIn: (model) => `${model} ist ein sehr kleines Modell und versteht nur Englisch. Es kann zum Beispiel:`,
   suggestionsLabel: "Vorschläge",
   toBottom: "Zum Ende des Gesprächs",
 
