@@ -53,6 +53,7 @@ const prober = new Prober(scope, environment);
 const windowLink = new WindowLink(
   (message, transfer) => { scope.postMessage(message, transfer); },
   (battery) => { environment.setBattery(battery); },
+  (visibility) => { environment.setVisibility(visibility); },
 );
 const registry = new EngineRegistry(engines, windowLink);
 const platform = browserPlatform();

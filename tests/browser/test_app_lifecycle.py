@@ -1,0 +1,78 @@
+"""What the browser does to a tab that stays open: it hides it, freezes it, and its person clears the site's data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, CDPSession, expect
+
+from app_page import READY_MS, AppPage, text_of
+
+STORY = "Tell me a story about a fox."
+
+
+@pytest.fixture
+def app(start_browser: Callable[..., BrowserContext], site_url: str) -> Iterator[AppPage]:
+    """The app in a browser without WebGPU, after an answer."""
+    opened = AppPage(start_browser(webgpu=False), site_url).open().start_chatting()
+    opened.ask(STORY)
+    yield opened
+    opened.page.context.close()
+
+
+@pytest.fixture
+def devtools(app: AppPage) -> CDPSession:
+    """DevTools of the tab."""
+    return app.page.context.new_cdp_session(app.page)
+
+
+def wait_for(app: AppPage, holds: Callable[[Any], bool]) -> Any:
+    """Wait until the state fits; each look at it goes through the app, and so takes its time."""
+    for _ in range(600):
+        state = app.state()
+        if holds(state):
+            return state
+        app.page.wait_for_timeout(100)
+    raise AssertionError("it never came")
+
+
+SHOW_AS = """(state) => {
+  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+"""A headless browser hides no tab: the page is told so, as a browser with windows tells it."""
+
+
+def test_a_hidden_tab_frees_its_model_and_the_next_message_loads_it_again(app: AppPage) -> None:
+    """A tab that is seen again in time keeps it."""
+    app.call("settings.update", changes={"freeHiddenS": 3600})
+    app.page.evaluate(SHOW_AS, "hidden")
+    wait_for(app, lambda state: state["loaded"][0]["expiresAt"] is not None)
+    app.page.evaluate(SHOW_AS, "visible")
+    wait_for(app, lambda state: state["loaded"][0]["expiresAt"] is None)
+    app.call("settings.update", changes={"freeHiddenS": 0.5})
+    app.page.evaluate(SHOW_AS, "hidden")
+    state = wait_for(app, lambda state: state["loaded"] == [])
+    assert state["notices"] == []
+    app.page.evaluate(SHOW_AS, "visible")
+    assert "fox" in text_of(app.ask(STORY, 2))
+    app.check()
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_a_tab_frees_its_model_before_it_is_frozen_if_asked(app: AppPage, option: bool) -> None:
+    """At once, however long the time of the settings is; the tab goes on when it is seen again."""
+    app.call("settings.update", changes={"freeHiddenS": 3600 if option else None})
+    wait_for(app, lambda state: state["loaded"] != [])
+    app.page.evaluate(SHOW_AS, "hidden")
+    app.page.evaluate("() => document.dispatchEvent(new Event('freeze'))")
+    if option:
+        wait_for(app, lambda state: state["loaded"] == [])
+    else:
+        assert app.state()["loaded"] != []
+    app.page.evaluate("() => document.dispatchEvent(new Event('resume'))")
+    app.page.evaluate(SHOW_AS, "visible")
+    assert "fox" in text_of(app.ask(STORY, 2))
+    app.check()
