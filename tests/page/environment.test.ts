@@ -64,7 +64,8 @@ describe("the environment of a device", () => {
 test("whether the page is seen is reported from the window by the worker", () => {
   const { environment, reported } = look(new Scope());
   const link = new WindowLink(() => undefined, undefined, (now) => { environment.setVisibility(now); });
-  const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+  const state: { visibilityState: Document["visibilityState"] } = { visibilityState: "visible" };
+  const page = Object.assign(new EventTarget(), state);
   watchVisibility(page, (visibility) => {
     expect(link.receive({ type: "visibility", visibility })).toBe(true);
   });
