@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, CDPSession, expect
+from playwright.sync_api import BrowserContext, expect
 
 from app_page import READY_MS, AppPage, text_of
+from test_chrome import kill_children
 
 STORY = "Tell me a story about a fox."
 
@@ -20,12 +22,6 @@ def app(start_browser: Callable[..., BrowserContext], site_url: str) -> Iterator
     opened.ask(STORY)
     yield opened
     opened.page.context.close()
-
-
-@pytest.fixture
-def devtools(app: AppPage) -> CDPSession:
-    """DevTools of the tab."""
-    return app.page.context.new_cdp_session(app.page)
 
 
 def wait_for(app: AppPage, holds: Callable[[Any], bool]) -> Any:
@@ -76,3 +72,35 @@ def test_a_tab_frees_its_model_before_it_is_frozen_if_asked(app: AppPage, option
     app.page.evaluate(SHOW_AS, "visible")
     assert "fox" in text_of(app.ask(STORY, 2))
     app.check()
+
+
+def test_a_gpu_that_is_lost_in_the_middle_of_an_answer_is_named(
+    start_browser: Callable[..., BrowserContext], site_url: str, tmp_path: Path
+) -> None:
+    """The message says what happened and offers the way out, which works; no notice has the browser's own words."""
+    profile = tmp_path / "profile"
+    app = AppPage(start_browser(profile=profile), site_url).open().start_chatting()
+    page = app.page
+    app.call("models.unload")
+    app.call("models.load", model="pocket", engine="transformersjs", device="webgpu")
+    app.call("settings.update", changes={"defaults": {"maxTokens": 1500, "temperature": 0.9}})
+    app.send(STORY)
+    expect(app.answers.first.locator(".message-parts")).to_contain_text(" ", timeout=READY_MS)
+    kill_children(profile, "gpu-process")
+    panel = page.get_by_role("group", name="The GPU was lost")
+    expect(panel.first).to_be_visible(timeout=READY_MS)
+    texts = [notice["text"] + str(notice["error"]) for notice in app.state()["notices"]]
+    assert not [text for text in texts if "Instance" in text or "OperationError" in text]
+    expect(page.get_by_text("Nothing could answer")).to_have_count(0)
+    app.call("settings.update", changes={"defaults": {"maxTokens": 20}})
+    panel.get_by_role("button", name="Try again").first.click()
+    wait_for(app, lambda state: answers_of(state)[-1]["status"] == "done")
+    app.check()
+    page.context.close()
+
+
+def answers_of(state: Any) -> list[Any]:
+    """The answers of the open conversation, the oldest first."""
+    (thread,) = state["threads"].values()
+    answers = [message for message in thread["messages"].values() if message["role"] == "assistant"]
+    return sorted(answers, key=lambda message: message["createdAt"])

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
-from ..errors import InvalidRequest, OutOfMemory, QuotaExceeded
+from ..errors import InvalidRequest, LoadFailed, OutOfMemory, QuotaExceeded
 from ..models import LoadedModel, ModelCard, ModelEvent, ModelManager
 from ..models.catalog.catalog import POCKET
 from ..models.keep_alive import MEMORY_SHORT
@@ -177,7 +177,16 @@ class Models:
         return float(stored)
 
     async def _add(self, action: AddModel) -> str:
-        card = await self.manager.add(action.source, id=action.id)
+        try:
+            card = await self.manager.add(action.source, id=action.id)
+        except LoadFailed as error:
+            if error.data.get("missing") != "library":
+                raise
+            raise LoadFailed(
+                f"WebLLM needs one .wasm that is compiled for this model, and {error.data['why']}; choose a folder "
+                "that has it",
+                data=error.data,
+            ) from error
         if action.source is None:
             await self.manager.download(card.id)  # its files are here: this records whose they are
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))

@@ -172,6 +172,16 @@ async def test_a_source_without_a_model_adds_nothing() -> None:
     await app.app.close()
 
 
+async def test_a_folder_without_a_library_says_what_to_choose() -> None:
+    """Not Python's argument for it, which a person in the page cannot pass."""
+    files = ScriptedFiles(picked={"mlc-chat-config.json": "{}", "tensor-cache.json": "{}", "tokenizer.json": "{}"})
+    app = await opened(ScriptedHost(files=files, facts=GPU))
+    with pytest.raises(bl.errors.LoadFailed, match=r"has no \.wasm; choose a folder that has it") as caught:
+        await app.call(act.AddModel(id="mine"))
+    assert "library=" not in str(caught.value)
+    await app.app.close()
+
+
 async def test_a_deleted_model_frees_its_space() -> None:
     """One model, or all of them; the bytes are returned."""
     app = await with_models(ScriptedFiles(web(one=[], two=[])), "one", "two")
