@@ -104,3 +104,12 @@ def answers_of(state: Any) -> list[Any]:
     (thread,) = state["threads"].values()
     answers = [message for message in thread["messages"].values() if message["role"] == "assistant"]
     return sorted(answers, key=lambda message: message["createdAt"])
+
+
+def test_a_cleared_storage_is_told_while_the_tab_still_has_the_conversation(app: AppPage) -> None:
+    """With the way to export; the tab goes on."""
+    devtools = app.page.context.new_cdp_session(app.page)
+    devtools.send("Storage.clearDataForOrigin", {"origin": app.url.rstrip("/"), "storageTypes": "all"})
+    expect(app.page.get_by_text("The browser has cleared what was stored here")).to_be_visible(timeout=READY_MS)
+    assert "fox" in text_of(app.ask(STORY, 2))
+    app.check()

@@ -89,7 +89,7 @@ function addPeer(base: string, send: (text: string) => void, guest = false): Pee
     prober,
     fetcher: new Downloader(platform),
     store: makeStore(base),
-    values: new Values(scope.indexedDB),
+    values: new Values(scope.indexedDB, () => { broadcast("storage_lost", {}); }),
     base,
     event: broadcast,
   });
