@@ -305,7 +305,7 @@ class Settings(Part, frozen=True, kw_only=True):
 
     ``mode`` ``local`` never asks a cloud, ``cloud`` asks only clouds, ``auto`` follows ``policy``.
     ``never_leave_device`` wins over both. ``keep_alive_s``: after how many seconds without use a model is freed
-    (``None``: never).
+    (``None``: never); ``free_hidden_s``: the same while the page is hidden, and at once when the browser freezes it.
     """
 
     theme: Literal["system", "light", "dark"] = "system"
@@ -315,6 +315,7 @@ class Settings(Part, frozen=True, kw_only=True):
     never_leave_device: bool = True
     model: str | None = None
     keep_alive_s: float | None = None
+    free_hidden_s: float | None = None
     free_under_pressure: bool = True
     storage_budget_bytes: float | None = None
     enter_sends: bool = True

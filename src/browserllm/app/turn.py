@@ -14,7 +14,7 @@ from . import threads
 from .app import App
 from .continuing import Joint
 from .conversations import Conversations
-from .error_info import error_info
+from .error_info import error_info, name_clouds
 from .live_answer import LiveAnswer
 from .messages import settled
 from .state import AnswerInfo, ChatMessage, ConversationSettings, ErrorInfo, MessagePart, TextPart, Thread
@@ -147,7 +147,7 @@ class Turn:
         state = self._app.state.value
         entry = state.conversations.get(self.conversation)
         settings = ConversationSettings() if entry is None else entry.settings
-        return explain_length(error_info(error), error, state, settings)
+        return explain_length(name_clouds(error_info(error), state.clouds), error, state, settings)
 
     @property
     def _message(self) -> ChatMessage:

@@ -24,7 +24,7 @@ export interface Notice {
   readonly at: number;
   readonly kind: "info" | "warning" | "error";
   readonly text: string;
-  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "tab_not_read";
+  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "storage_lost" | "tab_not_read";
   readonly data: Readonly<Record<string, unknown>>;
   readonly error: ErrorInfo | null;
 }
@@ -378,7 +378,7 @@ export interface Preset {
  *
  * `mode` `local` never asks a cloud, `cloud` asks only clouds, `auto` follows `policy`.
  * `never_leave_device` wins over both. `keep_alive_s`: after how many seconds without use a model is freed
- * (`None`: never).
+ * (`None`: never); `free_hidden_s`: the same while the page is hidden, and at once when the browser freezes it.
  */
 export interface Settings {
   readonly theme: "system" | "light" | "dark";
@@ -388,6 +388,7 @@ export interface Settings {
   readonly neverLeaveDevice: boolean;
   readonly model: string | null;
   readonly keepAliveS: number | null;
+  readonly freeHiddenS: number | null;
   readonly freeUnderPressure: boolean;
   readonly storageBudgetBytes: number | null;
   readonly enterSends: boolean;
@@ -480,6 +481,7 @@ export const EMPTY_STATE: AppState = {
     "neverLeaveDevice": true,
     "model": null,
     "keepAliveS": null,
+    "freeHiddenS": null,
     "freeUnderPressure": true,
     "storageBudgetBytes": null,
     "enterSends": true,

@@ -82,9 +82,9 @@ function text(args: Fields, name: string, least: number, most: number): string {
 export class Values {
   readonly #database: Database;
 
-  constructor(factory: IDBFactory | undefined) {
+  constructor(factory: IDBFactory | undefined, onLost: () => void = () => undefined) {
     const what = "what is kept in this page";
-    this.#database = new Database({ factory, name: VALUES_DATABASE, version: VALUES_VERSION, store: VALUES_STORE, what });
+    this.#database = new Database({ factory, name: VALUES_DATABASE, version: VALUES_VERSION, store: VALUES_STORE, what, onLost });
   }
 
   run(args: ValuesRequest): Promise<unknown> {

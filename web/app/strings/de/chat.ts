@@ -72,7 +72,7 @@ export const chat: Strings["chat"] = {
   localNote: "Die Antwort entstand auf diesem Gerät. Nichts hat es verlassen.",
   cloudNote: (backend) => `Das Gespräch wurde an ${backend} gesendet.`,
   details: "Angaben zu dieser Antwort",
-  speed: (tokens) => `${tokens} Token/s`,
+  speed: (tokens) => `${tokens} Tokens/s`,
   firstToken: (time) => `erstes Token nach ${time}`,
   tokens: (prompt, completion) => `${prompt} Token gelesen, ${completion} geschrieben`,
   cached: (count) => `${count} davon aus dem Zwischenspeicher`,
