@@ -1,8 +1,7 @@
 """The actions of the app: what a page may ask Python to do, with the types of arguments and results.
 
-A page sends ``{"type": "call", "id", "action", "args"}`` (see docs/app.md). Each class is one action: ``name`` is what
-pages call it, its fields are the arguments, ``result`` is the type of the result and ``event`` that of the events that
-come before it, if there are any. `web/react/src/actions.ts` is generated from this file.
+A page sends ``{"type": "call", "id", "action", "args"}`` (docs/app.md). Each class is an action with its ``name``, its
+arguments as fields, the type of its ``result`` and of each ``event`` before that. Generates `web/react/src/actions.ts`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from .state import (
     ConversationSettings,
     ErrorInfo,
     FilePart,
+    MissingFile,
     Part,
     Preset,
     RouteInfo,
@@ -340,6 +340,14 @@ class EstimateDownload(Action, frozen=True, kw_only=True):
 
     name: ClassVar[str] = "models.estimate"
     result: ClassVar[Any] = float | None
+    model: str
+
+
+class ListMissingFiles(Action, frozen=True, kw_only=True):
+    """Return the files that a model's download still lacks, for a page that lets its browser fetch them."""
+
+    name: ClassVar[str] = "models.missing"
+    result: ClassVar[Any] = list[MissingFile]
     model: str
 
 

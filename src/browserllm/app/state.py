@@ -213,6 +213,20 @@ class Download(Part, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
 
 
+class MissingFile(Part, frozen=True, kw_only=True):
+    """A file that a download still lacks: its address, the engine's cache for it, and what its manifest promises.
+
+    ``received_bytes`` is what a download in the app would skip; ``hash`` is in hexadecimal.
+    """
+
+    url: str
+    cache: str
+    size_bytes: float | None = None
+    hash_algorithm: Literal["md5", "sha256"] | None = None
+    hash: str | None = None
+    received_bytes: float = 0
+
+
 class Loading(Part, frozen=True, kw_only=True):
     """A model on its way into memory; ``fraction`` is 0..1, or ``None`` if not known."""
 

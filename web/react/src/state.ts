@@ -296,6 +296,20 @@ export interface Download {
   readonly error: ErrorInfo | null;
 }
 
+/**
+ * A file that a download still lacks: its address, the engine's cache for it, and what its manifest promises.
+ *
+ * `received_bytes` is what a download in the app would skip; `hash` is in hexadecimal.
+ */
+export interface MissingFile {
+  readonly url: string;
+  readonly cache: string;
+  readonly sizeBytes: number | null;
+  readonly hashAlgorithm: "md5" | "sha256" | null;
+  readonly hash: string | null;
+  readonly receivedBytes: number;
+}
+
 /** A model on its way into memory; `fraction` is 0..1, or `None` if not known. */
 export interface Loading {
   readonly model: string;
