@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from browserllm.app import actions, message_state, state
+from browserllm.app import actions, limits, message_state, state
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "web" / "react" / "src"
@@ -156,8 +156,7 @@ def actions_file() -> str:
     inputs = [struct for struct in [*structs(state), *structs(actions)] if struct in sent and has_input(struct)]
     got = [struct for struct in structs(actions) if not issubclass(struct, actions.Action)]
     plain = [struct for struct in got if struct in _closure([t for a in given for t in (a.result, a.event)])]
-    body = constants(actions)
-    body += [interface(struct, sent=True, suffix="Input") for struct in inputs]
+    body = [interface(struct, sent=True, suffix="Input") for struct in inputs]
     body += [interface(struct) for struct in got if struct in plain or not has_input(struct)]
     for name in sorted(_own_aliases(actions)):
         members = " | ".join(ts(each, sent=True) for each in get_args(getattr(actions, name)))
@@ -225,6 +224,7 @@ def files() -> Iterator[tuple[Path, str]]:
     """Each file's path and what it should hold."""
     yield SOURCES / "state.ts", state_file()
     yield SOURCES / "actions.ts", actions_file()
+    yield SOURCES / "limits.ts", "\n".join([HEAD.format("limits"), *constants(limits)])
     yield SOURCES / "testing" / "defaults.ts", defaults_file()
 
 

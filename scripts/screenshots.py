@@ -65,6 +65,18 @@ for radius in range(1, 6):
 ```
 """
 
+ARABIC = """إنها **عدسة فرينل**: عدسة سميكة أُزيلت منها الأجزاء التي لا تفعل سوى تمرير الضوء. ما يثني الضوء هو *ميل* \
+الزجاج، فأبقى أوغستان فرينل (Augustin Fresnel) الميل وأزال الزجاج الذي بينه.
+
+| الرتبة | البعد البؤري | تُستخدم في |
+| :--- | ---: | --- |
+| الأولى | 920 mm | السواحل، وتُرى من 40 km |
+| الرابعة | 250 mm | الموانئ والجزر |
+
+1. استخدم `hypot(radius, focal)` لحساب الوتر.
+2. ثم قانون سنيل.
+"""
+
 OTHERS = (
     "A birthday poem for Ines",
     "List or tuple?",
@@ -176,12 +188,36 @@ def phone(context: BrowserContext, base: str, name: str) -> None:
     studio.take(name)
 
 
+def arabic(context: BrowserContext, base: str, name: str) -> None:
+    """A conversation from right to left, with code from left to right; on a phone if the name says so."""
+    studio = Studio(context, base, PHONE if name.endswith("phone") else DESKTOP)
+    studio.page.goto(studio.app.url)
+    studio.app.start_chatting()
+    texts = [
+        "كيف تعمل عدسة المنارة؟",
+        ARABIC,
+        "أرني ذلك بلغة بايثون.",
+        CODE.replace("The slope of each ring follows from its radius:", "ينتج ميل كل حلقة من نصف قطرها:"),
+    ]
+    made = conversation("كيف تعمل عدسة المنارة؟", time.time() * 1000, texts)
+    made["conversation"]["id"] = "lens"
+    file = {"format": "browserllm.conversations", "version": 1, "conversations": [made]}
+    studio.app.call("conversations.import", text=json.dumps(file))
+    studio.app.call("settings.update", changes={"language": "ar"})
+    expect(studio.page.locator("html[dir=rtl]")).to_be_attached()
+    studio.page.goto(f"{studio.app.url}#/chat/lens")
+    expect(studio.page.locator("pre .hljs-keyword").first).to_be_attached()
+    studio.page.get_by_role("region", name="المحادثة").evaluate("(list) => { list.scrollTop = 0; }")
+    studio.take(name)
+
+
 def models(context: BrowserContext, base: str, name: str) -> None:
     """The models, with what fits this device."""
     studio = Studio(context, base, DESKTOP).introduced()
     studio.page.goto(f"{studio.app.url}#/models")
     expect(studio.page.locator(".model").nth(5)).to_be_visible()
-    studio.page.locator(".tiers, .tier").first.evaluate("(tier) => tier.closest('section').scrollIntoView()")
+    # What stands above is the warning that this machine has no GPU.
+    studio.page.locator(".page").evaluate("(page) => { page.scrollTop = 340; }")
     studio.take(name)
 
 
@@ -218,6 +254,8 @@ SCREENS: dict[str, Callable[[BrowserContext, str, str], None]] = {
     "chat-dark": chat,
     "markdown": markdown,
     "phone": phone,
+    "arabic": arabic,
+    "arabic-phone": arabic,
     "models": models,
     "compare": compare,
     "settings": settings,

@@ -147,11 +147,24 @@ def build_python(site: Path) -> None:
             for archive in [own, *sorted(wheels.glob("*.whl"))]
         ]
         run([*node_command("node"), str(WEB / "scripts" / "compile_python.mjs"), json.dumps(jobs)])
-        packages = sorted(out.iterdir())
+        archive = out / own.name
+        packed = sorted(file for file in out.iterdir() if file != archive)
+        libraries = [library for wheel in packed for library in take_libraries(wheel, out)]
         snapshot = out / "snapshot.bin"
-        files = [str(file) for file in (work / "stdlib.zip", snapshot, *packages)]
-        run([*node_command("node"), str(WEB / "scripts" / "snapshot_python.mjs"), *files])
-        manifest = {"packages": [listed(file) for file in packages], "snapshot": listed(snapshot)}
+        job = {
+            "stdlib": str(work / "stdlib.zip"),
+            "archive": str(archive),
+            "wheels": [str(wheel) for wheel in packed],
+            "libraries": [{"path": path, "file": str(file)} for path, file in libraries],
+            "target": str(snapshot),
+        }
+        run([*node_command("node"), str(WEB / "scripts" / "snapshot_python.mjs"), json.dumps(job)])
+        manifest = {
+            "archive": listed(archive) | {"size_bytes": archive.stat().st_size},
+            "wheels": [listed(wheel) for wheel in packed],
+            "libraries": [listed(file) | {"path": path} for path, file in libraries],
+            "snapshot": listed(snapshot),
+        }
         (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
         replace(out, site / "python")
         (site / "pyodide").mkdir(exist_ok=True)
@@ -167,6 +180,18 @@ def build_model(site: Path) -> None:
     shutil.rmtree(site / "models" / "pocket", ignore_errors=True)
     version = json.loads((POCKET / "manifest.json").read_text())["version"]
     replace(POCKET, site / "models" / "pocket" / "resolve" / version)
+
+
+def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:
+    """Copy a wheel's extension modules to files of their own; returns where Python has each, and the file."""
+    found: list[tuple[str, Path]] = []
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(".so"):
+                file = folder / name.replace("/", ".")
+                file.write_bytes(archive.read(name))
+                found.append((f"/lib/python{PYODIDE_PYTHON}/site-packages/{name}", file))
+    return found
 
 
 def python_sources() -> list[Path]:

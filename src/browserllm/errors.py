@@ -180,7 +180,12 @@ class DeviceLost(BrowserLLMError, ConnectionError):
 
 
 class ContextExceeded(BrowserLLMError, ValueError):
-    """Prompt and answer do not fit the context window."""
+    """Prompt and answer do not fit the context window.
+
+    ``data`` has, as far as they are known: ``prompt_tokens`` (``estimated``, or counted), ``context_window``, and for a
+    turn that is too large by itself its largest ``message`` (an index) with its ``role``. From a router they are about
+    the ``backend`` with the largest window; ``not_asked`` lists the backends that could not be asked, with the reasons.
+    """
 
     code = "context_exceeded"
     fault_of = "caller"

@@ -87,15 +87,16 @@ def lab_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     options = ["--no-browser", "--allow-root", f"--port={port}", "--expose-app-in-browser"]
     secrets = ["--IdentityProvider.token=token", f"--ServerApp.root_dir={notebooks}"]
     command = [str(JUPYTER), *options, *secrets, "--LabApp.news_url=None", "--log-level=WARN"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as lab:
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT) as lab,
+    ):
         try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(f"{url}/api/status?token=token", lab)
+            url = f"http://localhost:{port}"  # as Jupyter opens it; the kernel's own server is at 127.0.0.1
+            wait_for(f"{url}/api/status?token=token", lab, folder / "log")
             yield url, data
         finally:
-            lab.terminate()
+            lab.kill()  # a server that waits for requests may not notice a gentler signal; its kernels end with it
 
 
 def notebook(*cells: str) -> dict[str, object]:
@@ -105,7 +106,7 @@ def notebook(*cells: str) -> dict[str, object]:
     return {"cells": numbered, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
 
 
-def wait_for(url: str, process: subprocess.Popen[str]) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until a server answers, or until its process ends."""
     while process.poll() is None:
         try:
@@ -116,8 +117,7 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> None:
                 process.wait(0.2)
             except subprocess.TimeoutExpired:
                 continue
-    assert process.stderr is not None
-    raise AssertionError(process.stderr.read())
+    raise AssertionError(log.read_text())
 
 
 def ask(app: FrameLocator, text: str) -> str:
@@ -131,7 +131,7 @@ def ask(app: FrameLocator, text: str) -> str:
 
 
 def test_the_app_appears_in_a_cell_and_the_kernel_uses_its_engine(
-    start_browser: Callable[..., BrowserContext], lab_url: tuple[str, Path]
+    lab_url: tuple[str, Path], start_browser: Callable[..., BrowserContext]
 ) -> None:
     """Two lines show the chat; the kernel streams from the reader's engine; the page says why it has ended."""
     url, data = lab_url

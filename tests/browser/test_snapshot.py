@@ -138,6 +138,58 @@ def test_a_snapshot_that_does_not_fit_is_not_used(context: BrowserContext, site_
     assert run_python(page, "import browserllm, json; json.dumps(browserllm.__name__)") == "browserllm"
 
 
+def test_our_own_modules_are_in_the_snapshot_or_are_read_from_the_archive(
+    context: BrowserContext, site_url: str
+) -> None:
+    """What the app starts with fetches nothing more; the first other module fetches the archive, once."""
+    page, warnings = open_page(context, site_url)
+    run_python(page, "import browserllm.app.page, browserllm.page.pyodide, msgspec\n1")
+    assert "browserllm.zip" not in run_python(page, FETCHED)
+    run_python(page, "import browserllm.openai_compat.client, browserllm.testing.host\n1")
+    assert run_python(page, FETCHED).count("browserllm.zip") == 1
+    assert warnings == []
+
+
+def test_a_linked_library_works_and_can_be_imported_again(restored: Page) -> None:
+    """The extension module of msgspec encodes, decodes and fails as always, and its library can be opened anew."""
+    code = """
+import json, sys
+import msgspec
+class Point(msgspec.Struct):
+    x: int
+    y: float = 0.5
+text = msgspec.json.encode(Point(1)).decode()
+try:
+    msgspec.json.decode(b'{"x": "one"}', type=Point)
+except msgspec.ValidationError as error:
+    why = str(error)
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+import ctypes
+path = sys.modules["msgspec._core"].__spec__.origin
+again = ctypes.PyDLL(path)
+json.dumps([text, why, again.PyInit__core is not None])
+"""
+    text, why, again = run_python(restored, code)
+    assert text == '{"x":1,"y":0.5}'
+    assert "Expected `int`, got `str`" in why
+    assert again is True
+
+
+def test_a_library_that_cannot_be_fetched_lets_python_boot_from_the_start(
+    context: BrowserContext, site_url: str
+) -> None:
+    """Without the extension module's own file, the snapshot is skipped with a warning, and the wheel is unpacked."""
+    page = context.new_page()
+    warnings: list[str] = []
+    page.on("console", lambda message: warnings.append(message.text) if message.type == "warning" else None)
+    page.route("**/*.so?*", lambda route: route.fulfill(status=404))
+    page.goto(site_url + "python.html")
+    page.evaluate("() => window.browserllm.ready")
+    assert ["404" in warning for warning in warnings] == [True]
+    assert run_python(page, "import browserllm.app.page, msgspec; msgspec.json.encode([1]).decode()") == [1]
+
+
 def test_a_standard_library_that_cannot_be_fetched_is_an_import_error(context: BrowserContext, site_url: str) -> None:
     """An import that needs the archive fails in Python when the server does not have it, and the page stays usable."""
     page, _ = open_page(context, site_url)

@@ -162,13 +162,27 @@ describe("a full disk", () => {
 
   it("may fail the copy into the cache: the whole partial stays", async () => {
     const bench = new DownloadBench().serve(serve());
-    bench.caches.onPut = () => { throw new DOMException("full", "QuotaExceededError"); };
+    bench.caches.onPut = (url) => { if (url === URL_OF_FILE) throw new DOMException("full", "QuotaExceededError"); };
     bench.left = null;
     await expect(bench.download([modelFile(whole)])).rejects.toMatchObject({
       code: "quota_exceeded",
       data: { needed_bytes: SIZE, available_bytes: null },
     });
     expect(await new Partials(bench.platform).list()).toMatchObject([{ loaded_bytes: SIZE }]);
+  });
+});
+
+describe("a disk that is full from the start", () => {
+  it.each(["QuotaExceededError", "UnknownError", "InvalidAccessError"])("is named before a file of the download is opened (%s)", async (name) => {
+    const bench = new DownloadBench().serve(serve());
+    bench.left = null;
+    bench.caches.onPut = () => { throw new DOMException("full", name); };
+    await expect(bench.download([modelFile(whole)])).rejects.toMatchObject({ code: "quota_exceeded", data: { needed_bytes: SIZE } });
+    expect([...bench.disk.files]).toEqual([]);
+    expect(bench.asked).toEqual([]);
+    bench.caches.onPut = () => undefined;
+    expect((await bench.download([modelFile(whole)])).files[0]).toMatchObject({ verified: "hash" });
+    expect([...bench.caches.caches.keys()]).not.toContain("browserllm-room");
   });
 });
 

@@ -40,7 +40,7 @@ describe("many files", () => {
     const urls = [0, 1, 2].map((index) => `https://models.example/${index}`);
     for (const url of urls) bench.at(url, serve());
     const gate = new Gate();
-    bench.caches.onPut = () => gate.promise;
+    bench.caches.onPut = (url) => (url.includes("browserllm-room") ? undefined : gate.promise);
     const download = bench.start(urls.map((url) => modelFile({ url })), { parallel: 1 });
     await bench.requests(2);
     await settle();

@@ -8,7 +8,7 @@ const OFFSET_OF_TRAMPOLINE = 64; // where it says so
 
 function header(change: object = {}): object {
   const stdlib = { sha256: "00", size_bytes: 5 };
-  return { build: "b1", memory_bytes: PAGE_BYTES, base_bytes: 16, stdlib, runs: 2, state: { hiwireKeys: [] }, ...change };
+  return { build: "b1", memory_bytes: PAGE_BYTES, base_bytes: 16, stdlib, libraries: [], runs: 2, state: { hiwireKeys: [] }, ...change };
 }
 
 function fileOf(head: object, pairs: readonly number[], bytes: readonly number[]): ArrayBuffer {
@@ -40,6 +40,7 @@ function moduleOf(trampoline = 0): Emscripten {
     HEAPU8: new Uint8Array(memory),
     HEAP32,
     API: { config: { BUILD_ID: "b1" }, restoreSnapshot: () => undefined },
+    LDSO: { loadedLibsByName: { "/lib/core.so": "core" }, loadedLibsByHandle: {} },
     __PyRuntime: 100,
     __PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET: OFFSET_OF_TRAMPOLINE,
     _sbrk: () => 1024,
@@ -103,6 +104,20 @@ describe("memory from a snapshot", () => {
   });
 });
 
+describe("a snapshot's extension modules", () => {
+  it("have the numbers that Python knows them by", async () => {
+    const saved = await readSnapshot(fileOf(header({ libraries: [{ path: "/lib/core.so", handle: 4096 }] }), [4, 2, 200, 3], [1, 2, 3, 4, 5]));
+    const module = moduleOf();
+    restoreMemory(module, new Uint8Array(16), saved);
+    expect(module.LDSO.loadedLibsByHandle).toEqual({ 4096: "core" });
+  });
+
+  it("have to be linked", async () => {
+    const saved = await readSnapshot(fileOf(header({ libraries: [{ path: "/lib/other.so", handle: 1 }] }), [4, 2, 200, 3], [1, 2, 3, 4, 5]));
+    expect(() => { restoreMemory(moduleOf(), new Uint8Array(16), saved); }).toThrow("/lib/other.so, which was not linked");
+  });
+});
+
 describe("Pyodide's options", () => {
   const memory = { buffer: new ArrayBuffer(PAGE_BYTES) };
   const instance = { exports: { memory } } as unknown as WebAssembly.Instance;
@@ -114,15 +129,18 @@ describe("Pyodide's options", () => {
     const settings = {
       API: module.API,
       INITIAL_MEMORY: 0,
+      locateFile: (name: string) => `pyodide/${name}`,
       instantiateWasm: (_: object, then: (instance: WebAssembly.Instance, wasm: object) => void) => {
         then(instance, {});
       },
     };
-    const script = vi.fn((given: typeof settings) => {
+    const script = vi.fn((given: typeof settings & { dynamicLibraries?: string[] }) => {
+      expect(given.dynamicLibraries).toEqual(["/lib/core.so"]);
+      expect(["/lib/core.so", "pyodide.asm.wasm"].map(given.locateFile)).toEqual(["blob:core", "pyodide/pyodide.asm.wasm"]);
       given.instantiateWasm({}, () => { use(); });
       return used;
     });
-    const options = snapshotOptions(snapshot, Promise.resolve({ default: script as never }));
+    const options = snapshotOptions(snapshot, Promise.resolve({ default: script as never }), Promise.resolve(new Map([["/lib/core.so", "blob:core"]])));
     const made = options.createPyodideModule as unknown as (given: typeof settings) => Promise<Emscripten>;
     return made(settings);
   }

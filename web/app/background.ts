@@ -1,6 +1,7 @@
 /** Work that goes on when the view that began it is left: loading a model, a comparison. */
 
 import { type Call, type ErrorInfo, useCall } from "@browserllm/react";
+import { Listeners } from "@browserllm/react/listeners";
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { infoOf } from "./errors.ts";
 import { useStrings } from "./strings/index.ts";
@@ -16,14 +17,9 @@ const IDLE: Work = { stop: null, error: null };
 
 class Works {
   readonly #all = new Map<string, Work>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => {
-      this.#listeners.delete(listener);
-    };
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   get(name: string): Work {
     return this.#all.get(name) ?? IDLE;
@@ -31,7 +27,7 @@ class Works {
 
   set(name: string, work: Work): void {
     this.#all.set(name, work);
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 

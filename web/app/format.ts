@@ -58,3 +58,13 @@ export function formatWhen(at: number, now: number, language: string): string {
   const year = then.getFullYear() === today.getFullYear() ? {} : ({ year: "numeric" } as const);
   return then.toLocaleDateString(language, { day: "numeric", month: "short", ...year });
 }
+
+/** Messages of Python begin in lower case; sentences do not. */
+export function capitalized(message: string): string {
+  return message.charAt(0).toUpperCase() + message.slice(1);
+}
+
+/** Returns a message of Python as a sentence of its own, with a full stop. */
+export function asSentence(message: string): string {
+  return message === "" || /[.!?…:]$/.test(message) ? capitalized(message) : `${capitalized(message)}.`;
+}

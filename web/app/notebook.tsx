@@ -6,6 +6,7 @@ import { startEngine } from "../src/engine/start.ts";
 import { isFramed } from "../src/frame.ts";
 import { askForPort, FrameLink } from "../src/notebook/link.ts";
 import type { AppPipe } from "../src/connect/pipe.ts";
+import type { FromFrame } from "../src/notebook/messages.ts";
 
 async function main(): Promise<void> {
   const root = document.getElementById("root");
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
   if (!chat) show(root, "ready", "This browser computes for Python in this notebook. Keep this output open.");
   const showApp = (pipe: AppPipe): void => { void import("./notebook_app.tsx").then(({ mount }) => { mount(root, pipe); }); };
   const link = new FrameLink(port, () => startEngine(), showApp);
+  if ("caches" in globalThis) caches.keys().catch(() => { port.postMessage({ type: "nothing_kept" } satisfies FromFrame); });
   link.over.add((reason) => {
     if (chat) void import("./notebook_app.tsx").then(({ end }) => { end(reason); });
     else show(root, "closed", `The connection to Python is closed: ${reason}.`);

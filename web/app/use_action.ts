@@ -1,12 +1,13 @@
 import { type ActionName, type ArgsOf, type Call, type CallOptions, type ErrorInfo, type ResultOf, useCall } from "@browserllm/react";
 import { useCallback } from "react";
 import { infoOf } from "./errors.ts";
+import { capitalized } from "./format.ts";
 import { type Strings, useStrings } from "./strings/index.ts";
 import { errorIn } from "./strings/python.ts";
 import { useToast } from "./ui/index.ts";
 
 /** Calls an action; `undefined` if it failed. */
-export type Act = <A extends ActionName>(
+type Act = <A extends ActionName>(
   action: A,
   ...rest: object extends ArgsOf<A> ? [args?: ArgsOf<A>, options?: CallOptions<A>] : [args: ArgsOf<A>, options?: CallOptions<A>]
 ) => Promise<ResultOf<A> | undefined>;
@@ -41,5 +42,5 @@ export function toldIn(error: ErrorInfo, strings: Strings): string {
 
 /** Error messages begin in lower case; sentences do not. */
 export function sentence(message: string): string {
-  return message.charAt(0).toUpperCase() + message.slice(1);
+  return capitalized(message);
 }

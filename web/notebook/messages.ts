@@ -1,5 +1,7 @@
 /** What a notebook's widget and Python say to each other, over the widget's comm (src/browserllm/notebook/messages.py). */
 
+import type { ChannelKind } from "../src/notebook/messages.ts";
+
 /** From Python. `view` says which view it is for. A text's bytes are in the message's first buffer. */
 export type FromPython =
   /** The answer to each hello. `fresh`: Python did not know this view. */
@@ -21,9 +23,6 @@ export type ToPython =
   | { readonly type: "text"; readonly view: string; readonly channel: number; readonly n: number; readonly more: boolean }
   | { readonly type: "ended"; readonly view: string; readonly channel: number; readonly reason: string }
   | { readonly type: "bye"; readonly view: string };
-
-/** `app` carries the texts of docs/app.md, `engine` those of docs/protocol.md. */
-export type ChannelKind = "app" | "engine";
 
 /** The model of anywidget, as far as it is used here. */
 export interface Model {

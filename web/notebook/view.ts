@@ -42,6 +42,8 @@ export class View {
   #unanswered = 0;
   #busy = false;
   #over = false;
+  /** What is said while nothing else is. */
+  #note: string | null = null;
 
   constructor(model: Model, el: HTMLElement, page: Surroundings) {
     this.#model = model;
@@ -110,13 +112,16 @@ export class View {
     this.#unanswered = 0;
     this.#busy = busy;
     this.#chat = chat;
-    if (this.#port !== null && !fresh) this.#panel.say(null);
+    if (this.#port !== null && !fresh) this.#panel.say(this.#note);
     // Python that does not know this view has none of its channels either: the page starts again.
     if (this.#frame === null || fresh) this.#openFrame(new URL(url));
   }
 
   #openFrame(site: URL): void {
+    // The same site as the notebook's, or browsers may keep nothing for the frame. Python holds the port of both addresses.
+    if (site.hostname === "127.0.0.1" && this.#page.hostname === "localhost") site.hostname = "localhost";
     this.#site = site;
+    this.#note = null;
     this.#port?.close();
     this.#port = null;
     this.#joiners.clear();
@@ -144,7 +149,7 @@ export class View {
   #onFrame(message: FromFrame, version: string): void {
     switch (message.type) {
       case "ready":
-        this.#panel.say(null);
+        this.#panel.say(this.#note);
         this.#send({ type: "ready", view: this.#id, version });
         return;
       case "text":
@@ -152,6 +157,10 @@ export class View {
         return;
       case "ended":
         this.#send({ type: "ended", view: this.#id, channel: message.channel, reason: message.reason });
+        return;
+      case "nothing_kept":
+        this.#note = words.nothingKept(this.#site?.origin ?? "");
+        this.#panel.say(this.#note);
         return;
       case "crashed": {
         for (const channel of this.#joiners.keys()) this.#send({ type: "ended", view: this.#id, channel, reason: `the engine stopped: ${message.reason}` });

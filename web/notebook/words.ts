@@ -13,6 +13,8 @@ export const words = {
   crashed: (reason: string): string => `The engine in this page stopped: ${reason}.`,
   insecure: (origin: string): string =>
     `This notebook is open at ${origin}, which is not secure, and browsers offer no GPU to such pages. Open it over https, or forward its port to this machine (ssh -L 8888:localhost:8888 …) and open http://localhost:8888.`,
+  nothingKept: (origin: string): string =>
+    `This browser keeps nothing for ${origin} inside of this notebook, because it is another site: models run slower and are fetched each time. Allow third-party cookies for this notebook, or put the site at the notebook's own address.`,
   noFrame: (site: URL, hostname: string): string => {
     if (!LOOPBACK.test(site.hostname)) {
       return `The page at ${site.origin}${site.pathname} does not start. Check that the address has a site that \`browserllm build\` of this release wrote, and that this notebook may show it in a frame.`;

@@ -1,11 +1,12 @@
 // Boots Python once, here in Node, and saves its memory, so that a page starts from there instead of booting it again.
 //
-//   node snapshot_python.mjs STDLIB.zip OUT.bin PACKAGE.zip...
+//   node snapshot_python.mjs '{"stdlib", "archive", "wheels": [...], "libraries": [{"path", "file"}, ...], "target"}'
 //
 // What is saved is the difference to the memory that WebAssembly itself begins with (src/patches/pyodide/snapshot.ts puts it back).
 // It uses Pyodide's private parts as that file does; tests/page/patches/pyodide.test.ts is the contract of both.
-// The standard library's modules that our packages import are imported before; the packages are not: their extension
-// modules are libraries that each page has to link itself.
+// The modules that a page imports before its first answer are imported here. Extension modules are WebAssembly of their own, whose
+// place in memory and in the function table is part of what is saved: here and in the page they are the first that Emscripten
+// links, so their places are the same.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -13,30 +14,36 @@ import { loadPyodide } from "pyodide";
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 
 const BLOCK = 64;
-// The clouds are not imported by a page that starts, but must not fetch the whole library when they are.
-const ENTRIES = ["browserllm", "browserllm.app.page", "browserllm.backends.cloud.openai.backend", "browserllm.page.pyodide", "browserllm.backends.router"];
-// The runner in worker.ts, what unpacks our packages, and what the worker asks for.
-const ALWAYS = ["json", "pyodide.code", "random", "shutil", "sysconfig", "uuid", "zipfile"];
+/** Where the page has the archive of our own modules; the rest of them is read from there when Python imports it. */
+const ARCHIVE = "/lib/browserllm.zip";
+/** What the app imports until it shows its page, and with the first message. */
+const START = ["browserllm.app.page", "browserllm.page.pyodide", "browserllm.app.sessions", "browserllm.backends.tokens", "browserllm.models.downloads.fetching", "browserllm.models.catalog.curated", "browserllm.models.catalog.prebuilt"];
+// A page that starts does not import these, but what they import of the standard library must not be fetched when it does.
+const LATER = ["browserllm", "browserllm.structured", "browserllm.backends.cloud.openai.backend", "browserllm.backends.router"];
+// The runner in worker.ts, and what the worker asks for.
+const ALWAYS = ["json", "pyodide.code", "random", "sysconfig", "uuid"];
 
 /** Pyodide's question whether JavaScript has stack switching (JSPI), as its C code asks it. */
 const ASKS_FOR_JSPI = Number(
   /(\d+):\(\)=>jspiSupported/.exec(readFileSync(new URL("../node_modules/pyodide/pyodide.asm.mjs", import.meta.url), "utf8"))?.[1],
 );
 
-/** The names of the modules that importing our packages brings in, from the standard library alone. */
-async function importedStdlib(stdLibURL, packages) {
-  const pyodide = await loadPyodide({ stdLibURL });
-  pyodide.registerJsModule("_browserllm_page", {});
+/** A Python that has booted as always: the modules of the standard library that ours import, and the wheels' files by their paths. */
+async function boot({ stdlib, archive, wheels }) {
+  const pyodide = await loadPyodide({ stdLibURL: stdlib });
   const folder = pyodide.runPython("import sysconfig; sysconfig.get_path('purelib')");
-  for (const file of packages) pyodide.unpackArchive(new Uint8Array(readFileSync(file)), "zip", { extractDir: folder });
-  return JSON.parse(
-    pyodide.runPython(`
-import importlib, json, sys
-for name in ${JSON.stringify(ENTRIES)}:
+  for (const file of wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(file)), "zip", { extractDir: folder });
+  pyodide.FS.writeFile(ARCHIVE, readFileSync(archive));
+  const found = pyodide.runPython(`
+import importlib, json, os, sys
+files = [os.path.join(top, name) for top, _, names in os.walk(${JSON.stringify(folder)}) for name in sorted(names)]
+sys.path.append(${JSON.stringify(ARCHIVE)})
+for name in ${JSON.stringify([...START, ...LATER])}:
     importlib.import_module(name)
-json.dumps([n for n in sorted(sys.modules) if n != "__main__" and n.partition(".")[0] in sys.stdlib_module_names])
-`),
-  );
+json.dumps([[n for n in sorted(sys.modules) if n != "__main__" and n.partition(".")[0] in sys.stdlib_module_names], files])
+`);
+  const [modules, paths] = JSON.parse(found);
+  return { modules, files: new Map(paths.map((path) => [path, pyodide.FS.readFile(path)])) };
 }
 
 /** Fills free memory, which still has its old content, with zeros, so that it compresses to nothing. */
@@ -47,12 +54,39 @@ function clearFreeMemory(module) {
     const address = module._malloc(size);
     if (address === 0) throw new Error("out of memory while clearing free memory");
     held.push(address);
+    module.HEAPU8.fill(0, address, address + size);
     // Beyond the old end is new memory: nothing free of this size was left.
     if (address + size > end) size >>= 1;
-    else module.HEAPU8.fill(0, address, address + size);
   }
   for (const address of held) module._free(address);
 }
+
+/** Fills the buffers of Python's own streams with zeros: they are empty, but have what lay in their memory before. */
+function clearBuffers(pyodide) {
+  const module = pyodide._module;
+  const streams = JSON.parse(pyodide.runPython(`
+import json, sys
+for stream in (sys.stdout, sys.stderr):
+    stream.flush()
+json.dumps([[id(s.buffer), s.buffer.__sizeof__()] for s in (sys.stdin, sys.stdout, sys.stderr)])
+`));
+  for (const [address, size] of streams) {
+    let cleared = 0;
+    // Of the object's words, one points to the buffer; the word before a piece of memory has its size and three flags.
+    for (let word = address >> 2; word < (address + 128) >> 2; word += 1) {
+      const at = module.HEAPU32[word];
+      if (at % 8 !== 0 || at < address - (1 << 24) || at >= module._sbrk(0)) continue;
+      const piece = (module.HEAPU32[(at - 4) >> 2] & ~7) - 4;
+      if (piece < BUFFER || piece > size + 64) continue;
+      module.HEAPU8.fill(0, at, at + BUFFER);
+      cleared += 1;
+    }
+    if (cleared !== 1) throw new Error("a buffered stream of Python looks different now: see clearBuffers");
+  }
+}
+
+/** Of `io.DEFAULT_BUFFER_SIZE`, in bytes. */
+const BUFFER = 131_072;
 
 /** [offset, length] of every run of blocks of `memory` that is not what `base` has there (zeros beyond its end). */
 function runsOfChange(memory, base) {
@@ -67,11 +101,13 @@ function runsOfChange(memory, base) {
   return runs;
 }
 
-async function takeSnapshot(stdLibURL, modules) {
+async function takeSnapshot({ stdlib, archive, libraries }, { modules, files }) {
   let base = new Uint8Array();
   let asked = 0;
   const create = async (settings) => {
-    const instantiate = settings.instantiateWasm;
+    const { instantiateWasm: instantiate, locateFile } = settings;
+    settings.dynamicLibraries = libraries.map(({ path }) => path);
+    settings.locateFile = (name) => libraries.find(({ path }) => path === name)?.file ?? locateFile(name);
     settings.instantiateWasm = (imports, use) => {
       // Python learns once whether run_sync() works, and would learn it of Node. "Yes" is right for every page: where there
       // is no stack switching, run_sync() finds that out when it is called, and raises the same RuntimeError.
@@ -90,36 +126,50 @@ async function takeSnapshot(stdLibURL, modules) {
     return createPyodideModule(settings);
   };
   const pyodide = await loadPyodide({
-    stdLibURL,
+    stdLibURL: stdlib,
     createPyodideModule: create,
     _makeSnapshot: true,
     // As in a page: nothing of the machine that builds. The page gives LANG its own value.
     _sysExecutable: "./this.program",
     env: { LANG: "C.UTF-8", PYTHONHASHSEED: "1" },
   });
+  const { FS, _module: module } = pyodide;
+  FS.writeFile(ARCHIVE, readFileSync(archive));
+  for (const [path, bytes] of files) {
+    FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
+    FS.writeFile(path, bytes);
+  }
   pyodide.runPython(`
 def clean():
-    import gc, importlib, os, random
-    for name in ${JSON.stringify(modules)}:
+    import gc, importlib, os, random, sys
+    sys.path.append(${JSON.stringify(ARCHIVE)})
+    for name in ${JSON.stringify([...modules, ...START])}:
         importlib.import_module(name)
     importlib.import_module("sysconfig").get_path("purelib")
     del os.environ["PYTHONHASHSEED"]
     random.seed(0)  # the page seeds it again; this makes two builds alike
-    importlib.invalidate_caches()
     gc.collect()
 
 clean()
 del clean
 `);
   if (asked !== 1) throw new Error("Pyodide asks for stack switching in another way now: look at ASKS_FOR_JSPI");
-  const module = pyodide._module;
+  clearBuffers(pyodide);
   clearFreeMemory(module);
   const state = module.API.serializeHiwireState();
   const memory = new Uint8Array(module.HEAPU8.buffer);
   if (memory.length !== base.length) throw new Error("Python's memory grew: a page begins with the smaller one");
   let end = base.length;
   while (end > 0 && base[end - 1] === 0) end -= 1;
-  return { build: module.API.config.BUILD_ID, state, memory, base: base.subarray(0, end) };
+  // What Python's dlopen() returned for a library.
+  const handles = Object.entries(module.LDSO.loadedLibsByHandle).filter(([handle]) => Number(handle) !== 0);
+  return {
+    build: module.API.config.BUILD_ID,
+    state,
+    memory,
+    base: base.subarray(0, end),
+    libraries: handles.map(([handle, { name }]) => ({ path: name, handle: Number(handle) })),
+  };
 }
 
 // Node would print the whole of Pyodide's one-line source above an uncaught error.
@@ -128,16 +178,17 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const [stdlib, target, ...packages] = process.argv.slice(2);
-const modules = new Set([...ALWAYS, ...(await importedStdlib(stdlib, packages))]);
-const { build, state, memory, base } = await takeSnapshot(stdlib, [...modules]);
+const job = JSON.parse(process.argv[2]);
+const booted = await boot(job);
+const { build, state, memory, base, libraries } = await takeSnapshot(job, { ...booted, modules: [...new Set([...ALWAYS, ...booted.modules])] });
 const runs = runsOfChange(memory, base);
-const stdlibBytes = readFileSync(stdlib);
+const stdlibBytes = readFileSync(job.stdlib);
 const header = JSON.stringify({
   build,
   memory_bytes: memory.length,
   base_bytes: base.length,
   stdlib: { sha256: createHash("sha256").update(stdlibBytes).digest("hex"), size_bytes: stdlibBytes.length },
+  libraries,
   runs: runs.length,
   state,
 });
@@ -147,4 +198,4 @@ if (text.length % 4 !== 0) throw new Error("the header is not ASCII");
 const parts = [Buffer.from(Uint32Array.of(text.length).buffer), text, Buffer.from(Uint32Array.from(runs.flat()).buffer)];
 for (const [offset, length] of runs) parts.push(memory.subarray(offset, offset + length));
 // Packed here, because many servers of static files compress no file of a name they do not know.
-writeFileSync(target, gzipSync(Buffer.concat(parts), { level: 9 }));
+writeFileSync(job.target, gzipSync(Buffer.concat(parts), { level: 9 }));

@@ -239,7 +239,7 @@ export class LocalLLM extends EventTarget {
 }
 
 /** Who may answer, privacy considered. */
-export function modeOf({ mode, neverLeaveDevice }: Settings): Mode {
+function modeOf({ mode, neverLeaveDevice }: Settings): Mode {
   return neverLeaveDevice ? "local" : mode;
 }
 

@@ -10,7 +10,7 @@ import { TEXTS, type WidgetTexts } from "./texts.ts";
 import { WidgetView } from "./view.ts";
 
 /** How often the widget looks at what has no event: how long a load takes, how long ago an answer was. */
-export const REFRESH_MS: Readonly<Record<WidgetState, number | null>> = { loading: 500, active: 5000, idle: 5000, disabled: null, error: null };
+const REFRESH_MS: Readonly<Record<WidgetState, number | null>> = { loading: 500, active: 5000, idle: 5000, disabled: null, error: null };
 
 /** The folder of this very file, where the site is. */
 const HERE = new URL("./", import.meta.url).href;

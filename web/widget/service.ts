@@ -5,7 +5,9 @@ import { connect } from "@browserllm/react/connect";
 import { Connection, type Connector } from "@browserllm/react/connection";
 import { BrowserLLMError, cancelled } from "@browserllm/react/errors";
 import { asError, isCancelled } from "@browserllm/react/failures";
+import { Listeners } from "@browserllm/react/listeners";
 import type { AppState, ErrorInfo } from "@browserllm/react/state";
+import { until } from "@browserllm/react/until";
 import { findModel } from "./models.ts";
 
 /** A load in progress, which all who want that model share. */
@@ -31,7 +33,7 @@ export class Service {
   running = 0;
   started = false;
   #load: Load | null = null;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   readonly #widgets = new Set<object>();
 
   constructor(base: string, connector: Connector) {
@@ -57,9 +59,7 @@ export class Service {
 
   /** Call back after each change; returns a function that stops it. */
   subscribe(listener: () => void): () => void {
-    const own = (): void => { listener(); };
-    this.#listeners.add(own);
-    return () => { this.#listeners.delete(own); };
+    return this.#listeners.add(listener);
   }
 
   /** Count a widget of the page; returns a function for when it is gone. The last one takes along the load that widgets began. */
@@ -80,7 +80,7 @@ export class Service {
       this.connection.mount();
       this.#tell();
     } else this.connection.retry();
-    await orAbort(this.client.ready, signal);
+    await until(this.client.ready, signal);
   }
 
   /** Call an action; starts the app if it must. */
@@ -96,7 +96,7 @@ export class Service {
     const load = this.#loadOf(model);
     load.waiting += 1;
     try {
-      await orAbort(load.done, signal);
+      await until(load.done, signal);
     } finally {
       load.waiting -= 1;
       this.#giveUp(load);
@@ -192,7 +192,7 @@ export class Service {
   }
 
   #tell(): void {
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 
@@ -228,20 +228,4 @@ function siteConnector(base: string): Connector {
     }
     return connect({ base, onBoot });
   };
-}
-
-/** Wait for a promise, or for the caller to give up. */
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  if (signal.aborted) throw cancelled(signal.reason);
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = (): void => { reject(cancelled(signal.reason)); };
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -1,6 +1,7 @@
 /** The widget's shadow tree: made once, then changed where the texts change. No markup and no styles in texts, as a strict policy asks. */
 
 import type { ErrorInfo } from "@browserllm/react/state";
+import { asSentence } from "../app/format.ts";
 import type { Control, ModelControl } from "./controls.ts";
 import type { WidgetProgress, WidgetState } from "./status.ts";
 import { sheet } from "./styles.ts";
@@ -81,7 +82,7 @@ export class WidgetView {
     }
     this.#fill(this.#stats, stats, () => stats.map(([name, value]) => make("div", "stat", make("dt", "stat-name", name), make("dd", "stat-value", value))));
     setText(this.#times, state === "idle" ? picture.times : "");
-    setText(this.#note, note ? [note.title, note.remedy].filter(Boolean).map((each) => sentence(String(each))).join(" ") : "");
+    setText(this.#note, note ? [note.title, note.remedy].filter(Boolean).map((each) => asSentence(String(each))).join(" ") : "");
     this.#fill(this.#error, error ? [error] : [], () => (error ? errorParts(error) : []));
     this.#drawControls(picture.controls);
     this.#announce(picture);
@@ -135,7 +136,7 @@ function isMain(controls: readonly Control[], index: number): boolean {
 }
 
 function errorParts({ title, message, remedy }: ErrorInfo): HTMLElement[] {
-  const parts = [make("strong", "error-title", title), make("p", "error-message", sentence(message))];
+  const parts = [make("strong", "error-title", title), make("p", "error-message", asSentence(message))];
   if (remedy) parts.push(make("p", "error-remedy", remedy));
   return parts;
 }
@@ -170,10 +171,4 @@ function make<T extends keyof HTMLElementTagNameMap>(tag: T, part: string, ...ch
 function setText(element: HTMLElement, text: string): void {
   element.hidden = text === "";
   if (element.textContent !== text) element.textContent = text;
-}
-
-/** Messages begin in lower case and have no full stop. */
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?…:]$/.test(first) || first === "" ? first : `${first}.`;
 }

@@ -21,9 +21,9 @@ from .turns import Turns
 class ChatRooms:
     """The rooms that keep, answer, explain and transfer conversations; they register their actions with the app.
 
-    ``conversations`` has `Conversations.reload` and ``records.on_written`` for tabs that share a store; ``turns`` says
-    what is being answered. After changes of clouds or keys, nothing has to be done: ``backend_for`` is asked anew for
-    each turn.
+    ``conversations`` has `Conversations.reload` and ``records.on_written`` for tabs that share a store; ``turns``
+    carries out what is done to messages. After changes of clouds or keys, nothing has to be done: ``backend_for`` is
+    asked anew for each turn.
     """
 
     def __init__(

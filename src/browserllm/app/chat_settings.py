@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backends.request import check_options
 from ..errors import InvalidRequest
-from .actions import BUILTIN_TOOLS
+from .limits import BUILTIN_TOOLS
 from .state import ConversationSettings
 
 

@@ -18,9 +18,10 @@ from .._internal.http.secrets import Secret
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..stores.base import KeyValueStore
-from .actions import MAX_NAME_CHARS, DeleteCloud, SaveCloud, TestCloud
+from .actions import DeleteCloud, SaveCloud, TestCloud
 from .app import App
 from .error_info import error_info
+from .limits import MAX_NAME_CHARS
 from .notices import Notices
 from .state import Cloud, ErrorInfo
 

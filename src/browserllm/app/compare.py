@@ -13,11 +13,12 @@ from ..errors import InvalidRequest
 from ..models.fit import memory_need
 from ..models.machine import MIB, computer_memory, gpu_memory
 from ..types import ChatStart, TextDelta
-from .actions import MAX_COMPARED, RunComparison
+from .actions import RunComparison
 from .answer_info import answer_info
 from .app import App
 from .blank import is_blank
 from .error_info import error_info
+from .limits import MAX_COMPARED
 from .models import Models
 from .state import CompareRun, Comparison
 

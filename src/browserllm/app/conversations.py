@@ -7,7 +7,6 @@ are not kept, are held here.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -19,7 +18,6 @@ from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
 from .actions import (
-    MAX_TITLE_CHARS,
     CloseConversation,
     CreateConversation,
     ForkConversation,
@@ -27,8 +25,8 @@ from .actions import (
     UpdateConversation,
 )
 from .app import App
-from .blank import is_blank
 from .chat_settings import check_settings, todo_prefix
+from .checks import checked_title, is_id, no_message
 from .damage import Damage
 from .messages import IN_PROGRESS, preview_of, settled, title_of
 from .notices import Notices
@@ -43,8 +41,6 @@ ELSEWHERE_S = 60.0
 
 CLOSE_GRACE_S = 2.0
 """How long a store that does not answer may keep the app open."""
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
 class Conversations:
@@ -421,13 +417,6 @@ class Conversations:
         )
 
 
-def no_message(message: str) -> InvalidRequest:
-    """Return the error for the id of a message that does not exist."""
-    return InvalidRequest(
-        f"there is no message {message!r} in this conversation; it may have been deleted", parameter="message"
-    )
-
-
 def _shared(old: dict[str, ChatMessage], new: dict[str, ChatMessage]) -> dict[str, ChatMessage]:
     """Return the new messages, with the old objects of those that are equal, so that pages see no change."""
     return {key: old[key] if old.get(key) == message else message for key, message in new.items()}
@@ -435,18 +424,3 @@ def _shared(old: dict[str, ChatMessage], new: dict[str, ChatMessage]) -> dict[st
 
 def _end(thread: Thread) -> str | None:
     return thread.path[-1] if thread.path else None
-
-
-def is_id(text: str) -> bool:
-    """Return whether a text can be the id of a conversation."""
-    return _ID.fullmatch(text) is not None
-
-
-def checked_title(title: str) -> str:
-    """Return a title on one line. Raises `InvalidRequest` if it is too long."""
-    title = "" if is_blank(title) else " ".join(title.split())
-    if len(title) > MAX_TITLE_CHARS:
-        raise InvalidRequest(
-            f"the title has {len(title)} characters, over the limit of {MAX_TITLE_CHARS}; shorten it", parameter="title"
-        )
-    return title

@@ -19,7 +19,6 @@ def describe_device(facts: DeviceFacts, environment: Environment) -> Device:
         gpu = GPU(
             name=describe_adapter(adapter),
             vendor=adapter.vendor,
-            architecture=adapter.architecture,
             software=bool(adapter.fallback),
             max_buffer_bytes=facts.webgpu.limits.get("maxBufferSize"),
             features=tuple(sorted(facts.webgpu.features)),

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from .._internal.nesting import decode_json
 from ..errors import BrowserLLMError, InvalidRequest
 from ..stores.base import KeyValueStore
-from .actions import MAX_NAME_CHARS, DeletePreset, SavePreset, UpdateSettings
+from .actions import DeletePreset, SavePreset, UpdateSettings
 from .app import App
 from .blank import is_blank
 from .chat_settings import check_settings
+from .limits import MAX_NAME_CHARS
 from .notices import Notices
 from .state import Preset, Settings
 

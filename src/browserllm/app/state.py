@@ -125,7 +125,6 @@ class GPU(Part, frozen=True, kw_only=True):
 
     name: str
     vendor: str | None = None
-    architecture: str | None = None
     software: bool = False
     max_buffer_bytes: float | None = None
     features: tuple[str, ...] = ()

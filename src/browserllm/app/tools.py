@@ -9,8 +9,8 @@ from ..chat.tools import FunctionTool
 from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from ..stores.memory import MemoryStore
-from .actions import BUILTIN_TOOLS
 from .chat_settings import todo_prefix
+from .limits import BUILTIN_TOOLS
 
 
 class BuiltinTools:

@@ -18,7 +18,8 @@ from . import threads
 from .actions import ExportConversations, ImportConversations
 from .app import App
 from .chat_settings import check_settings
-from .conversations import Conversations, checked_title, is_id
+from .checks import checked_title, is_id
+from .conversations import Conversations
 from .messages import check_file, settled
 from .state import ChatMessage, Conversation, FilePart, Thread
 from .transcript import transcript

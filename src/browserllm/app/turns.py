@@ -25,7 +25,8 @@ from .actions import (
 )
 from .answering import Answering
 from .app import App
-from .conversations import Conversations, no_message
+from .checks import no_message
+from .conversations import Conversations
 from .messages import check_user_parts
 from .state import ChatMessage, TextPart, Thread
 from .turn import Turn
@@ -68,11 +69,6 @@ class Turns:
         app.on(EditMessage, self._edit)
         app.on(DeleteMessage, self._delete)
         app.on(SelectBranch, self._select)
-
-    @property
-    def answering_conversations(self) -> list[str]:
-        """The conversations that are being answered now."""
-        return list(self._work)
 
     async def close(self) -> None:
         """Cut off the answers in progress; what has arrived is written."""

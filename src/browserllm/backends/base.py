@@ -12,7 +12,6 @@ from typing import Any, Self, cast
 from .._internal.arguments import wrong
 from .._internal.identity import Hashed, identity_of, own_identity
 from ..errors import Unsupported
-from ..json_schema.satisfiable import check_request_schemas
 from ..page.environment import Environment
 from ..types import Capabilities, ChatRequest, ChatResponse, Health, ModelInfo, TextMode
 from .draft import Draft
@@ -60,7 +59,10 @@ class Backend(ABC):
         once if the request is not valid; nothing else runs until the first chunk is requested.
         """
         request = build_request(prompt, options)
-        check_request_schemas(request)
+        if request.tools or request.response_format is not None:
+            from ..json_schema.satisfiable import check_request_schemas  # imported late: most requests have no schema
+
+            check_request_schemas(request)
         return ChatStream(guarded_generate(self), Draft(request, self.name, f"chat-{os.urandom(8).hex()}"), text)
 
     async def complete(self, prompt: Prompt, **options: Any) -> ChatResponse:

@@ -19,7 +19,6 @@ from ..errors import InvalidRequest
 from ..json_schema.custom import schema_of
 from ..json_schema.docstrings import parse_docstring
 from ..json_schema.rules import package_of
-from ..json_schema.satisfiable import check_satisfiable
 from ..json_schema.types import argument_type
 
 
@@ -273,6 +272,8 @@ def _parameter(one: inspect.Parameter, hints: Mapping[str, Any], given: Any) -> 
     if default is not None and not from_factory and default() is None:
         kind = _optional(kind)  # ``n: int = None`` means an optional int
     try:
+        from ..json_schema.satisfiable import check_satisfiable  # imported late: only with tools
+
         made = argument_type(kind)
         check_satisfiable(schema_of(made), "it", "tools")
     except InvalidRequest as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from .._internal.arguments import check_count, check_kind, check_model, check_text
@@ -26,6 +25,8 @@ def check_names(options: Iterable[str], *, of_turn: bool) -> None:
         elif of_turn and name in _OF_SESSIONS:
             hint = f"it applies to all turns: write Session(..., {name}=...)"
         else:
+            import difflib  # imported late: most names are known
+
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known options: {', '.join(known)}"
         raise InvalidRequest(f"unknown option {name!r} of a {'turn' if of_turn else 'session'}; {hint}", parameter=name)

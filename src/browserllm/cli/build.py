@@ -10,16 +10,18 @@ from pathlib import Path, PurePath
 import msgspec
 
 from ..errors import InvalidRequest
+from .hosting import HOSTS, Host, host_file
 
 MARKER = "browserllm-site.json"
 """The file that lists the written files, so that a later run can replace exactly those."""
 
 
-def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, int]:
+def copy_site(source: Path, target: Path, *, force: bool = False, host: Host | None = None) -> tuple[int, int]:
     """Copy the site to ``target``; returns the number of files and bytes.
 
-    What only pages that connect to a Python process need is left out. The files of an earlier run are replaced. Raises
-    `InvalidRequest` for a folder with other files, unless ``force``, and for one that cannot be made.
+    With ``host``, the file that makes it send the site's headers is written, too. What only pages that connect to a
+    Python process need is left out. The files of an earlier run are replaced. Raises `InvalidRequest` for a folder with
+    other files, unless ``force``, and for one that cannot be made.
     """
     marker = target / MARKER
     if marker.is_file():
@@ -48,20 +50,32 @@ def copy_site(source: Path, target: Path, *, force: bool = False) -> tuple[int, 
         _make_way(destination)
         shutil.copyfile(source / file, destination)
         size_bytes += destination.stat().st_size
+    names = [file.as_posix() for file in files]
+    if host is not None:
+        name, text = host_file(host)
+        _make_way(target / name)
+        (target / name).write_text(text, encoding="utf-8", newline="\n")
+        names.append(name)
+        size_bytes += len(text.encode())
     _make_way(marker)
-    marker.write_bytes(msgspec.json.encode([file.as_posix() for file in files]))
-    return len(files), size_bytes
+    marker.write_bytes(msgspec.json.encode(names))
+    return len(names), size_bytes
 
 
-def next_step(folder: Path) -> str:
+def next_step(folder: Path, host: Host | None = None) -> str:
     """Return how to serve the written site."""
+    if host is not None:
+        return (
+            f"{host_file(host)[0]!r} in it makes {host} send the site's headers; docs/deploy.md says where it belongs."
+        )
     serve = f"python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(folder))} 8000"
     return (
         f"Try it: {serve}\n"
         "and open http://127.0.0.1:8000/. Elsewhere, serve it over HTTPS, at any path. With these headers, models run "
         "faster on the CPU:\n"
         "  Cross-Origin-Opener-Policy: same-origin\n"
-        "  Cross-Origin-Embedder-Policy: require-corp"
+        "  Cross-Origin-Embedder-Policy: require-corp\n"
+        f"--headers HOST writes the file that sends them: {', '.join(HOSTS)}."
     )
 
 

@@ -40,6 +40,7 @@ from .console import (
 )
 from .doctor import Check, examine
 from .harmless import harmless_text, is_text
+from .hosting import HOSTS, Host
 from .models import models
 from .progress import describe_progress
 from .waiting import Waiting
@@ -174,8 +175,11 @@ def _print_check(check: Check) -> None:
 @cli.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Write into a folder that contains other files.")
+@click.option(
+    "--headers", "host", type=click.Choice(HOSTS), help="Add the file that makes this host send the site's headers."
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def build(*, folder: Path, force: bool, debug: bool) -> None:
+def build(*, folder: Path, force: bool, host: Host | None, debug: bool) -> None:
     """Write the chat app to DIR, for any static file server.
 
     The site works at any path, because its pages find their files relative to their own address. The output says how to
@@ -185,9 +189,9 @@ def build(*, folder: Path, force: bool, debug: bool) -> None:
     async def work() -> int:
         from ..page.serving.static import site_folder
 
-        count, size_bytes = copy_site(site_folder(), folder, force=force)
+        count, size_bytes = copy_site(site_folder(), folder, force=force, host=host)
         click.echo(f"Wrote {count} files ({size_text(size_bytes)}) to {folder}")
-        stderr_console().print(f"[dim]{escape(next_step(folder))}[/]", highlight=False)
+        stderr_console().print(f"[dim]{escape(next_step(folder, host))}[/]", highlight=False)
         return 0
 
     finish(work, debug=debug)

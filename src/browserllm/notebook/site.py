@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
+import socket
 from urllib.parse import urlsplit
 
 from ..errors import InvalidRequest, Unavailable
@@ -21,6 +23,7 @@ class LoopbackSite:
         self._folder = site_folder()
         self._key = secrets.token_urlsafe(24)
         self._server: SiteServer | None = None
+        self._reserved: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -31,17 +34,27 @@ class LoopbackSite:
         """Listen on the first free port."""
         for port in (*range(FIRST_PORT, FIRST_PORT + PORTS), 0):
             try:
-                self._server = await SiteServer(self._folder, port=port, frame_key=self._key).start()
+                server = await SiteServer(self._folder, port=port, frame_key=self._key).start()
             except Unavailable:
                 if port == 0:
                     raise
+                continue
+            try:
+                self._reserved = _reserve_ipv6(server.port)
+            except OSError:
+                await server.close()
+                if port == 0:
+                    raise
             else:
+                self._server = server
                 return
 
     async def close(self) -> None:
         """Stop listening."""
         if self._server is not None:
             await self._server.close()
+        if self._reserved is not None:
+            self._reserved.close()
 
 
 class OtherSite:
@@ -66,3 +79,24 @@ class OtherSite:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def _reserve_ipv6(port: int) -> socket.socket | None:
+    """Keep the same port of ``::1``, so that no other user of this machine can take it; ``None`` without IPv6.
+
+    A notebook at ``localhost`` frames ``localhost``, which is the same site for the browser, and that may be either
+    address. Nothing listens here, so the browser goes on to 127.0.0.1.
+    """
+    reserved: socket.socket | None = None
+    try:
+        reserved = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        if exclusive := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):
+            reserved.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+        reserved.bind(("::1", port))
+    except OSError as error:
+        if reserved is not None:
+            reserved.close()
+        if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            return None
+        raise
+    return reserved

@@ -50,8 +50,8 @@ class _Widget:
                 raise
             raise Unavailable(
                 f"no message of the notebook has arrived: while a cell runs, {self._kernel.name} delivers none of a "
-                "widget. Use a newer ipykernel (pip install -U ipykernel, then restart it), or start the work in "
-                "one cell with asyncio.create_task(...) and look at its result in a later one",
+                "widget. Start the work in one cell with asyncio.create_task(...) and look at its result in a later "
+                "one; ipykernel 7.4 and newer need no such care",
                 reason="no_window",
             ) from error
 

@@ -230,6 +230,7 @@ test("a model from an address is checked before it is sent, and a refusal stays 
   await user.type(dialog.getByRole("textbox", { name: "Name in the list" }), "-mine");
   await user.click(dialog.getByRole("button", { name: "Add a model" }));
   await advance();
+  expect(dialog.getByText("The model was not added")).toBeDefined();
   expect(callsOf("models.add")).toEqual([{ source: "https://example.org/m", id: "qwen3-4b-mine" }]);
   expect(dialog.getByText(/Config.json is missing/)).toBeDefined();
 });

@@ -72,10 +72,10 @@ function frameStarts(event: { origin?: string; source?: unknown; data?: unknown 
   const window = { postMessage: got };
   const shown = frame();
   if (shown) Object.defineProperty(shown, "contentWindow", { value: window, configurable: true });
-  const data = { source: window, origin: "http://127.0.0.1:8019", data: { type: "browserllm-frame", version: "0.1.0" }, ...event };
+  const data = { source: window, origin: "http://localhost:8019", data: { type: "browserllm-frame", version: "0.1.0" }, ...event };
   target.dispatchEvent(Object.assign(new Event("message"), data));
   const [call] = got.mock.calls as [unknown, string, MessagePort[]][];
-  if (call) expect(call.slice(0, 2)).toEqual([{ type: "browserllm-port", chat: true }, "http://127.0.0.1:8019"]);
+  if (call) expect(call.slice(0, 2)).toEqual([{ type: "browserllm-port", chat: true }, "http://localhost:8019"]);
   return call?.[2][0] ?? null;
 }
 
@@ -100,9 +100,36 @@ describe("a view of the widget", () => {
     expect(model.sent).toEqual([{ type: "hello", view: "v1", origin: ORIGIN }]);
     expect(frame()).toBeNull();
     welcome({ fresh: true });
-    expect(frame()?.src).toBe(`${SITE}#origin=${encodeURIComponent(ORIGIN)}`);
+    expect(frame()?.src).toBe(`${SITE.replace("127.0.0.1", "localhost")}#origin=${encodeURIComponent(ORIGIN)}`);
     expect(frame()?.allow).toContain("language-model");
     expect(frame()?.style.height).toBe("400px");
+  });
+
+  it("frames the kernel's page at its own host name, so that both are one site for the browser", () => {
+    show({ hostname: "localhost" });
+    welcome();
+    expect(new URL(frame()?.src ?? "").host).toBe("localhost:8019");
+    view.close();
+    show({ hostname: "hub.example.org" });
+    welcome();
+    expect(new URL(frame()?.src ?? "").host).toBe("127.0.0.1:8019");
+    view.close();
+    show({ hostname: "localhost" });
+    welcome({ url: "https://example.org/llm/notebook.html" });
+    expect(new URL(frame()?.src ?? "").host).toBe("example.org");
+  });
+
+  it("goes on saying that nothing is kept for the frame", async () => {
+    vi.useRealTimers();
+    show();
+    welcome();
+    const port = frameStarts();
+    if (!port) throw new Error("no port");
+    port.postMessage({ type: "nothing_kept" });
+    await vi.waitFor(() => { expect(line()).toContain("http://localhost:8019"); });
+    const before = line();
+    welcome();
+    expect(line()).toBe(before);
   });
 
   it("gives a port to the frame's own window at the site's origin, and to no other", () => {

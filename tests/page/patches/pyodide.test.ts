@@ -43,6 +43,7 @@ function takeSnapshot(): Snapshot {
     memory_bytes: base.length,
     base_bytes: 0,
     stdlib: { sha256: "", size_bytes: 0 },
+    libraries: [],
     runs: 1,
     state: API.serializeHiwireState(),
     offsets: Uint32Array.of(0, memory.length),
@@ -65,6 +66,14 @@ describe("Pyodide's module", () => {
     expect([typeof module.__PyRuntime, typeof module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET]).toEqual(["number", "number"]);
   });
 
+  it("links the libraries that it is told to before anything else, by names that our `locateFile` finds", () => {
+    expect(asked).toContain("locateFile");
+    const source = readFileSync(`${FOLDER}/pyodide.asm.mjs`, "utf8");
+    expect(source).toContain('if(Module["dynamicLibraries"])dynamicLibraries=Module["dynamicLibraries"]');
+    expect(source).toMatch(/LDSO\.init\(\);loadDylibs\(\)/);
+    expect(Object.keys(python._module.LDSO)).toEqual(expect.arrayContaining(["loadedLibsByName", "loadedLibsByHandle"]));
+  });
+
   it("asks for stack switching where the build answers for it", () => {
     const source = readFileSync(`${FOLDER}/pyodide.asm.mjs`, "utf8");
     expect(source).toMatch(/(\d+):\(\)=>jspiSupported/);
@@ -74,7 +83,7 @@ describe("Pyodide's module", () => {
 describe("a Python from its snapshot", () => {
   it("begins with what the saved one had, and with its own random numbers and language", async () => {
     const snapshot = takeSnapshot();
-    const options = snapshotOptions(Promise.resolve(snapshot), script);
+    const options = snapshotOptions(Promise.resolve(snapshot), script, Promise.resolve(new Map()));
     // Node reads no "data:" URL, and the snapshot has no need of the archive.
     const restored = await loadPyodide({ indexURL: `${FOLDER}/`, ...options, stdLibURL: `${FOLDER}/python_stdlib.zip` });
     expect(restored.runPython("kept")).toBe("in the snapshot");
@@ -91,6 +100,12 @@ describe("a Python from its snapshot", () => {
 });
 
 describe("a file of Python's that is served lazily", () => {
+  it("is not fetched when its bytes were put there before", () => {
+    python.runPython("open('/early.txt', 'w').close()");
+    serveLazily(python, "/early.txt", "https://site.example/early.txt", 5)(new TextEncoder().encode("there"));
+    expect(python.runPython("open('/early.txt').read()")).toBe("there");
+  });
+
   it("is fetched when Python opens it, from a node with `contents` and `usedBytes`", () => {
     const fetched: string[] = [];
     vi.stubGlobal("XMLHttpRequest", class {

@@ -331,6 +331,36 @@ describe("components that come and go", () => {
     expect(client.getState().threads).toEqual({});
   });
 
+  test.each([
+    ["before it is created", false],
+    ["while it is created", true],
+  ])("a conversation that is not kept leaves nothing behind when its component goes %s", async (_, isOnItsWay) => {
+    const rendered = await renderOver(chatOf, { props: { keep: false } });
+    const { result, advance, unmount, client } = rendered;
+    let sent: Promise<string | null> = Promise.resolve("");
+    act(() => { sent = result.current.sendMessage(isOnItsWay ? "Between us" : { text: "Between us", files: [new File(["a"], "a.txt", { type: "text/plain" })] }); });
+    if (isOnItsWay) await vi.waitFor(() => { expect(callsOf(rendered, "conversations.create")).toHaveLength(1); });
+    unmount();
+    await advance(1000);
+    await sent;
+    await advance(1000);
+    expect(client.getState().threads).toEqual({});
+    expect(callsOf(rendered, "conversations.delete")).toHaveLength(callsOf(rendered, "conversations.create").length);
+  });
+
+  test("a conversation that is kept is closed when its component went while it was created", async () => {
+    const rendered = await renderOver(chatOf);
+    const { result, advance, unmount, client } = rendered;
+    let sent: Promise<string | null> = Promise.resolve("");
+    act(() => { sent = result.current.sendMessage({ text: "Look", files: [new File(["a"], "a.txt", { type: "text/plain" })] }); });
+    unmount();
+    await advance(1000);
+    expect(await sent).not.toBeNull();
+    await advance(1000);
+    expect(Object.keys(client.getState().conversations)).toEqual([result.current.id]);
+    expect(client.getState().threads).toEqual({});
+  });
+
   test("two components show the same conversation, and it is closed with the second", async () => {
     const rendered = await renderOver((props: Options) => [useChat(props), useChat(props)] as const, { props: { id: "shared" } });
     const { result, run, advance, client, rerender } = rendered;

@@ -87,7 +87,7 @@ class Chats:
 
     async def idle(self, conversation: str) -> None:
         """Wait until nothing is being answered in a conversation, and everything is written."""
-        await self.until(lambda: conversation not in self.turns.answering_conversations)
+        await self.until(lambda: conversation not in self.turns._work)
         await self.conversations.records.flush()
 
     async def streaming(self, conversation: str, text: str = "") -> None:

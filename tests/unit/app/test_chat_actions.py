@@ -76,7 +76,7 @@ async def test_any_sequence_of_actions_leaves_a_whole_conversation(seed: int) ->
             check(thread)
             active = {each.id for each in thread.messages.values() if each.status in IN_PROGRESS}
             assert set(thread.queue) <= active
-    while conversation in chats.turns.answering_conversations:
+    while conversation in chats.turns._work:
         clock.advance(1)
         await asyncio.sleep(0)
         await chats.app.call(act.StopAnswer(conversation=conversation))

@@ -290,7 +290,7 @@ async def test_a_conversation_that_is_opened_again_at_once_has_its_newest_change
     conversation = await chats.create()
     await chats.send(conversation, "a")
     await chats.until(lambda: chats.texts(conversation)[-1][2] == "done" and not chats.thread(conversation).queue)
-    await chats.until(lambda: conversation not in chats.turns.answering_conversations)
+    await chats.until(lambda: conversation not in chats.turns._work)
     await chats.app.call(act.CloseConversation(id=conversation))
     assert chats.conversations.records.pending(conversation)
     await chats.app.call(act.OpenConversation(id=conversation))

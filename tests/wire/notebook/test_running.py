@@ -143,6 +143,29 @@ async def test_the_port_is_the_same_again_and_another_one_if_it_is_taken(
         assert f":{free}/" not in (await front.until(type="welcome"))["url"]
 
 
+async def test_the_port_is_taken_for_localhosts_other_address_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook at localhost frames localhost; another user's server must not be there. Nothing listens at ::1."""
+    try:
+        other = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    taken = other.getsockname()[1]
+    monkeypatch.setattr(site_module, "FIRST_PORT", taken)
+    with other:
+        async with running(tmp_path) as (front, _):
+            front.say("hello", "a")
+            assert f":{taken}/" not in (await front.until(type="welcome"))["url"]
+    async with running(tmp_path) as (front, _):
+        front.say("hello", "a")
+        assert f"127.0.0.1:{taken}/" in (await front.until(type="welcome"))["url"]
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("::1", taken), family=socket.AF_INET6)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("::1", taken), timeout=5)
+
+
 async def test_a_site_elsewhere_is_named_to_the_view(tmp_path: Path) -> None:
     """A remote kernel's reader cannot reach the kernel's loopback."""
     async with running(tmp_path, site="https://example.org/llm") as (front, _):

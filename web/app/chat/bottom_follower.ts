@@ -1,6 +1,6 @@
 /** Decides whether a growing list stays at its end. It follows until the person scrolls up, and again once they are back. */
 
-export interface Scrolled {
+interface Scrolled {
   readonly top: number;
   /** The height of everything. */
   readonly height: number;

@@ -166,7 +166,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
           className="composer-text"
           aria-label={strings.message}
           placeholder={strings.write}
-          dir="auto"
+          dir={text === "" ? undefined : "auto"}
           rows={1}
           enterKeyHint={enterSends ? "send" : "enter"}
           autoComplete="off"

@@ -4,7 +4,7 @@ import { isBlank } from "@browserllm/react";
 import { useSyncExternalStore } from "react";
 import type { Attachment } from "./files.ts";
 
-export interface DraftFacts {
+interface DraftFacts {
   readonly text: string;
   readonly images: number;
   readonly fileChars: number;

@@ -15,8 +15,8 @@ export type Attachment = Extract<UserPart, { readonly type: "file" }> & {
 
 export const MOST_FILES = 10;
 /** Python takes no message over 4 MiB (src/browserllm/app/messages.py), and a data URL needs four bytes for three. */
-export const MOST_ATTACHED_BYTES = 3_000_000;
-export const MOST_TEXT_BYTES = 1_000_000;
+const MOST_ATTACHED_BYTES = 3_000_000;
+const MOST_TEXT_BYTES = 1_000_000;
 /** A longer text that is pasted becomes a file. */
 export const LONG_PASTE = 4000;
 /** Longer messages are refused: no model of a browser reads them. */

@@ -1,7 +1,7 @@
 /** Images that are too large for a message, or larger than models look at, are scaled down before they are attached. */
 
 /** Models that see look at no more pixels along a side; most look at fewer. */
-export const LONGEST_SIDE = 2048;
+const LONGEST_SIDE = 2048;
 /** What backends take (src/browserllm/backends/media.py). Other kinds are converted. */
 const SENDABLE = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 const SIDES = [LONGEST_SIDE, 1536, 1024, 768, 512];

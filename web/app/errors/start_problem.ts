@@ -4,7 +4,7 @@ import type { ErrorInfo } from "@browserllm/react";
 import type { Strings } from "../strings/index.ts";
 
 /** What the page is asked about; tests have their own. */
-export interface Surface {
+interface Surface {
   readonly online: boolean;
   /** What the browser lacks, by the name of the standard. */
   readonly missing: readonly string[];

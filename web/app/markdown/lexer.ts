@@ -160,6 +160,6 @@ export function labelOf(label: string): string {
   return label.toLowerCase().replace(/\s+/g, " ").trim();
 }
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

@@ -20,9 +20,16 @@ export function renderBlock(source: string, definitions: string, words: Markdown
     note.textContent = words.rowsLeftOut(shown, all);
   }
   for (const element of fragment.querySelectorAll("p, ul, ol, h1, h2, h3, h4, h5, h6, table, td, th, blockquote, summary, dd, dt")) {
-    element.setAttribute("dir", "auto");
+    // The cells have a direction of their own, which the table's `auto` would skip.
+    element.setAttribute("dir", element.tagName === "TABLE" ? directionOfText(element.textContent) : "auto");
   }
   return fragment;
+}
+
+/** Returns the direction of the first letter, as `dir="auto"` would. */
+function directionOfText(text: string): "ltr" | "rtl" {
+  const letter = /\p{L}/u.exec(text)?.[0] ?? "";
+  return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(letter) ? "rtl" : "ltr";
 }
 
 function frameCode(code: HTMLPreElement, words: MarkdownWords): void {

@@ -1,6 +1,7 @@
 import { type AnswerInfo, type HopInfo, useSelector } from "@browserllm/react";
 import { type JSX, useId, useState } from "react";
 import { formatCost, formatCount, formatDuration, formatRate } from "../format.ts";
+import { FromPython } from "../from_python.tsx";
 import { useEngineName } from "../models/use_engine_name.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
@@ -63,7 +64,7 @@ function Reasons({ title, lines }: { readonly title: string; readonly lines: rea
       <ul>
         {lines.map((line, index) => (
           <li key={index} dir="auto">
-            {line}
+            <FromPython>{line}</FromPython>
           </li>
         ))}
       </ul>

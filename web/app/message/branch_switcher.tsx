@@ -6,7 +6,7 @@ import { ChevronLeftIcon, ChevronRightIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
 
 /** Returns the ids of a message and those beside it, oldest first: other wordings of a question, other answers to it. */
-export function versionsOf(thread: Thread | undefined, message: ChatMessage): readonly string[] {
+function versionsOf(thread: Thread | undefined, message: ChatMessage): readonly string[] {
   const beside = thread?.children[message.parent ?? ""] ?? [];
   return beside.filter((id) => thread?.messages[id]?.role === message.role);
 }

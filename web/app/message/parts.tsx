@@ -77,7 +77,7 @@ function lastLine(text: string): string {
 }
 
 /** A file that the person attached: a picture, or a card that opens its text. */
-export function FileView({ part }: { readonly part: FilePart }): JSX.Element {
+function FileView({ part }: { readonly part: FilePart }): JSX.Element {
   const strings = useStrings().chat;
   const language = useLanguageCode();
   const [open, setOpen] = useState(false);

@@ -51,7 +51,7 @@ export function AddModel({ onClose }: AddModelProps): JSX.Element {
             <p className="download-facts">{words.adding}</p>
           </div>
         ) : (
-          work.error && <ErrorPanel error={{ ...work.error, actions: [] }} />
+          work.error && <ErrorPanel error={{ ...work.error, title: words.addFailed, remedy: null, actions: [] }} />
         )}
         <TextField label={words.addId} note={words.addIdNote} error={wrong.id} value={id} maxLength={100} disabled={work.running} onChange={(event) => { setId(event.target.value); }} />
         <form

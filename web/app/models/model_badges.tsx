@@ -1,6 +1,7 @@
 import type { Loaded, Model } from "@browserllm/react";
 import type { JSX } from "react";
-import { useStrings } from "../strings/index.ts";
+import { asSentence } from "../format.ts";
+import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { CheckIcon, WarningIcon } from "../ui/icons.tsx";
 import { useEngineName } from "./use_engine_name.ts";
@@ -9,7 +10,8 @@ import { deviceName } from "./words.ts";
 /** Whether this device runs a model, with the reasons in the tooltip. */
 export function FitBadge({ model }: { readonly model: Model }): JSX.Element {
   const strings = useStrings().models;
-  const why = model.reasons.length > 0 ? model.reasons.map(asSentence).join("\n") : strings.fitNotes[model.fit];
+  const language = useLanguageCode();
+  const why = model.reasons.length > 0 && language === "en" ? model.reasons.map(asSentence).join("\n") : strings.fitNotes[model.fit];
   if (model.fit === "good") return <Badge tone="good" icon={CheckIcon} title={why}>{strings.fits.good}</Badge>;
   return (
     <Badge tone={model.fit === "tight" ? "warn" : "plain"} icon={WarningIcon} title={why}>
@@ -45,10 +47,4 @@ export function PlaceBadge({ model, loaded }: PlaceBadgeProps): JSX.Element | nu
     );
   }
   return model.downloaded ? <Badge>{strings.downloaded}</Badge> : null;
-}
-
-/** Reasons begin in lower case and have no full stop. */
-export function asSentence(reason: string): string {
-  const text = reason.charAt(0).toUpperCase() + reason.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

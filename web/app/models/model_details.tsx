@@ -1,11 +1,11 @@
 import { type Build, type Model, useSelector } from "@browserllm/react";
 import { type JSX, type ReactNode, useState } from "react";
-import { formatBytes, formatWhen } from "../format.ts";
+import { asSentence, formatBytes, formatWhen } from "../format.ts";
+import { FromPython } from "../from_python.tsx";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, Confirm, useToast } from "../ui/index.ts";
 import { CheckIcon, TrashIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
-import { asSentence } from "./model_badges.tsx";
 import { useEngineName } from "./use_engine_name.ts";
 import type { ModelWork } from "./use_model_work.ts";
 import { deviceName } from "./words.ts";
@@ -28,7 +28,7 @@ export function ModelDetails({ model, work }: ModelDetailsProps): JSX.Element {
     <div className="model-details">
       <dl className="facts">
         <Fact name={strings.facts.reasons}>
-          {model.reasons.length === 0 ? strings.fitNotes[model.fit] : <ul>{model.reasons.map((reason) => <li key={reason}>{asSentence(reason)}</li>)}</ul>}
+          {model.reasons.length === 0 ? strings.fitNotes[model.fit] : <ul>{model.reasons.map((reason) => <li key={reason}><FromPython>{asSentence(reason)}</FromPython></li>)}</ul>}
         </Fact>
         {model.license !== null && (
           <Fact name={strings.facts.license}>
@@ -112,7 +112,7 @@ function Builds({ model, work }: ModelDetailsProps): JSX.Element {
                   <td>{build.memoryBytes === null ? "" : formatBytes(build.memoryBytes, language)}</td>
                   <td>
                     {!build.fits ? (
-                      <span className="quiet">{build.reason === null ? strings.fits.no : asSentence(build.reason)}</span>
+                      <span className="quiet">{build.reason === null ? strings.fits.no : <FromPython>{asSentence(build.reason)}</FromPython>}</span>
                     ) : here && offered ? (
                       strings.inMemory
                     ) : offered ? (

@@ -1,14 +1,14 @@
 import type { Model } from "@browserllm/react";
 import { type JSX, memo, useEffect, useId, useRef, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatPercent } from "../format.ts";
+import { asSentence, formatPercent } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, Milestones, Progress } from "../ui/index.ts";
 import { ChevronDownIcon, DownloadIcon } from "../ui/icons.tsx";
 import { useOnScreen } from "../ui/use_on_screen.ts";
 import { sentence, useAction } from "../use_action.ts";
 import { DownloadLine } from "./download_line.tsx";
-import { asSentence, FitBadge, PlaceBadge, TierBadge } from "./model_badges.tsx";
+import { FitBadge, PlaceBadge, TierBadge } from "./model_badges.tsx";
 import { ModelDetails } from "./model_details.tsx";
 import { useEstimate } from "./use_estimate.ts";
 import { type ModelWork, useModelWork } from "./use_model_work.ts";
@@ -47,7 +47,7 @@ export const ModelRow = memo(function ModelRow({ model, named }: ModelRowProps):
             {model.custom && <Badge>{strings.custom}</Badge>}
           </div>
           <p className="model-facts">{factsOf(model, strings, language).join(" · ")}</p>
-          {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{asSentence(model.reasons[0])}</p>}
+          {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{language === "en" ? asSentence(model.reasons[0]) : strings.fitNotes[model.fit]}</p>}
         </div>
         <div className="model-next">
           <p className="model-size">

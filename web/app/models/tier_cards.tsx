@@ -1,13 +1,13 @@
 import { type Model, useSelector } from "@browserllm/react";
 import { type JSX, useRef } from "react";
-import { formatBytes } from "../format.ts";
+import { asSentence, formatBytes } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button } from "../ui/index.ts";
 import { CheckIcon, DownloadIcon } from "../ui/icons.tsx";
 import { useOnScreen } from "../ui/use_on_screen.ts";
 import { useAction } from "../use_action.ts";
 import { DownloadLine } from "./download_line.tsx";
-import { asSentence, FitBadge } from "./model_badges.tsx";
+import { FitBadge } from "./model_badges.tsx";
 import { useEstimate } from "./use_estimate.ts";
 import { formatTimeLeft } from "./words.ts";
 
@@ -59,7 +59,7 @@ function TierCard({ model }: { readonly model: Model }): JSX.Element {
           .join(" · ")}
       </p>
       {open && estimate !== undefined && <p className="model-facts">{estimate === null ? strings.estimateUnknown : strings.estimate(formatTimeLeft(estimate, language))}</p>}
-      {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{asSentence(model.reasons[0])}</p>}
+      {model.fit !== "good" && model.reasons[0] !== undefined && <p className="model-reason">{language === "en" ? asSentence(model.reasons[0]) : strings.fitNotes[model.fit]}</p>}
       <div className="tier-next">
         {download ? (
           <DownloadLine download={download} name={model.name} />

@@ -23,7 +23,7 @@ export function sizeOf(model: Model, strings: Strings["models"], language: strin
 }
 
 /** 1.2B, and 1,2 Mrd. in German. */
-export function formatCompact(value: number, language: string): string {
+function formatCompact(value: number, language: string): string {
   return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 

@@ -3,7 +3,7 @@ import { useStrings } from "../strings/index.ts";
 import { Dialog } from "../ui/index.ts";
 
 const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent);
-export const MOD = isApple ? "⌘" : "Ctrl";
+const MOD = isApple ? "⌘" : "Ctrl";
 
 /** How the shortcuts of the app are written on this device. */
 export const SHORTCUTS = {

@@ -1,8 +1,8 @@
 import { type Device, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
-import { formatBytes, formatCount } from "../format.ts";
-import { asSentence } from "../models/model_badges.tsx";
+import { asSentence, formatBytes, formatCount } from "../format.ts";
+import { FromPython } from "../from_python.tsx";
 import { SessionPlot } from "../plot/session_plot.tsx";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, useToast } from "../ui/index.ts";
@@ -47,8 +47,8 @@ export function ThisDevice(): JSX.Element {
         {engines.map((engine) => (
           <li key={engine.name}>
             <div>
-              <strong>{engine.label}</strong>
-              {engine.reason !== null && <p className="field-note">{asSentence(engine.reason)}</p>}
+              <strong><FromPython>{engine.label}</FromPython></strong>
+              {engine.reason !== null && <p className="field-note"><FromPython>{asSentence(engine.reason)}</FromPython></p>}
             </div>
             <Badge tone={engine.available ? "good" : "plain"} icon={engine.available ? CheckIcon : WarningIcon}>
               {engine.available ? words.engineReady : words.engineNot}

@@ -2,7 +2,7 @@
 
 import type { Conversation } from "@browserllm/react";
 
-export type GroupName = "pinned" | "today" | "yesterday" | "week" | "older";
+type GroupName = "pinned" | "today" | "yesterday" | "week" | "older";
 
 export interface Group {
   /** A group by age, or a folder by its name. */

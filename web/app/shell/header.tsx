@@ -4,6 +4,7 @@ import { formatBytes, formatCount } from "../format.ts";
 import { answeringModel } from "../chat/answering_model.ts";
 import { useRoute } from "../chat/route.tsx";
 import { NO_DRAFT, useDraftFacts } from "../composer/draft_facts.ts";
+import { FromPython } from "../from_python.tsx";
 import { goTo } from "../router.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, IconButton, Menu, type MenuItem, Ring } from "../ui/index.ts";
@@ -93,10 +94,10 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
     route === null ? undefined : (
       <>
         <p>{route.ranked[0] ? strings.header.routeFirst(who(route.ranked[0])) : strings.header.routeNone}</p>
-        {route.ranked[0] && <p>{sentence(route.ranked[0].reason)}</p>}
+        {route.ranked[0] && <p><FromPython>{sentence(route.ranked[0].reason)}</FromPython></p>}
         {route.excluded.slice(0, 3).map((choice) => (
           <p key={`${choice.backend} ${choice.model ?? ""}`}>
-            {who(choice)}: {choice.reason}
+            {who(choice)}: <FromPython>{choice.reason}</FromPython>
           </p>
         ))}
       </>
@@ -183,6 +184,6 @@ function cloudChoices(state: AppState): Choice[] {
 const flat = (choice: Choice): string => JSON.stringify(choice);
 
 /** Returns the settings of a conversation, or those that a new one would have. */
-export function settingsOf(state: AppState, conversation: string | null): Conversation["settings"] {
+function settingsOf(state: AppState, conversation: string | null): Conversation["settings"] {
   return (conversation === null ? undefined : state.conversations[conversation]?.settings) ?? state.settings.defaults;
 }

@@ -70,5 +70,4 @@ export const SlidersIcon = icon(<path d="M5 3.5v6M5 13v3.5M10 3.5v3M10 10v6.5M15
 export const StopIcon = icon(<rect x="5.5" y="5.5" width="9" height="9" rx="1.5" fill="currentColor" stroke="none" />);
 export const ToolIcon = icon(<path d="M12.5 3.7a4 4 0 0 0-4.8 5.2L3.6 13a1.9 1.9 0 0 0 2.7 2.7l4.2-4.1a4 4 0 0 0 5.2-4.8l-2.4 2.4-2.3-.7-.7-2.3z" />);
 export const TrashIcon = icon(<path d="M4 5.5h12M8 5.5V4h4v1.5M5.5 5.5l.7 11h7.6l.7-11M8.5 8.5v5M11.5 8.5v5" />);
-export const UndoIcon = icon(<path d="M7 5 3.5 8.5 7 12M4 8.5h7.5a4 4 0 0 1 0 8H9" />, true);
 export const WarningIcon = icon(<path d="M10 3.5 17.5 16.5h-15zM10 8.5v3.5M10 14.3v.1" />);

@@ -2,18 +2,6 @@
 
 import type { AnswerInfo, ChatMessage, ErrorInfo, RouteInfo, SearchHit } from "./state.ts";
 
-/** The names of the tools that a conversation can use. */
-export const BUILTIN_TOOLS = ["calculator", "clock", "todo_list", "storage", "web_fetch"] as const;
-
-/** How long the title of a conversation may be. */
-export const MAX_TITLE_CHARS = 200 as const;
-
-/** How long the names of presets and the labels of clouds may be. */
-export const MAX_NAME_CHARS = 100 as const;
-
-/** How many sides a comparison may have. */
-export const MAX_COMPARED = 4 as const;
-
 /** Text in Markdown. */
 export interface TextPartInput {
   readonly type: "text";

@@ -3,6 +3,7 @@
 import type { Actions } from "./actions.ts";
 import { deferred } from "./deferred.ts";
 import { BrowserLLMError, cancelled, disconnected } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
 import { applyPatches, share, type Patch } from "./patches.ts";
 import { EMPTY_STATE, type AppState, type ErrorInfo } from "./state.ts";
 
@@ -76,7 +77,7 @@ export function createClient(pipe: AppPipe): AppClient {
   const client = new PipeClient(pipe);
   return {
     getState: () => client.state,
-    subscribe: (listener) => added(client.listeners, listener),
+    subscribe: (listener) => client.listeners.add(listener),
     call: client.call as Call,
     ready: client.ready,
     onClose: (listener) => client.onClose(listener),
@@ -84,18 +85,10 @@ export function createClient(pipe: AppPipe): AppClient {
   };
 }
 
-/** Add to a set; returns a function that takes it out again. */
-export function added<T>(set: Set<(value: T) => void>, listener: (value: T) => void): () => void {
-  // A listener that is added twice must be removed twice.
-  const own = (value: T): void => { listener(value); };
-  set.add(own);
-  return () => { set.delete(own); };
-}
-
 class PipeClient {
   state = EMPTY_STATE;
-  readonly listeners = new Set<() => void>();
-  readonly closeListeners = new Set<(error: BrowserLLMError) => void>();
+  readonly listeners = new Listeners();
+  readonly closeListeners = new Listeners<BrowserLLMError>();
   readonly #ready = deferred<undefined>();
   readonly #pipe: AppPipe;
   readonly #pending = new Map<number, Pending>();
@@ -147,7 +140,7 @@ class PipeClient {
 
   onClose(listener: (error: BrowserLLMError) => void): () => void {
     const lost = this.#lost;
-    if (!lost) return added(this.closeListeners, listener);
+    if (!lost) return this.closeListeners.add(listener);
     let wanted = true;
     queueMicrotask(() => { if (wanted) listener(lost); });
     return () => { wanted = false; };
@@ -164,7 +157,7 @@ class PipeClient {
     this.#pending.clear();
     for (const call of pending) call.reject(reason);
     this.#pipe.close();
-    if (error) for (const listener of [...this.closeListeners]) listener(error);
+    if (error) this.closeListeners.tell(error);
   }
 
   #take(text: string): void {
@@ -212,6 +205,6 @@ class PipeClient {
   #show(state: AppState): void {
     if (Object.is(state, this.state)) return;
     this.state = state;
-    for (const listener of [...this.listeners]) listener();
+    this.listeners.tell();
   }
 }

@@ -1,9 +1,11 @@
 /** A connection that begins, may fail and may be tried again, behind one client that is always the same. */
 
-import { added, type AppClient, type Boot, type Call, type CallOptions } from "./client.ts";
+import type { AppClient, Boot, Call, CallOptions } from "./client.ts";
 import { deferred, type Deferred } from "./deferred.ts";
-import { type BrowserLLMError, cancelled, connectFailed, disconnected } from "./errors.ts";
+import { type BrowserLLMError, connectFailed, disconnected } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
 import { EMPTY_STATE, type AppState } from "./state.ts";
+import { until } from "./until.ts";
 
 export interface ConnectionStatus {
   readonly status: "connecting" | "ready" | "failed";
@@ -29,9 +31,9 @@ export class Connection {
   #connected = waiting();
   readonly #connector: Connector;
   readonly #owned: boolean;
-  readonly #listeners = new Set<() => void>();
-  readonly #stateListeners = new Set<() => void>();
-  readonly #closeListeners = new Set<(error: BrowserLLMError) => void>();
+  readonly #listeners = new Listeners();
+  readonly #stateListeners = new Listeners();
+  readonly #closeListeners = new Listeners<BrowserLLMError>();
   #unsubscribes: (() => void)[] = [];
 
   /** `owned`: the client is closed with this connection. */
@@ -45,10 +47,10 @@ export class Connection {
     const connected = (): Promise<AppClient> => this.#connected.promise;
     this.client = {
       getState: () => this.#target?.getState() ?? this.#state,
-      subscribe: (listener) => added(this.#stateListeners, listener),
+      subscribe: (listener) => this.#stateListeners.add(listener),
       call: call as unknown as Call,
       get ready() { return connected().then(() => undefined); },
-      onClose: (listener) => added(this.#closeListeners, listener),
+      onClose: (listener) => this.#closeListeners.add(listener),
       close: () => { this.close(); },
     };
   }
@@ -64,7 +66,7 @@ export class Connection {
 
   readonly getStatus = (): ConnectionStatus => this.#now;
 
-  readonly subscribe = (listener: () => void): (() => void) => added(this.#listeners, listener);
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   /** Begin when the first component is there; the function that it returns ends it when the last one is gone. */
   readonly mount = (): (() => void) => {
@@ -127,15 +129,15 @@ export class Connection {
   #use(client: AppClient): void {
     this.#target = client;
     this.#unsubscribes = [
-      client.subscribe(() => { tell(this.#stateListeners); }),
+      client.subscribe(() => { this.#stateListeners.tell(); }),
       client.onClose((error) => {
         this.#fail(error);
-        for (const listener of [...this.#closeListeners]) listener(error);
+        this.#closeListeners.tell(error);
       }),
     ];
     this.#connected.resolve(client);
     this.#show(READY);
-    tell(this.#stateListeners);
+    this.#stateListeners.tell();
   }
 
   #fail(error: BrowserLLMError): void {
@@ -165,30 +167,12 @@ export class Connection {
   #show(now: ConnectionStatus): void {
     if (Object.is(now, this.#now)) return;
     this.#now = now;
-    tell(this.#listeners);
+    this.#listeners.tell();
   }
-}
-
-function tell(listeners: Set<() => void>): void {
-  for (const listener of [...listeners]) listener();
 }
 
 function waiting(): Deferred<AppClient> {
   const made = deferred<AppClient>();
   made.promise.catch(() => undefined); // a failure is shown by the status, too
   return made;
-}
-
-/** Wait for the connection, or for the caller to give up. */
-async function until(connected: Promise<AppClient>, signal: AbortSignal | undefined): Promise<AppClient> {
-  if (!signal) return connected;
-  if (signal.aborted) throw cancelled(signal.reason);
-  const { promise, reject } = deferred<never>();
-  const abort = (): void => { reject(cancelled(signal.reason)); };
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([connected, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

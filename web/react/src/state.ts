@@ -212,7 +212,6 @@ export interface SearchHit {
 export interface GPU {
   readonly name: string;
   readonly vendor: string | null;
-  readonly architecture: string | null;
   readonly software: boolean;
   readonly maxBufferBytes: number | null;
   readonly features: readonly string[];

@@ -7,7 +7,9 @@
 
 import { startEngine, type EngineHandle } from "../engine/start.ts";
 import { startPython, type PythonHandle } from "../python/page.ts";
-import { Listeners, type AppPipe, type Boot, type OnBoot } from "./pipe.ts";
+import type { Boot } from "@browserllm/react/client";
+import { Listeners } from "@browserllm/react/listeners";
+import type { AppPipe, OnBoot } from "./pipe.ts";
 
 const MAIN = "from browserllm.app.page import main; main()";
 

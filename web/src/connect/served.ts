@@ -6,7 +6,8 @@
  */
 
 import { startEngine, type EngineHandle } from "../engine/start.ts";
-import { Listeners, type AppPipe, type OnBoot } from "./pipe.ts";
+import { Listeners } from "@browserllm/react/listeners";
+import type { AppPipe, OnBoot } from "./pipe.ts";
 
 const BASE = new URL("./", import.meta.url).href;
 const KEPT = "browserllm-key";

@@ -1,7 +1,8 @@
 /** The frame's side of a notebook: connects the channels that Python opens with the engine and the app of this page. */
 
 import type { EngineHandle } from "../engine/start.ts";
-import { Listeners, type AppPipe } from "../connect/pipe.ts";
+import { Listeners } from "@browserllm/react/listeners";
+import type { AppPipe } from "../connect/pipe.ts";
 import type { FrameHello, FramePort, FromFrame, ToFrame } from "./messages.ts";
 
 export interface Connected {

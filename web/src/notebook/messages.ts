@@ -1,6 +1,7 @@
 /** What the widget's script, in the notebook's page, and the page in its frame say to each other. */
 
-import type { ChannelKind } from "../../notebook/messages.ts";
+/** `app` carries the texts of docs/app.md, `engine` those of docs/protocol.md. */
+export type ChannelKind = "app" | "engine";
 
 /** The first message of the frame, to its parent's window. */
 export interface FrameHello {
@@ -25,4 +26,6 @@ export type FromFrame =
   | { readonly type: "ready" }
   | { readonly type: "text"; readonly channel: number; readonly text: string }
   | { readonly type: "ended"; readonly channel: number; readonly reason: string }
+  /** The browser does not let this page keep files, since it is another site than the notebook. */
+  | { readonly type: "nothing_kept" }
   | { readonly type: "crashed"; readonly reason: string };

@@ -1,11 +1,12 @@
 /** The worker that Python runs in. Boots Pyodide with our packages, both from this site, and runs the page's code. */
 
-import type { PyodideAPI } from "pyodide";
+import type { loadPyodide, PyodideAPI } from "pyodide";
 import type { FromPython, ToPython } from "./messages.ts";
 import { EnginePort } from "./engine-port.ts";
+import { answerValues } from "./local-values.ts";
 import { HandlerSlot } from "./handler.ts";
 import { serveLazily } from "../patches/pyodide/lazy-file.ts";
-import { awake, receiveSnapshot, snapshotOptions, type CreateModule, type Snapshot } from "../patches/pyodide/snapshot.ts";
+import { awake, receiveSnapshot, snapshotOptions, type CreateModule } from "../patches/pyodide/snapshot.ts";
 
 /** A file in python/, as manifest.json lists it. */
 interface SiteFile {
@@ -14,12 +15,18 @@ interface SiteFile {
 }
 
 interface Manifest {
-  readonly packages: readonly SiteFile[];
+  /** Our own modules. */
+  readonly archive: SiteFile & { readonly size_bytes: number };
+  /** What they need; only a Python that starts without the snapshot unpacks these. */
+  readonly wheels: readonly SiteFile[];
+  /** The wheels' extension modules, and where Python has them. */
+  readonly libraries: readonly (SiteFile & { readonly path: string })[];
   readonly snapshot: SiteFile;
 }
 
-/** Where Pyodide keeps the standard library. */
+/** Where Python has the standard library and our own modules. */
 const STDLIB = "/lib/python314.zip";
+const ARCHIVE = "/lib/browserllm.zip";
 
 /** How the tabs of this site tell each other what they have written; only Python speaks here. */
 const tabs = new BroadcastChannel(`browserllm-tabs ${new URL("../", import.meta.url).href}`);
@@ -35,21 +42,11 @@ function post(message: FromPython): void {
 
 async function boot(base: string, port: MessagePort): Promise<Run> {
   post({ type: "boot", text: "Loading Python", fraction: 0.1 });
-  // Request everything at once: Pyodide compiles its wasm while our packages arrive.
-  const folder = new URL("python/", base);
-  const manifest = fetchOk(new URL("manifest.json", folder)).then((response) => response.json() as Promise<Manifest>);
-  const archives = manifest.then(({ packages }) =>
-    Promise.all(packages.map(async (file) => (await fetchFile(folder, file)).arrayBuffer())),
-  );
-  const snapshot = manifest.then(async (files) => receiveSnapshot(bodyOf(await fetchFile(folder, files.snapshot))));
-  archives.catch(() => undefined); // awaited below, maybe after it failed
-  const pyodide = await startPyodide(new URL("pyodide/", base).href, snapshot);
+  const pyodide = await startPyodide(base);
   const loaded = performance.now();
-  post({ type: "boot", text: "Unpacking packages", fraction: 0.7 });
-  for (const archive of await archives) pyodide.unpackArchive(archive, "zip", { extractDir: sitePackages(pyodide) });
   pyodide.registerJsModule("_browserllm_page", {
     base,
-    engine_port: new EnginePort(port),
+    engine_port: new EnginePort(port, (reply) => answerValues(self.indexedDB, reply)),
     ui_send: (text: string) => { post({ type: "ui", text }); },
     ui_set_handler: setUiHandler,
     tabs_send: (text: string) => { tabs.postMessage(text); },
@@ -63,23 +60,50 @@ async function boot(base: string, port: MessagePort): Promise<Run> {
 }
 
 /** Start Python from its snapshot. If that is missing or does not fit, boot normally, which takes a second more. */
-async function startPyodide(folder: string, snapshot: Promise<Snapshot>): Promise<PyodideAPI> {
+async function startPyodide(base: string): Promise<PyodideAPI> {
+  const folder = new URL("pyodide/", base).href;
+  const files = new URL("python/", base);
   const stdlib = new URL("python_stdlib.zip", folder).href;
+  // Request everything at once: Pyodide compiles its wasm while the snapshot arrives.
+  const manifest = fetchOk(new URL("manifest.json", files)).then((response) => response.json() as Promise<Manifest>);
   const script = import(/* @vite-ignore */ `${folder}pyodide.asm.mjs`) as Promise<{ default: CreateModule }>;
-  snapshot.catch(() => undefined); // awaited below, maybe after it failed
-  script.catch(() => undefined);
+  const snapshot = manifest.then(async (listed) => receiveSnapshot(bodyOf(await fetchFile(files, listed.snapshot))));
+  const libraries = manifest.then(async (listed) => new Map(await Promise.all(listed.libraries.map(async (library) => {
+    const blob = await (await fetchFile(files, library)).blob();
+    return [library.path, URL.createObjectURL(blob)] as const;
+  }))));
+  for (const arriving of [snapshot, script, libraries]) arriving.catch(() => undefined); // awaited below, maybe after it failed
   const { loadPyodide } = (await import(/* @vite-ignore */ `${folder}pyodide.mjs`)) as typeof import("pyodide");
   const options = { indexURL: folder, packageBaseUrl: folder };
   try {
-    const pyodide = await loadPyodide({ ...options, ...snapshotOptions(snapshot, script) });
+    const pyodide = await loadPyodide({ ...options, ...snapshotOptions(snapshot, script, libraries) });
     const { sha256, size_bytes } = (await snapshot).stdlib;
     serveLazily(pyodide, STDLIB, `${stdlib}?${sha256.slice(0, 16)}`, size_bytes);
+    const { archive } = await manifest;
+    writeFile(pyodide, ARCHIVE, new Uint8Array());
+    serveLazily(pyodide, ARCHIVE, addressOf(files, archive).href, archive.size_bytes);
     awake(pyodide, navigator.language);
     return pyodide;
   } catch (error) {
     console.warn(`Python starts without its snapshot, which takes longer: ${messageOf(error)}`);
-    return loadPyodide({ ...options, stdLibURL: stdlib });
+    return startWithoutSnapshot(files, await manifest, { ...options, stdLibURL: stdlib });
   }
+}
+
+async function startWithoutSnapshot(files: URL, { archive, wheels }: Manifest, options: Parameters<typeof loadPyodide>[0]): Promise<PyodideAPI> {
+  const { loadPyodide } = (await import(/* @vite-ignore */ `${options?.indexURL ?? ""}pyodide.mjs`)) as typeof import("pyodide");
+  const pyodide = await loadPyodide(options);
+  post({ type: "boot", text: "Unpacking packages", fraction: 0.7 });
+  const [own, ...others] = await Promise.all([archive, ...wheels].map(async (file) => (await fetchFile(files, file)).arrayBuffer()));
+  writeFile(pyodide, ARCHIVE, new Uint8Array(own ?? new ArrayBuffer(0)));
+  const extractDir = String(pyodide.runPython(`import sys, sysconfig; sys.path.append("${ARCHIVE}"); sysconfig.get_path("purelib")`));
+  for (const wheel of others) pyodide.unpackArchive(wheel, "zip", { extractDir });
+  return pyodide;
+}
+
+/** Write a file of Python's; Pyodide's own types do not say what `FS` has. */
+function writeFile(pyodide: PyodideAPI, path: string, bytes: Uint8Array): void {
+  (pyodide.FS as { writeFile(path: string, bytes: Uint8Array): void }).writeFile(path, bytes);
 }
 
 async function fetchOk(url: URL): Promise<Response> {
@@ -88,18 +112,18 @@ async function fetchOk(url: URL): Promise<Response> {
   return response;
 }
 
-function fetchFile(folder: URL, { file, sha256 }: SiteFile): Promise<Response> {
-  // The hash in the URL makes a new file a new URL, so that no cache serves the old one.
-  return fetchOk(new URL(`${file}?${sha256.slice(0, 16)}`, folder));
+function fetchFile(folder: URL, file: SiteFile): Promise<Response> {
+  return fetchOk(addressOf(folder, file));
+}
+
+/** The hash in the address makes a new file a new address, so that no cache serves the old one. */
+function addressOf(folder: URL, { file, sha256 }: SiteFile): URL {
+  return new URL(`${file}?${sha256.slice(0, 16)}`, folder);
 }
 
 function bodyOf({ body, url }: Response): ReadableStream<Uint8Array<ArrayBuffer>> {
   if (body === null) throw new Error(`${url} is empty`);
   return body;
-}
-
-function sitePackages(pyodide: PyodideAPI): string {
-  return String(pyodide.runPython("import sysconfig; sysconfig.get_path('purelib')"));
 }
 
 function messageOf(error: unknown): string {

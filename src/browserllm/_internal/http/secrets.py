@@ -11,7 +11,6 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator, Mapping
-from html import unescape
 from typing import Any, NoReturn, Self, SupportsIndex, TypeVar, cast
 
 from ...errors import BrowserLLMError, InternalError
@@ -311,6 +310,8 @@ def _character(written: str) -> str:
     if head in "%=":
         return _of_code(written[1:].lstrip("u"), 16)
     if head == "&":
+        from html import unescape  # imported late: few texts with a secret have any, and its table is large
+
         character = unescape(written)
         return character if len(character) == 1 else written[0]
     return ""

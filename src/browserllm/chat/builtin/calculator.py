@@ -1,5 +1,6 @@
 """A calculator tool: evaluates arithmetic, exactly where possible, with limits on size, nesting and digits."""
 
+# KEEP_DOCSTRINGS in a page, too: models read them (web/scripts/compile_python.mjs).
 from __future__ import annotations
 
 import ast

@@ -1,5 +1,6 @@
 """A clock tool: the date and time, which a model cannot know, and date arithmetic, which it does badly."""
 
+# KEEP_DOCSTRINGS in a page, too: models read them (web/scripts/compile_python.mjs).
 from __future__ import annotations
 
 import re

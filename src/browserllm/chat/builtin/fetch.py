@@ -1,5 +1,6 @@
 """A tool that fetches web pages. It does not trust the model's addresses: they must be public, and use https."""
 
+# KEEP_DOCSTRINGS in a page, too: models read them (web/scripts/compile_python.mjs).
 from __future__ import annotations
 
 import os

@@ -1,5 +1,6 @@
 """A memory tool: the model keeps JSON values by key in any `KeyValueStore`, under a prefix."""
 
+# KEEP_DOCSTRINGS in a page, too: models read them (web/scripts/compile_python.mjs).
 from __future__ import annotations
 
 import re

@@ -1,5 +1,6 @@
 """A to-do list tool, for a model that works in many steps and the user who follows it."""
 
+# KEEP_DOCSTRINGS in a page, too: models read them (web/scripts/compile_python.mjs).
 from __future__ import annotations
 
 from typing import Literal

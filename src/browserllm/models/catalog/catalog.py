@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -192,6 +191,8 @@ def _ambiguous(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
 
 
 def _unknown(name: str, cards: Sequence[ModelCard]) -> ModelNotFound:
+    import difflib  # imported late: most names are known
+
     models = {_plain(card.id): card.id for card in cards}
     builds = {_plain(artifact.id): artifact.id for card in cards for artifact in card.artifacts if artifact.id}
     near: list[str] = []

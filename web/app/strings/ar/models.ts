@@ -162,5 +162,6 @@ export const models: Strings["models"] = {
   addIdNote: "اسم المجلد ما لم تكتب غيره.",
   addIdTaken: (id) => `يوجد نموذج باسم «${own(id)}». اختر اسمًا آخر.`,
   adding: "تجري قراءة الملفات وفحصها",
+  addFailed: "لم تتم إضافة النموذج",
   added: (name) => `أُضيف ${own(name)}`,
 };

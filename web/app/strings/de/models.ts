@@ -146,7 +146,7 @@ export const models: Strings["models"] = {
   incomplete: "unfertig",
   removeAll: "Alle Modelle löschen",
   removeAllTitle: "Alle Modelle löschen?",
-  removeAllText: (count, size) => `${count} heruntergeladene Modelle werden gelöscht, damit werden ${size} frei. Gespräche bleiben.`,
+  removeAllText: (count, size) => `${count === "1" ? "1 heruntergeladenes Modell wird" : `${count} heruntergeladene Modelle werden`} gelöscht, damit werden ${size} frei. Gespräche bleiben.`,
   noneStored: "Noch ist kein Modell gespeichert.",
 
   addTitle: "Ein eigenes Modell hinzufügen",
@@ -161,5 +161,6 @@ export const models: Strings["models"] = {
   addIdNote: "Sonst der Name des Ordners.",
   addIdTaken: (id) => `Ein Modell namens „${id}“ gibt es schon. Wähle einen anderen Namen.`,
   adding: "Dateien werden gelesen und geprüft",
+  addFailed: "Das Modell wurde nicht hinzugefügt",
   added: (name) => `${name} wurde hinzugefügt`,
 };

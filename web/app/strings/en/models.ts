@@ -144,7 +144,7 @@ export const models = {
   incomplete: "unfinished",
   removeAll: "Delete all models",
   removeAllTitle: "Delete all models?",
-  removeAllText: (count: string, size: string) => `${count} downloaded models will be deleted, which frees ${size}. Conversations stay.`,
+  removeAllText: (count: string, size: string) => `${count === "1" ? "1 downloaded model" : `${count} downloaded models`} will be deleted, which frees ${size}. Conversations stay.`,
   noneStored: "No model is stored yet.",
 
   addTitle: "Add a model of your own",
@@ -159,5 +159,6 @@ export const models = {
   addIdNote: "By default the name of the folder.",
   addIdTaken: (id: string) => `There is a model called “${id}” already. Choose another name.`,
   adding: "Reading and checking the files",
+  addFailed: "The model was not added",
   added: (name: string) => `${name} was added`,
 };

@@ -3,15 +3,15 @@
 import type { ConversationSettingsInput } from "../actions.ts";
 import { isBlank } from "../blank.ts";
 import type { ActionName, AppClient, ArgsOf, ResultOf } from "../client.ts";
-import { added } from "../client.ts";
 import type { BrowserLLMError } from "../errors.ts";
 import { asError, errorOf, isCancelled } from "../failures.ts";
 import { newId } from "../ids.ts";
+import { Listeners } from "../listeners.ts";
 import type { ErrorInfo, Thread } from "../state.ts";
 import { textOf, userParts, type UserInput } from "./files.ts";
 import { UIMessages, uiPart, type UIMessage } from "./messages.ts";
 import { Outbox, type Unsent } from "./outbox.ts";
-import { enterRoom, openRoom } from "./rooms.ts";
+import { enterRoom, isUsed, openRoom } from "./rooms.ts";
 import { Throttle } from "./throttle.ts";
 import { AnswerWatch, type FinishedAnswer, type ToolCall } from "./watch.ts";
 
@@ -52,7 +52,7 @@ export class Chat {
   options: ChatOptions = {};
   readonly #client: AppClient;
   readonly #isOwn: boolean;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   readonly #ui = new UIMessages();
   readonly #outbox = new Outbox();
   readonly #watch: AnswerWatch;
@@ -61,6 +61,7 @@ export class Chat {
   #error: BrowserLLMError | null = null;
   #dismissed: ErrorInfo | null = null;
   #sentSettings: string | undefined;
+  #wasMounted = false;
 
   /** Without an `id` the conversation is the component's own. It is created with its first message. */
   constructor(client: AppClient, id: string | null) {
@@ -82,15 +83,19 @@ export class Chat {
 
   readonly getSnapshot = (): ChatSnapshot => this.#snapshot;
 
-  readonly subscribe = (listener: () => void): (() => void) => added(this.#listeners, listener);
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   /** Follow the conversation until the function that it returns is called. */
   readonly mount = (): (() => void) => {
     const undos = [
       this.#client.subscribe(() => { this.#follow(); }),
       this.#client.onClose((error) => { this.#fail(error); }),
-      enterRoom(this.#client, this.id, () => { void this.#leave(); }),
+      enterRoom(this.#client, this.id, (opening) => {
+        // Without waiting for what is being opened, it would stay open.
+        void opening.catch(() => undefined).then(() => this.#leave());
+      }),
     ];
+    this.#wasMounted = true;
     this.#watch.begin(this.#thread());
     if (!this.#isOwn) void this.#attempt(() => this.#openExisting());
     this.#refresh();
@@ -207,16 +212,18 @@ export class Chat {
     await this.applySettings();
   }
 
+  /** Close the conversation when no component shows it; called again when something that was under way is done. */
   async #leave(): Promise<void> {
+    if (isUsed(this.#client, this.id)) return;
     const { cancelOnUnmount = false, keep = true } = this.options;
-    if (cancelOnUnmount) this.#outbox.abort();
+    // A conversation of this component alone, which is not kept, can never be seen again.
+    const isLost = this.#isOwn && !keep;
+    if (cancelOnUnmount || isLost) this.#outbox.abort();
     if (!this.#thread()) return;
     const id = this.id;
     try {
       if (cancelOnUnmount) await this.#client.call("chat.stop", { conversation: id });
-      // A conversation of this component alone, which is not kept, can never be seen again.
-      if (this.#isOwn && !keep) await this.#client.call("conversations.delete", { id });
-      else await this.#client.call("conversations.close", { id });
+      await this.#client.call(isLost ? "conversations.delete" : "conversations.close", { id });
     } catch {
       // Without Python nothing is left to be closed.
     }
@@ -238,6 +245,9 @@ export class Chat {
     } catch (thrown) {
       if (!isCancelled(thrown)) this.#fail(asError(thrown));
       return undefined;
+    } finally {
+      // The component may be gone by now, and this has opened the conversation after it had gone.
+      if (this.#wasMounted && this.#thread()) void this.#leave();
     }
   }
 
@@ -268,7 +278,7 @@ export class Chat {
     const next = this.#look(this.#snapshot);
     if (next === this.#snapshot) return;
     this.#snapshot = next;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 
   #look(before: ChatSnapshot | null): ChatSnapshot {

@@ -26,8 +26,11 @@ function roomOf(client: AppClient, id: string): Room {
   return room;
 }
 
-/** Use a conversation until the function that it returns is called; `onLast` is called when no one uses it any more. */
-export function enterRoom(client: AppClient, id: string, onLast: () => void): () => void {
+/**
+ * Use a conversation until the function that it returns is called. `onLast` is called when no component uses it any more,
+ * with the promise of an opening that is under way.
+ */
+export function enterRoom(client: AppClient, id: string, onLast: (opening: Promise<unknown>) => void): () => void {
   const room = roomOf(client, id);
   room.users += 1;
   return () => {
@@ -36,16 +39,24 @@ export function enterRoom(client: AppClient, id: string, onLast: () => void): ()
     queueMicrotask(() => {
       if (room.users > 0 || rooms.get(client)?.get(id) !== room) return;
       rooms.get(client)?.delete(id);
-      onLast();
+      onLast(room.opening ?? Promise.resolve());
     });
   };
+}
+
+/** Whether a component uses a conversation. */
+export function isUsed(client: AppClient, id: string): boolean {
+  return (rooms.get(client)?.get(id)?.users ?? 0) > 0;
 }
 
 /** Open a conversation that exists; with `create`, create it if it does not. Resolves with whether it was created. */
 export function openRoom(client: AppClient, id: string, create: NewConversation | null): Promise<boolean> {
   if (client.getState().threads[id]) return Promise.resolve(false);
   const room = roomOf(client, id);
-  room.opening ??= open(client, id, create).finally(() => { room.opening = null; });
+  room.opening ??= open(client, id, create).finally(() => {
+    room.opening = null;
+    if (room.users === 0 && rooms.get(client)?.get(id) === room) rooms.get(client)?.delete(id);
+  });
   if (!create) return room.opening;
   // A look at whether it exists may be under way: what it did not find is created after it.
   return room.opening.then((created) => (client.getState().threads[id] ? created : open(client, id, create)));

@@ -30,8 +30,9 @@ export interface WatchCallbacks {
 
 export class AnswerWatch {
   readonly #callbacks: WatchCallbacks;
-  readonly #running = new Set<string>();
-  readonly #toolCalls = new Set<string>();
+  /** The answers in progress, each with the ids of the calls that are known: another answer may use the same ids. */
+  readonly #running = new Map<string, Set<string>>();
+  #last: Thread | null = null;
   #error: ErrorInfo | null = null;
 
   constructor(callbacks: WatchCallbacks) {
@@ -41,20 +42,21 @@ export class AnswerWatch {
   /** What is there already is not news. */
   begin(thread: Thread | null): void {
     this.#error = thread?.error ?? null;
-    if (thread?.answering) {
-      this.#running.add(thread.answering);
-      for (const call of toolCalls(thread.messages[thread.answering])) this.#toolCalls.add(call.toolCallId);
-    }
+    this.#last = thread;
+    if (thread?.answering) this.#running.set(thread.answering, callIds(thread.messages[thread.answering]));
   }
 
   look(thread: Thread | null): void {
     if (!thread) return;
-    if (thread.answering) this.#running.add(thread.answering);
-    for (const id of this.#running) {
+    const { answering } = thread;
+    // An answer that is continued has calls from before.
+    if (answering !== null && !this.#running.has(answering)) this.#running.set(answering, callIds(this.#last?.messages[answering]));
+    this.#last = thread;
+    for (const [id, known] of this.#running) {
       const message = thread.messages[id];
       for (const call of toolCalls(message)) {
-        if (!this.#toolCalls.has(call.toolCallId)) {
-          this.#toolCalls.add(call.toolCallId);
+        if (!known.has(call.toolCallId)) {
+          known.add(call.toolCallId);
           this.#callbacks.onToolCall(call);
         }
       }
@@ -71,6 +73,10 @@ export class AnswerWatch {
     this.#running.delete(id);
     this.#callbacks.onFinish({ id, isAbort: status === "stopped", isError: status === "error", finishReason: answer?.finishReason ?? null }, thread);
   }
+}
+
+function callIds(message: ChatMessage | undefined): Set<string> {
+  return new Set(toolCalls(message).map(({ toolCallId }) => toolCallId));
 }
 
 /** The tool calls of a message whose arguments are complete. */

@@ -1,10 +1,11 @@
 /** One request at a time without a conversation: what `useCompletion` and `useObject` hold between renders. */
 
 import type { Generate, GenerateEvent, Generated } from "../actions.ts";
-import { added, type AppClient } from "../client.ts";
+import type { AppClient } from "../client.ts";
 import { Throttle } from "../chat/throttle.ts";
 import type { BrowserLLMError } from "../errors.ts";
 import { asError, isCancelled } from "../failures.ts";
+import { Listeners } from "../listeners.ts";
 import type { AnswerInfo } from "../state.ts";
 
 export interface GenerationSnapshot {
@@ -29,7 +30,7 @@ const EMPTY: GenerationSnapshot = { text: "", reasoning: "", value: undefined, i
 export class Generation {
   options: GenerationOptions = {};
   readonly #client: AppClient;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   readonly #throttle = new Throttle(() => { this.#tell(); });
   #shown: GenerationSnapshot;
   #now: GenerationSnapshot;
@@ -42,7 +43,7 @@ export class Generation {
 
   readonly getSnapshot = (): GenerationSnapshot => this.#shown;
 
-  readonly subscribe = (listener: () => void): (() => void) => added(this.#listeners, listener);
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   /** Answer what `request` returns; a request in progress is stopped. Resolves with `undefined` if it failed or was stopped. */
   async start(request: () => Generate): Promise<Generated | undefined> {
@@ -104,6 +105,6 @@ export class Generation {
   #tell(): void {
     if (this.#shown === this.#now) return;
     this.#shown = this.#now;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }

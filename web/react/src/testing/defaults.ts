@@ -60,7 +60,7 @@ export const DEFAULTS = {
   Thread: {"messages": {}, "children": {}, "path": [], "status": "ready", "answering": null, "queue": [], "elsewhere": false, "error": null, "route": null, "contextTokens": null, "contextWindow": null},
   Approval: {},
   SearchHit: {},
-  GPU: {"vendor": null, "architecture": null, "software": false, "maxBufferBytes": null, "features": []},
+  GPU: {"vendor": null, "software": false, "maxBufferBytes": null, "features": []},
   Device: {"browser": null, "browserVersion": null, "gpu": null, "problem": null, "memoryGb": null, "cores": null, "threads": null, "online": true, "metered": null, "saveData": null},
   Engine: {"reason": null},
   Build: {"quantization": null, "downloadBytes": null, "memoryBytes": null, "fits": true, "reason": null, "downloaded": false},

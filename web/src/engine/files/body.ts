@@ -1,7 +1,7 @@
 /** Reads a response body piece by piece, into one reused buffer if the browser supports that. */
 
 /** The maximum size of a piece. Without our own buffer, Chromium allocates 2 MiB for each piece. */
-export const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 export interface BodyReader {
   /** The next piece: it may be overwritten by the read after it. */

@@ -5,7 +5,7 @@ import type { Progress } from "../protocol.ts";
 import { sizeText } from "../../sizes.ts";
 import { contentLength, isEncoded } from "./answer.ts";
 import type { Platform } from "./platform.ts";
-import { findStored, putFile } from "./intake.ts";
+import { checkRoom, findStored, putFile } from "./intake.ts";
 import type { DownloadedFile, DownloadResult, FileFetcher, InspectedFile, ReadResult } from "./operations.ts";
 import { DEFAULT_RETRY, type DownloadRequest, type RequestedFile, type ReadRequest } from "./requests.ts";
 import { lockName, PartialData, UNFLUSHED_BYTES } from "./partial.ts";
@@ -18,6 +18,11 @@ import { Turns } from "./turns.ts";
 /** A larger file is not a manifest, and its text has to fit into one message. */
 const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 const INSPECT_PARALLEL = 6;
+
+interface Work extends DownloadRequest {
+  /** Fails if the disk is full already; checked once for all files. */
+  readonly hasRoom: () => Promise<void>;
+}
 
 export class Downloader implements FileFetcher {
   readonly #platform: Platform;
@@ -110,10 +115,13 @@ export class Downloader implements FileFetcher {
     // Twice as many files as may be fetched at once: half of them are copied into their caches, or opened, while the others
     // are fetched, so that the network never waits for the disk. With more, a slow disk would fill up with copies.
     const line = new Turns(request.parallel);
+    let room: Promise<void> | null = null;
+    const needed = request.files.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0);
+    const hasRoom = (): Promise<void> => (room ??= checkRoom(this.#platform.caches, needed));
     await inParallel(request.files, 2 * request.parallel, async (file, index) => {
       if (stopped()) return;
       try {
-        files[index] = await this.#downloadOne(file, request, line, either, (change) => { report.change(index, change); });
+        files[index] = await this.#downloadOne(file, { ...request, hasRoom }, line, either, (change) => { report.change(index, change); });
       } catch (error) {
         if (!stopped()) failure.abort(error);
       }
@@ -127,7 +135,7 @@ export class Downloader implements FileFetcher {
   }
 
   /** Download one file into its cache. Of all requests for it, in any tab, one fetches and the others wait. */
-  #downloadOne(file: RequestedFile, request: DownloadRequest, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
+  #downloadOne(file: RequestedFile, request: Work, line: Turns, signal: AbortSignal, tell: Tell): Promise<DownloadedFile> {
     return new Promise((resolve, reject) => {
       const abort = (): void => { reject(reasonOf(signal)); };
       const task = async (): Promise<void> => {
@@ -163,13 +171,15 @@ export class Downloader implements FileFetcher {
   /** Download a file into its partial and close it, complete and verified or as far as it got. */
   async #transfer(
     file: RequestedFile,
-    request: DownloadRequest,
+    request: Work,
     line: Turns,
     signal: AbortSignal,
     tell: Tell,
   ): Promise<{ partial: PartialData; transfer: Transfer; verified: DownloadedFile["verified"] }> {
     const together = Math.min(request.parallel, request.files.length);
-    const partial = await PartialData.open(this.#platform, file, UNFLUSHED_BYTES / together);
+    await this.#explainQuota(file.url, file.size_bytes ?? 0, () => request.hasRoom());
+    const opening = (): Promise<PartialData> => PartialData.open(this.#platform, file, UNFLUSHED_BYTES / together);
+    const partial = await this.#explainQuota(file.url, file.size_bytes ?? 0, opening);
     const transfer = new Transfer(this.#platform, file, request, partial, signal, tell);
     try {
       const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);

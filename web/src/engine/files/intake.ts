@@ -1,7 +1,7 @@
 /** Puts whole files into the caches that the engines read, and finds files that are stored already. */
 
 import { describe } from "../errors.ts";
-import { sizeOf, type FileRef } from "./caches.ts";
+import { sizeOf } from "./caches.ts";
 import { startDigest } from "./digest.ts";
 import type { RequestedFile } from "./requests.ts";
 import { reasonOf } from "./retry.ts";
@@ -39,8 +39,26 @@ async function hasHash({ body }: Response, hash: RequestedFile["hash"], signal: 
   return digest.hex() === hash.value;
 }
 
+/**
+ * Fail with `QuotaExceededError` on a disk that is full already. On such a disk Chromium may never return from closing a file
+ * of the private file system, which blocks the worker; a cache entry fails without blocking.
+ */
+export async function checkRoom(caches: CacheStorage, size: number): Promise<void> {
+  const name = "browserllm-room";
+  const ref = { cache: name, url: `https://${name}.invalid/${crypto.randomUUID()}` };
+  try {
+    await putFile(caches, ref, new Blob([new Uint8Array(Math.min(size, ROOM_BYTES))]), null);
+  } catch (error) {
+    if (describe(error).name === "QuotaExceededError") throw error;
+  } finally {
+    await caches.delete(name).catch(() => undefined);
+  }
+}
+
+const ROOM_BYTES = 1024 * 1024;
+
 /** Put a file into its cache, reading the blob piece by piece. Fails with `QuotaExceededError` if there is no space. */
-export async function putFile(caches: CacheStorage, { cache, url }: FileRef, body: Blob, contentType: string | null): Promise<void> {
+export async function putFile(caches: CacheStorage, { cache, url }: { readonly cache: string; readonly url: string }, body: Blob, contentType: string | null): Promise<void> {
   const headers = { "Content-Length": String(body.size), "Content-Type": contentType ?? "application/octet-stream" };
   try {
     await (await caches.open(cache)).put(url, new Response(body, { headers }));

@@ -88,7 +88,7 @@ function read(tensor: Tensor | undefined): Float32Array {
 }
 
 /** One vector of all tokens' (`rows` of them, one after the other). */
-export function pool(states: Float32Array, rows: number, pooling: Pooling): Float32Array {
+function pool(states: Float32Array, rows: number, pooling: Pooling): Float32Array {
   const width = states.length / rows;
   if (pooling === "cls") return states.slice(0, width);
   if (pooling === "last") return states.slice(-width);

@@ -14,8 +14,11 @@ interface FileNode {
   usedBytes: number;
 }
 
-/** Let a file of Python's be read from `url` when Python opens it first; its name is `path`, its size is known. */
-export function serveLazily(pyodide: PyodideAPI, path: string, url: string, sizeBytes: number): void {
+/**
+ * Let a file of Python's be read from `url` when Python opens it first; its name is `path`, its size is known. Returns a function
+ * that puts the bytes there before Python asks.
+ */
+export function serveLazily(pyodide: PyodideAPI, path: string, url: string, sizeBytes: number): (contents: Uint8Array) => void {
   const { FS } = pyodide as unknown as {
     FS: { lookupPath(path: string): { node: FileNode }; ErrnoError: new (errno: number) => Error };
   };
@@ -32,10 +35,14 @@ export function serveLazily(pyodide: PyodideAPI, path: string, url: string, size
         console.error(error);
         throw new FS.ErrnoError(EIO);
       }
-      Object.defineProperty(node, "contents", { configurable: true, writable: true, value: contents });
+      fill(contents);
       return contents;
     },
   });
+  const fill = (contents: Uint8Array): void => {
+    Object.defineProperty(node, "contents", { configurable: true, writable: true, value: contents });
+  };
+  return fill;
 }
 
 /** Emscripten's number for an input/output error. */

@@ -19,6 +19,8 @@ interface Header {
   readonly memory_bytes: number;
   readonly base_bytes: number;
   readonly stdlib: { readonly sha256: string; readonly size_bytes: number };
+  /** The extension modules in it, and the number that dlopen() gave Python for each. */
+  readonly libraries: readonly { readonly path: string; readonly handle: number }[];
   readonly runs: number;
   /** What Python held of JavaScript's, for Pyodide. */
   readonly state: unknown;
@@ -69,6 +71,7 @@ export interface Emscripten {
   readonly HEAPU8: Uint8Array;
   readonly HEAP32: Int32Array;
   readonly API: { readonly config: { readonly BUILD_ID: string }; restoreSnapshot: () => unknown };
+  readonly LDSO: { readonly loadedLibsByName: Record<string, unknown>; readonly loadedLibsByHandle: Record<number, unknown> };
   readonly __PyRuntime: number;
   readonly __PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET: number;
   _sbrk(bytes: number): number;
@@ -78,6 +81,9 @@ interface Settings {
   readonly API: Emscripten["API"];
   /** Pyodide sets the size of its own kind of snapshot, which is not used here. */
   INITIAL_MEMORY?: number;
+  /** Names of libraries that Emscripten links before anything runs, and where it fetches each from. */
+  dynamicLibraries?: readonly string[];
+  locateFile: (name: string) => string;
   instantiateWasm: (imports: object, use: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void) => unknown;
 }
 
@@ -99,13 +105,29 @@ export function restoreMemory(module: Emscripten, base: Uint8Array, snapshot: Sn
   const saved = module.HEAP32[trampoline] ?? 0;
   if (saved !== 0 && address !== 0 && saved !== address) throw new Error("Python's snapshot is of another function table");
   module.HEAP32[trampoline] = address;
+  for (const { path, handle } of snapshot.libraries) {
+    const library = module.LDSO.loadedLibsByName[path];
+    if (library === undefined) throw new Error(`Python's snapshot needs ${path}, which was not linked`);
+    module.LDSO.loadedLibsByHandle[handle] = library;
+  }
 }
 
-/** The options with which `loadPyodide` starts from the snapshot. `script` is pyodide.asm.mjs; neither is waited for here. */
-export function snapshotOptions(arriving: Promise<Snapshot>, script: Promise<{ default: CreateModule }>): Options {
+/**
+ * The options with which `loadPyodide` starts from the snapshot. `script` is pyodide.asm.mjs, `libraries` are the addresses of the
+ * extension modules by their paths; none is waited for here. They are linked before anything else, as when the snapshot was
+ * taken: so they get the same place in memory and in the function table.
+ */
+export function snapshotOptions(
+  arriving: Promise<Snapshot>,
+  script: Promise<{ default: CreateModule }>,
+  libraries: Promise<ReadonlyMap<string, string>>,
+): Options {
   const createModule: CreateModule = async (settings) => {
-    const { default: create } = await script;
+    const [{ default: create }, addresses] = await Promise.all([script, libraries]);
     delete settings.INITIAL_MEMORY;
+    const { locateFile } = settings;
+    settings.dynamicLibraries = [...addresses.keys()];
+    settings.locateFile = (name) => addresses.get(name) ?? locateFile(name);
     let fail: (error: unknown) => void = () => undefined;
     // Emscripten waits for ever when its wasm is not handed over, so what goes wrong there goes out here.
     const failed = new Promise<never>((_, reject) => { fail = reject; });
