@@ -218,6 +218,23 @@ def test_python_code_names_what_exists(code: str) -> None:
     assert not missing, " ".join(missing)
 
 
+@pytest.mark.parametrize("name", sorted(set(PAGES) - {"README.md"}))
+def test_names_in_the_text_exist(name: str) -> None:
+    """What a page calls `bl.x` or `models.x()` in a sentence or a table."""
+    quoted = re.findall(r"`([^`\n]+)`", re.sub(r"^( *)```.*?^\1```$", "", PAGES[name], flags=re.DOTALL | re.MULTILINE))
+    missing: list[str] = []
+    for code in quoted:
+        for path in re.findall(r"(?<![\w./])bl((?:\.[A-Za-z]\w*)+)", code):
+            found: Any = bl
+            for part in path[1:].split("."):
+                found = getattr(found, part, None)
+            missing += [] if found is not None else [f"bl{path}"]
+        for owner, attribute in re.findall(r"(?<![\w.])(models|host)\.(\w+)\(", code):
+            kind = {"models": bl.ModelManager, "host": bl.Host}[owner]
+            missing += [] if hasattr(kind, attribute) else [f"{owner}.{attribute}"]
+    assert not missing, " ".join(missing)
+
+
 def exports(file: Path) -> set[str]:
     """The names that a TypeScript module exports."""
     text = file.read_text(encoding="utf-8")
