@@ -356,6 +356,7 @@ def test_the_errors_quoted_are_those_of_the_code() -> None:
         ("7 to 16 ms on the CPU", "7 to 16 ms"),
         ("after 192 ms with reuse, and 4,618 ms", "192 / 4,618 ms"),
         ("24 of 35 valid objects freely, and 35 of 35", "| objects that are valid, of 35 texts | 24 | 35"),
+        ("20 and 25 of them are right", "| objects that are right | 20 | 25"),
         ("59.9 frames a second", "59.9; 99.3"),
         ("The wheel has 36.7 MB", "wheel | 36.7 MB"),
         ("8.5 MB with gzip until one can write", "until one can write, without the engine, gzip | 8.5 MB"),
