@@ -30,7 +30,7 @@ FLOORS: list[set[str]] = [
     {"backends"},
     {"chat", "structured"},
     {"openai_compat", "testing"},
-    {"app"},
+    {"app", "amplifier"},
     {"cli", "notebook"},
     {"__main__"},
 ]
