@@ -1,5 +1,6 @@
 /** The page's end of downloads by the browser (Background Fetch): they go on when the page is closed. */
 
+import { Listeners } from "@browserllm/react/listeners";
 import {
   BACKGROUND_ENDED,
   BackgroundRecords,
@@ -54,7 +55,7 @@ export class BackgroundFetches {
   #manager: BackgroundFetchManager | null = null;
   readonly #page: BackgroundPage;
   readonly #followed = new Map<string, BackgroundFetchRegistration>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
 
   constructor(page: BackgroundPage) {
     this.#page = page;
@@ -62,10 +63,7 @@ export class BackgroundFetches {
 
   readonly getStatus = (): BackgroundStatus => this.#status;
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => { this.#listeners.delete(listener); };
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   /** Find what goes on, or has ended since the last visit; and follow it. */
   async start(): Promise<void> {
@@ -167,7 +165,7 @@ export class BackgroundFetches {
 
   #set(change: Partial<BackgroundStatus>): void {
     this.#status = { ...this.#status, ...change };
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 
