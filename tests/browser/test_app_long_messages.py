@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from app_clouds import KEY, LABEL, add_cloud, says
+from app_clouds import KEY, LABEL, add_cloud, reset, says
 from app_page import AppPage, text_of
 from certificates import make_certificates
 from vendor_server import VendorServer, answer
@@ -59,10 +59,7 @@ def shared(
 @pytest.fixture
 def app(shared: AppPage) -> Iterator[AppPage]:
     """The app at a new chat, without clouds, and with the settings of a first visit."""
-    for name in shared.state()["clouds"]:
-        shared.call("clouds.delete", id=name)
-    usual = {"neverLeaveDevice": True, "mode": "auto", "policy": "local_first", "model": None, "introduced": True}
-    shared.call("settings.update", changes=usual)
+    reset(shared)
     shared.page.goto(f"{shared.url}#chat")
     expect(shared.answers).to_have_count(0)
     yield shared

@@ -36,7 +36,7 @@ def run(name: str, home: Path, *arguments: str, typed: str = "", **environment: 
 @pytest.fixture
 def cloud() -> Iterator[dict[str, str]]:
     """A server with OpenAI's API on loopback, as the variables that name it."""
-    chunks = [{**chunk, "model": "gpt-4.1-mini"} for chunk in openai_exchanges.text_chunks("From ", "the cloud.")]
+    chunks = openai_exchanges.text_chunks("From ", "the cloud.")
     answer = stream(events(*chunks, "[DONE]"))
     with VendorServer({"cloud": answer}) as server:
         yield {"OPENAI_BASE_URL": f"{server.url}/cloud", "OPENAI_API_KEY": "k"}
