@@ -169,7 +169,7 @@ class Clouds:
         return None
 
     def find(self, name: str) -> Cloud:
-        """Return a cloud; raises `InvalidRequest` if there is none of that id."""
+        """Return a cloud; raises `InvalidRequest` if no cloud has this id."""
         cloud = self._app.state.value.clouds.get(name)
         if cloud is None:
             raise InvalidRequest(f"there is no cloud {name!r}; it may have been deleted", parameter="id")

@@ -338,7 +338,7 @@ async def test_the_files_that_a_download_lacks_are_listed() -> None:
     (missing,) = await app.call(act.ListMissingFiles(model="tiny"))
     assert missing.url == folder("tiny") + "onnx/model_quantized.onnx"
     assert (missing.cache, missing.size_bytes, missing.received_bytes) == ("transformers-cache", SIZE, 400)
-    # Somebody else, like a service worker, puts the file where the engine reads it: going on finds it there.
+    # A service worker, for example, puts the file where the engine reads it; the resumed download finds it there.
     app.host.files.store(missing.cache, missing.url, SIZE)
     assert await app.call(act.ListMissingFiles(model="tiny")) == []
     await app.call(act.ResumeDownload(model="tiny"))
