@@ -37,6 +37,9 @@ PAGES = {
     "browserllm.errors": "Errors",
 }
 
+# Names of the top of the package whose own package is no public place for them.
+FROM_THE_TOP = {"browserllm.page": ["browserllm.page.connect.connect"]}
+
 
 def names_of(module: str) -> list[str] | None:
     """Return the full names behind a package's public ones, in the order of its list; None for a plain module."""
@@ -51,7 +54,7 @@ def names_of(module: str) -> list[str] | None:
         up = len(home) - len(home.lstrip("."))
         parents = package[: len(package) - up]
         found += [".".join([*parents, home.lstrip("."), name]) for name in names.split()]
-    return found
+    return found + FROM_THE_TOP.get(module, [])
 
 
 def pages() -> Iterator[tuple[Path, str]]:

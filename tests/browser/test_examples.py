@@ -36,8 +36,7 @@ def run(name: str, home: Path, *arguments: str, typed: str = "", **environment: 
 @pytest.fixture
 def cloud() -> Iterator[dict[str, str]]:
     """A server with OpenAI's API on loopback, as the variables that name it."""
-    # A model whose price is known.
-    chunks = [{**chunk, "model": "gpt-4.1-mini"} for chunk in openai_exchanges.text_chunks("From ", "the cloud.")]
+    chunks = openai_exchanges.text_chunks("From ", "the cloud.")
     answer = stream(events(*chunks, "[DONE]"))
     with VendorServer({"cloud": answer}) as server:
         yield {"OPENAI_BASE_URL": f"{server.url}/cloud", "OPENAI_API_KEY": "k"}
@@ -66,7 +65,7 @@ def test_hybrid_routing(tmp_path: Path, cloud: dict[str, str]) -> None:
     assert "local (pocket), cost nothing" in short
     assert "From the cloud." in long
     assert re.search(r"passed over: .*local.*\d+ tokens", long)
-    assert re.search(r"cost \$0\.\d+", long)
+    assert "cost an unknown amount" in long, "prices are those of OpenAI's own address"
     assert private.startswith("Summarize") and "(private)" in private
     assert "no answer: " in private and "From the cloud." not in private
 
@@ -76,7 +75,7 @@ def test_cost_optimized(tmp_path: Path, cloud: dict[str, str]) -> None:
     first, second, again, paid, refused = out.split("\n> ")[1:]
     assert first.splitlines()[1] == again.splitlines()[1]
     assert all("local: 0.0" in each for each in (first, second, again))
-    assert re.search(r"\$0\.0\d+", paid)
+    assert "refused: " in paid and "price" in paid, "prices are those of OpenAI's own address"
     assert "refused: " in refused and "budget" in refused
 
 

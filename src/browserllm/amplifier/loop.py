@@ -13,14 +13,11 @@ from typing import Any, NamedTuple
 
 from .._internal import lazy_asyncio as asyncio
 from ..errors import describe_error
+from .cancelling import until_cancelled
 from .kernel import ChatRequest, ChatResponse, HookResult, Message, ToolCall, ToolResult, ToolSpec
 
 MAX_ITERATIONS = 25
 """How often one prompt asks the model, unless the settings say otherwise."""
-
-
-_CHECK_CANCELLED_S = 0.025
-"""How often a running tool looks at the session's cancellation token, which tells nobody when it is set."""
 
 
 class _Denied(Exception):  # noqa: N818 (no error: an answer)
@@ -180,17 +177,19 @@ class _Turn:
 
     async def _execute(self, tool: Any, arguments: dict[str, Any]) -> Any:
         """Run a tool; an immediate cancellation of the session does not wait for its end."""
-        running = asyncio.ensure_future(tool.execute(arguments))
         token = self._token()
+        if token is None:
+            return await tool.execute(arguments)
+        running = asyncio.ensure_future(tool.execute(arguments))
+        cancelled = asyncio.ensure_future(until_cancelled(token, immediately=True))
         try:
-            while token is not None and not running.done():
-                if token.is_immediate:
-                    running.cancel()
-                    raise _Denied("the session was cancelled while the tool ran")
-                await asyncio.wait([running], timeout=_CHECK_CANCELLED_S)
+            await asyncio.wait([running, cancelled], return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                raise _Denied("the session was cancelled while the tool ran")
             return await running
         finally:
             running.cancel()
+            cancelled.cancel()
 
     # Hooks
 

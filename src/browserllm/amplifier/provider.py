@@ -14,6 +14,7 @@ from ..backends.stream import ChatStream
 from ..errors import BrowserLLMError
 from ..types import ChatRequest, ChatResponse
 from .backends import source_of
+from .cancelling import until_cancelled
 from .events import Events
 from .failures import convert_error
 from .kernel import AbortError, ConfigField, LLMError, ModelInfo, ProviderInfo, ToolCall
@@ -23,9 +24,6 @@ from .models import known_window, list_models, max_output_tokens
 from .requests import Converted, convert_request
 from .responses import convert_response
 from .settings import read_settings
-
-_CHECK_CANCELLED_S = 0.025
-"""How often a running answer looks at the session's cancellation token, which tells nobody when it is set."""
 
 
 class BrowserLLMProvider:
@@ -165,8 +163,7 @@ class BrowserLLMProvider:
                     await asyncio.wait([watcher])
 
     async def _watch(self, stream: ChatStream) -> None:
-        while not self._is_cancelled():
-            await asyncio.sleep(_CHECK_CANCELLED_S)
+        await until_cancelled(self._token)
         stream.stop()
 
     async def _stop_all(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._internal import lazy_asyncio as asyncio
 from ..errors import InvalidRequest
-from .agent_actions import AgentEvent
+from .actions import AgentEvent
 
 
 class PageToolFailed(Exception):  # noqa: N818 (the page's own words)

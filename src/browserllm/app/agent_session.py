@@ -15,7 +15,7 @@ from ..backends.draft import Draft
 from ..backends.stream import Delta
 from ..errors import BrowserLLMError, Cancelled, InvalidRequest
 from ..types import ChatRequest, Message
-from .agent_actions import AgentAnswer, AgentEvent, OpenAgent, PageTool
+from .actions import AgentAnswer, AgentEvent, OpenAgent, PageTool
 from .agent_questions import PageToolFailed, Questions
 from .answering import Answering
 from .app import Emit

@@ -11,7 +11,7 @@ from .._internal import lazy_asyncio as asyncio
 from ..backends.base import Backend
 from ..errors import InvalidRequest, Unavailable
 from ..page.extras import load_extra
-from .agent_actions import (
+from .actions import (
     AgentAnswer,
     AgentEvent,
     AgentHistory,

@@ -149,6 +149,16 @@ class Rooms:
                 kind="error",
                 error=error_from_wire(event.data),
             )
+        elif event.name == "storage_lost":
+            self.notices.add(
+                "storage-lost",
+                "The browser has cleared what was stored here. The conversation that is open is still in this tab: "
+                "export it before you close the tab.",
+                code="storage_lost",
+                kind="warning",
+            )
+            text = "The models of this device could not all be listed."
+            self.app.spawn(self.notices.guard("models", text, self.models.refresh, code="models_not_listed"))
         elif event.name == "device_lost":
             text = "The device could not be looked at."
             self.app.spawn(self.notices.guard("device", text, self.show_device, code="device_not_read"))

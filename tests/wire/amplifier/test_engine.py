@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import scenarios
+
+import amplifier_scenarios
 
 HERE = Path(__file__).parent
 
@@ -19,7 +20,7 @@ HERE = Path(__file__).parent
 def told(*arguments: str) -> dict[str, Any]:
     """Run the scenarios in a process of their own."""
     done = subprocess.run(
-        [sys.executable, str(HERE / "scenarios.py"), *arguments],
+        [sys.executable, amplifier_scenarios.__file__, *arguments],
         capture_output=True,
         text=True,
         timeout=120,
@@ -33,7 +34,7 @@ def both() -> tuple[dict[str, Any], dict[str, Any]]:
     return told(), told("python")
 
 
-@pytest.mark.parametrize("name", sorted(scenarios.SCENARIOS))
+@pytest.mark.parametrize("name", sorted(amplifier_scenarios.SCENARIOS))
 def test_a_scenario_tells_the_same_on_both_engines(both: tuple[dict[str, Any], dict[str, Any]], name: str) -> None:
     native, ours = both
     assert ours[name] == native[name]

@@ -152,7 +152,7 @@ async def test_arguments_that_are_no_object_are_an_error(arguments: str) -> None
 @pytest.mark.parametrize("immediate", [False, True])
 @pytest.mark.parametrize("script", [["Half ", HANG], [HANG]], ids=["in-the-answer", "before-it"])
 async def test_cancelling_the_session_stops_the_answer(script: list[Any], immediate: bool) -> None:
-    """The coordinator's token tells nobody when it is set, so the provider looks at it."""
+    """The coordinator's token calls nothing when it is set, so the provider looks at it."""
     session = Session()
     backend = bl.ScriptedBackend([script])
     provider = await session.provider(backend)

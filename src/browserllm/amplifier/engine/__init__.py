@@ -1,6 +1,6 @@
 """A kernel for Amplifier in pure Python, in the place of ``amplifier_core._engine``.
 
-amplifier-core's own engine is a native library, which no page can load. Its Python files need only these names of it,
+amplifier-core's own engine is a native library, which no page can load. Its Python files use only these names,
 so the same sessions run in a page. Behaviour follows the native engine of amplifier-core 2.0.2: the same scenarios run
 on both, and their events and results are equal. What a page cannot do (modules of WebAssembly or gRPC) raises
 `NotImplementedError` with its name.

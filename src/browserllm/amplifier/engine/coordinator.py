@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 from .cancellation import CancellationToken
 from .hooks import HookRegistry
+from .injections import injections_of, joined
 
 logger = logging.getLogger("browserllm.amplifier.coordinator")
 
@@ -237,20 +238,9 @@ class Coordinator:
         return hook_result(action="deny", reason=f"User denied: {prompt}")
 
     async def _inject(self, result: Any, event: str, hook_name: str) -> Any:
-        from amplifier_core.models import ContextInjection, HookResult
+        from amplifier_core.models import HookResult
 
-        injections = list(result.context_injections)
-        if not injections and result.context_injection:
-            injections = [
-                ContextInjection(
-                    content=result.context_injection,
-                    role=result.context_injection_role,
-                    ephemeral=result.ephemeral,
-                    append_to_last_tool_result=result.append_to_last_tool_result,
-                    hook_name=hook_name,
-                    event=event,
-                )
-            ]
+        injections = injections_of(result, hook_name, event)
         limit = self.injection_size_limit
         for each in injections:
             if limit is not None and len(each.content) > limit:
@@ -262,25 +252,13 @@ class Coordinator:
             if context is not None and not each.ephemeral:
                 await context.add_message(_message(each))
         ephemeral = [each for each in injections if each.ephemeral]
-        if not ephemeral:
-            return HookResult(
-                action="continue",
-                user_message=result.user_message,
-                user_message_level=result.user_message_level,
-                user_message_source=result.user_message_source,
-                suppress_output=result.suppress_output,
-            )
+        left: dict[str, Any] = joined(ephemeral) if ephemeral else {"action": "continue"}
         return HookResult(
-            action="inject_context",
-            context_injection="\n\n".join(each.content for each in ephemeral),
-            context_injection_role=ephemeral[0].role,
-            ephemeral=True,
-            append_to_last_tool_result=ephemeral[0].append_to_last_tool_result,
+            **left,
             user_message=result.user_message,
             user_message_level=result.user_message_level,
             user_message_source=result.user_message_source,
             suppress_output=result.suppress_output,
-            context_injections=ephemeral,
         )
 
     def _count(self, tokens: int, hook_name: str) -> None:

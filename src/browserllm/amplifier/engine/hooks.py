@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 from ..._internal import lazy_asyncio as asyncio
 from . import names
+from .injections import injections_of, joined
 
 logger = logging.getLogger("browserllm.amplifier.hooks")
 
@@ -115,14 +116,14 @@ class HookRegistry:
             if result.action == "modify" and result.data is not None:
                 current = json_values(result.data)
             elif result.action == "inject_context":
-                injections += _injections_of(result, handler.name, event)
+                injections += injections_of(result, handler.name, event)
                 suppress = suppress or result.suppress_output
             elif result.action == "ask_user" and ask is None:
                 ask = result
         if ask is not None:
             return ask
         if injections:
-            return _merged(injections, suppress=suppress)
+            return HookResult(**joined(injections), suppress_output=suppress)
         return HookResult(action="continue", data=current)
 
     async def emit_and_collect(
@@ -165,40 +166,6 @@ class HookRegistry:
         except ValidationError as error:
             logger.error("a hook's answer cannot be read, so it denies: %s (handler %r)", error, handler.name)
             return HookResult(action="deny", reason=_UNREADABLE)
-
-
-def _injections_of(result: Any, handler: str, event: str) -> list[Any]:
-    from amplifier_core.models import ContextInjection
-
-    if result.context_injections:
-        return list(result.context_injections)
-    if not result.context_injection:
-        return []
-    return [
-        ContextInjection(
-            content=result.context_injection,
-            role=result.context_injection_role,
-            ephemeral=result.ephemeral,
-            append_to_last_tool_result=result.append_to_last_tool_result,
-            hook_name=handler,
-            event=event,
-        )
-    ]
-
-
-def _merged(injections: list[Any], *, suppress: bool) -> Any:
-    from amplifier_core.models import HookResult
-
-    first = injections[0]
-    return HookResult(
-        action="inject_context",
-        context_injection="\n\n".join(each.content for each in injections),
-        context_injection_role=first.role,
-        ephemeral=first.ephemeral,
-        append_to_last_tool_result=first.append_to_last_tool_result,
-        suppress_output=suppress,
-        context_injections=injections,
-    )
 
 
 def json_values(data: Any) -> dict[str, Any]:

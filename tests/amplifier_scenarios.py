@@ -1,6 +1,6 @@
 """Sessions whose events and results are compared between engines: native, ours on CPython, ours in a page.
 
-``python scenarios.py [python]`` prints them as JSON; with ``python`` our engine is used.
+``python amplifier_scenarios.py [python]`` prints them as JSON; with ``python`` our engine is used.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from .action import Action
-from .state import ConversationSettings, Part
+from ..state import ConversationSettings, Part
+from .base import Action
 
 
 class PageTool(Part, frozen=True, kw_only=True):

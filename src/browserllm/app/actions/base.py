@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .state import Part
+from ..state import Part
 
 
 class Action(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
