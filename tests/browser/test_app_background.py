@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from app_page import READY_MS, AppPage, text_of
+from app_page import AppPage, text_of
 from fault_server import Content, Fault, FaultServer
 from served_models import POCKET
 
@@ -23,7 +21,6 @@ def context(start_browser: Callable[..., BrowserContext]) -> BrowserContext:
     """A browser without WebGPU that stays when the page of a test is closed."""
     context = start_browser(webgpu=False)
     context.new_page()
-    context.set_default_timeout(30_000)
     return context
 
 
@@ -65,7 +62,7 @@ class Served:
         self.server.limit_bytes = self.server.sent_bytes() + 1_500_000
         app.page.goto(f"{app.url}#models/{self.name}")
         app.page.get_by_role("button", name=f"Download {self.name}").first.click()
-        wait_for(app, lambda state: state["downloads"].get(self.name, {}).get("receivedBytes", 0) > 1_000_000)
+        app.wait_for_state(lambda state: state["downloads"].get(self.name, {}).get("receivedBytes", 0) > 1_000_000)
 
     def continue_in_background(self, app: AppPage, *faults: Fault) -> Locator:
         """Hand the download to the browser, with the server's faults from then on; returns the line that shows it."""
@@ -81,16 +78,9 @@ class Served:
         return app.page.locator(".download-facts").first
 
     def wait_until_there(self, app: AppPage) -> None:
-        wait_for(app, lambda state: state["models"][self.name]["downloaded"] and self.name not in state["downloads"])
-
-
-def wait_for(app: AppPage, holds: Callable[[Any], bool]) -> None:
-    """Wait until the state fits; each look at it goes through the app, and so takes its time."""
-    for _ in range(300):
-        if holds(app.state()):
-            return
-        app.page.wait_for_timeout(100)
-    raise AssertionError(f"it never came: {json.dumps(app.state()['downloads'])}")
+        app.wait_for_state(
+            lambda state: state["models"][self.name]["downloaded"] and self.name not in state["downloads"]
+        )
 
 
 def test_a_download_goes_on_while_the_page_is_closed(
@@ -129,7 +119,7 @@ def test_a_download_in_the_background_comes_back_to_the_page(app: AppPage, serve
     server.wait_until(lambda: len(server.requests_for(back.weights)) == 2)
     app.page.reload()
     here = app.page.get_by_role("button", name="Continue the download of back here").first
-    expect(here).to_be_visible(timeout=READY_MS)
+    expect(here).to_be_visible()
     app.page.goto(f"{app.url}#chat")
     expect(app.page.get_by_text("back: in the background")).to_be_visible()
     app.page.goto(f"{app.url}#models/back")
@@ -151,7 +141,7 @@ def test_a_cancelled_one_leaves_nothing(app: AppPage, server: FaultServer) -> No
     server.wait_until(lambda: len(server.requests_for(gone.weights)) == 2)
     app.page.get_by_role("button", name="Cancel the download of gone").first.click()
     app.page.get_by_role("button", name="Cancel and delete").click()
-    wait_for(app, lambda state: "gone" not in state["downloads"])
+    app.wait_for_state(lambda state: "gone" not in state["downloads"])
     assert app.page.evaluate(_FETCHES) == 0
     assert app.page.evaluate(_RECORDS) == []
     assert not app.state()["models"]["gone"]["downloaded"]
@@ -172,9 +162,9 @@ def test_what_goes_wrong_in_the_background_is_an_ordinary_paused_download(
     bad = Served(server, "bad-server" if fault.status else "bad-file")
     bad.begin(app)
     app.page.get_by_role("button", name=f"Pause the download of {bad.name}").first.click()
-    wait_for(app, lambda state: state["downloads"][bad.name]["state"] == "paused")
+    app.wait_for_state(lambda state: state["downloads"][bad.name]["state"] == "paused")
     bad.continue_in_background(app, fault)
-    expect(app.page.get_by_text(said).first).to_be_visible(timeout=READY_MS)
+    expect(app.page.get_by_text(said).first).to_be_visible()
     assert app.state()["downloads"][bad.name]["state"] == "paused"
     assert app.page.evaluate(_CACHED, bad.weights) is False
     server.heal()

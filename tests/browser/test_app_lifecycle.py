@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from app_page import READY_MS, AppPage, text_of
+from app_page import AppPage, text_of
 from test_chrome import kill_children
 
 STORY = "Tell me a story about a fox."
@@ -24,16 +24,6 @@ def app(start_browser: Callable[..., BrowserContext], site_url: str) -> Iterator
     opened.page.context.close()
 
 
-def wait_for(app: AppPage, holds: Callable[[Any], bool]) -> Any:
-    """Wait until the state fits; each look at it goes through the app, and so takes its time."""
-    for _ in range(600):
-        state = app.state()
-        if holds(state):
-            return state
-        app.page.wait_for_timeout(100)
-    raise AssertionError("it never came")
-
-
 SHOW_AS = """(state) => {
   Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -45,12 +35,12 @@ def test_a_hidden_tab_frees_its_model_and_the_next_message_loads_it_again(app: A
     """A tab that is seen again in time keeps it."""
     app.call("settings.update", changes={"freeHiddenS": 3600})
     app.page.evaluate(SHOW_AS, "hidden")
-    wait_for(app, lambda state: state["loaded"][0]["expiresAt"] is not None)
+    app.wait_for_state(lambda state: state["loaded"][0]["expiresAt"] is not None)
     app.page.evaluate(SHOW_AS, "visible")
-    wait_for(app, lambda state: state["loaded"][0]["expiresAt"] is None)
+    app.wait_for_state(lambda state: state["loaded"][0]["expiresAt"] is None)
     app.call("settings.update", changes={"freeHiddenS": 0.5})
     app.page.evaluate(SHOW_AS, "hidden")
-    state = wait_for(app, lambda state: state["loaded"] == [])
+    state = app.wait_for_state(lambda state: state["loaded"] == [])
     assert state["notices"] == []
     app.page.evaluate(SHOW_AS, "visible")
     assert "fox" in text_of(app.ask(STORY, 2))
@@ -61,11 +51,11 @@ def test_a_hidden_tab_frees_its_model_and_the_next_message_loads_it_again(app: A
 def test_a_tab_frees_its_model_before_it_is_frozen_if_asked(app: AppPage, option: bool) -> None:
     """At once, however long the time of the settings is; the tab goes on when it is seen again."""
     app.call("settings.update", changes={"freeHiddenS": 3600 if option else None})
-    wait_for(app, lambda state: state["loaded"] != [])
+    app.wait_for_state(lambda state: state["loaded"] != [])
     app.page.evaluate(SHOW_AS, "hidden")
     app.page.evaluate("() => document.dispatchEvent(new Event('freeze'))")
     if option:
-        wait_for(app, lambda state: state["loaded"] == [])
+        app.wait_for_state(lambda state: state["loaded"] == [])
     else:
         assert app.state()["loaded"] != []
     app.page.evaluate("() => document.dispatchEvent(new Event('resume'))")
@@ -85,16 +75,16 @@ def test_a_gpu_that_is_lost_in_the_middle_of_an_answer_is_named(
     app.call("models.load", model="pocket", engine="transformersjs", device="webgpu")
     app.call("settings.update", changes={"defaults": {"maxTokens": 1500, "temperature": 0.9}})
     app.send(STORY)
-    expect(app.answers.first.locator(".message-parts")).to_contain_text(" ", timeout=READY_MS)
+    expect(app.answers.first.locator(".message-parts")).to_contain_text(" ")
     kill_children(profile, "gpu-process")
     panel = page.get_by_role("group", name="The GPU was lost")
-    expect(panel.first).to_be_visible(timeout=READY_MS)
+    expect(panel.first).to_be_visible()
     texts = [notice["text"] + str(notice["error"]) for notice in app.state()["notices"]]
     assert not [text for text in texts if "Instance" in text or "OperationError" in text]
     expect(page.get_by_text("Nothing could answer")).to_have_count(0)
     app.call("settings.update", changes={"defaults": {"maxTokens": 20}})
     panel.get_by_role("button", name="Try again").first.click()
-    wait_for(app, lambda state: answers_of(state)[-1]["status"] == "done")
+    app.wait_for_state(lambda state: answers_of(state)[-1]["status"] == "done")
     app.check()
     page.context.close()
 
@@ -110,6 +100,6 @@ def test_a_cleared_storage_is_told_while_the_tab_still_has_the_conversation(app:
     """With the way to export; the tab goes on."""
     devtools = app.page.context.new_cdp_session(app.page)
     devtools.send("Storage.clearDataForOrigin", {"origin": app.url.rstrip("/"), "storageTypes": "all"})
-    expect(app.page.get_by_text("The browser has cleared what was stored here")).to_be_visible(timeout=READY_MS)
+    expect(app.page.get_by_text("The browser has cleared what was stored here")).to_be_visible()
     assert "fox" in text_of(app.ask(STORY, 2))
     app.check()

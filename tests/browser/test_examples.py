@@ -25,7 +25,7 @@ def run(name: str, home: Path, *arguments: str, typed: str = "", **environment: 
         input=typed,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env={**os.environ, "XDG_CACHE_HOME": str(home), **environment},
     )
