@@ -30,7 +30,8 @@ FLOORS: list[set[str]] = [
     {"backends"},
     {"chat", "structured"},
     {"openai_compat", "testing"},
-    {"app", "amplifier"},
+    {"amplifier"},
+    {"app"},
     {"cli", "notebook"},
     {"__main__"},
 ]

@@ -1,6 +1,13 @@
 # pyright: reportMissingTypeStubs=false
 """The names of amplifier-core that the provider uses, in one place."""
 
+import sys
+
+if sys.platform == "emscripten":
+    from .install import install_engine
+
+    install_engine()
+
 try:
     from amplifier_core import AmplifierSession
     from amplifier_core.content_models import ContentBlock, TextContent, ThinkingContent, ToolCallContent
@@ -39,9 +46,12 @@ try:
 except ModuleNotFoundError as error:
     if error.name is None or error.name.partition(".")[0] != "amplifier_core":
         raise
-    raise ModuleNotFoundError(
-        "browserllm.amplifier needs amplifier-core: pip install 'browserllm[amplifier]'", name=error.name
-    ) from error
+    how = (
+        'await browserllm.page.load_extra("amplifier")'
+        if sys.platform == "emscripten"
+        else "pip install 'browserllm[amplifier]'"
+    )
+    raise ModuleNotFoundError(f"browserllm.amplifier needs amplifier-core: {how}", name=error.name) from error
 
 __all__ = [
     "AbortError",

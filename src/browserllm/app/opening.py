@@ -21,6 +21,7 @@ from ..stores.base import KeyValueStore
 from ..stores.memory import MemoryStore
 from ..stores.page import HostStore
 from .actions import RefreshDevice
+from .agents import Agents
 from .app import App
 from .chat_rooms import ChatRooms
 from .clouds import Clouds
@@ -67,10 +68,11 @@ class Rooms:
         self.chats = ChatRooms(app, store, self.routing.backend_for, notices)
         self.chats.answering.on_answer = self.models.note_answer
         self.compare = Compare(app, self.models)
+        self.agents = Agents(app, self.routing.backend_of, self.chats.answering)
         self.tabs: Tabs | None = None
         self._unsubscribe = host.subscribe(self._on_event)
         app.on(RefreshDevice, lambda action: self.show_device(refresh=True))
-        for close in (self.routing.close, self.models.close, self.leave, self.chats.close):
+        for close in (self.routing.close, self.models.close, self.leave, self.chats.close, self.agents.close):
             app.on_close(close)
 
     def _find_model(self, name: str) -> object:

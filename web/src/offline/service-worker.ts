@@ -3,7 +3,7 @@
  * models that the browser has fetched while the site was closed.
  *
  * The build puts `self.BROWSERLLM_FILES = {...};` above this code, so that a changed file makes a changed worker. A page may
- * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files) and `{type: "version"}`.
+ * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files; answers a port with whether they are) and `{type: "version"}`.
  */
 
 import { Arrivals } from "./arrivals.ts";
@@ -59,7 +59,8 @@ worker.addEventListener("message", (event) => {
   if (data?.type === "keep" && Array.isArray(data.urls)) {
     const paths = data.urls.map((url) => pathOf(new URL(String(url), scope), scope)).filter((path) => path !== null);
     // A file that cannot be kept now will be at the next visit.
-    event.waitUntil(site.keep(paths).catch((error: unknown) => { console.warn(error); }));
+    const kept = site.keep(paths).then(() => true, (error: unknown) => { console.warn(error); return false; });
+    event.waitUntil(kept.then((done) => { event.ports[0]?.postMessage(done); }));
   }
 });
 
