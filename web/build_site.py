@@ -27,7 +27,8 @@ ROOT = WEB.parent
 PACKAGE = ROOT / "src" / "browserllm"
 SITE = PACKAGE / "static"
 EXAMPLES = ROOT / "examples"
-PAGE_SUFFIXES = (".html", ".css", ".js", ".svg", ".webmanifest")
+PAGE_FILES = (".html", ".css", ".js", ".svg", ".webmanifest", "bundle.json")
+"""How the names of the examples' files end that pages read."""
 POCKET = ROOT / "models" / "pocket" / "dist"
 
 NODE_MINIMUM = (20, 19)
@@ -59,6 +60,7 @@ NOT_KEPT = (
     ".",
     "sw",
     "widget.js",
+    "amplifier.d.ts",
     "notebook-widget.js",
     "notebook.html",
     "assets/notebook",
@@ -232,7 +234,7 @@ def build_examples(site: Path) -> None:
 def page_examples() -> list[Path]:
     """The files of the examples' pages."""
     folders = [page.parent for page in EXAMPLES.glob("*/index.html")]
-    return [file for folder in folders for file in files_under(folder) if file.suffix in PAGE_SUFFIXES]
+    return [file for folder in folders for file in files_under(folder) if file.name.endswith(PAGE_FILES)]
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:

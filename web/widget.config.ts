@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { build, defineConfig, type InlineConfig } from "vite";
 
@@ -26,7 +27,10 @@ export default defineConfig({
     {
       // In a build of its own: with the widget it would share a third file.
       name: "amplifier",
-      closeBundle: async () => { await build({ ...alone({ amplifier: file("amplifier/amplifier.ts") }), configFile: false, root: import.meta.dirname }); },
+      closeBundle: async () => {
+        await build({ ...alone({ amplifier: file("amplifier/amplifier.ts") }), configFile: false, root: import.meta.dirname });
+        execFileSync(process.execPath, [file("scripts/amplifier-types.mjs")], { stdio: "inherit" });
+      },
     },
   ],
 });

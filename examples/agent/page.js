@@ -2,13 +2,15 @@
 
 // The built site has this folder as examples/agent/.
 import { AmplifierWeb } from "../../amplifier.js";
+// main.py reads the same one.
+import bundle from "./bundle.json" with { type: "json" };
 
 const $ = (id) => document.getElementById(id);
 const log = $("log");
 
 const agent = new AmplifierWeb({
-  systemPrompt: "You are a helpful agent. Use the tools, and answer in one sentence.",
-  builtinTools: ["todo"],
+  systemPrompt: bundle.system,
+  builtinTools: bundle.tools,
   tools: [
     {
       name: "clock",
@@ -18,9 +20,9 @@ const agent = new AmplifierWeb({
     },
   ],
   ask: ["*"],
-  maxTokens: 80,
-  maxIterations: 4,
-  temperature: 0,
+  maxTokens: bundle.settings.max_tokens,
+  temperature: bundle.settings.temperature,
+  maxIterations: bundle.max_iterations,
   offline: true,
   onProgress: ({ stage, text, fraction }) => {
     $("status").textContent = stage === "ready" ? `Ready: ${agent.model ?? "a cloud"} answers.` : text;
@@ -65,8 +67,8 @@ function showEvent(event) {
 }
 
 /** Two buttons in the card of the call. Resolves with the user's decision. */
-function askUser({ signal }) {
-  const card = log.lastElementChild;
+function askUser({ callId, signal }) {
+  const card = calls.get(callId);
   const row = document.createElement("div");
   row.className = "buttons";
   card.append(row);

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from in_page import SITE, open_python, run_python
 
-SCENARIOS = Path(__file__).parents[1] / "wire" / "amplifier" / "scenarios.py"
+SCENARIOS = Path(__file__).parents[1] / "amplifier_scenarios.py"
 
 FETCHED = """
 import json
