@@ -25,7 +25,7 @@ const agent = new AmplifierWeb({
   maxIterations: bundle.max_iterations,
   offline: true,
   onProgress: ({ stage, text, fraction }) => {
-    $("status").textContent = stage === "ready" ? `Ready: ${agent.model ?? "a cloud"} answers.` : text;
+    $("status").textContent = stage === "ready" ? `Ready: ${agent.model ?? "a cloud"} answers.` : `Starting … ${text}`;
     $("progress").hidden = stage === "ready";
     if (fraction === null) $("progress").removeAttribute("value");
     else $("progress").value = fraction;
@@ -85,6 +85,8 @@ function askUser({ callId, signal }) {
       button.addEventListener("click", () => decide(allowed));
       row.append(button);
     }
+    row.firstElementChild.focus();
+    card.scrollIntoView({ block: "nearest" });
     signal.addEventListener("abort", () => decide(false));
   });
 }
@@ -118,6 +120,8 @@ $("form").addEventListener("submit", async (event) => {
   const prompt = $("prompt").value.trim();
   if (prompt === "") return;
   add("user", prompt);
+  $("prompt").value = "";
+  $("status").textContent = "The agent works …";
   words = null;
   enable(true, true);
   try {
@@ -126,10 +130,21 @@ $("form").addEventListener("submit", async (event) => {
     $("status").textContent = `${inputTokens} tokens read, ${outputTokens} written, on this device.`;
   } catch (error) {
     if (error.code === "cancelled") $("status").textContent = "Cancelled.";
-    else showError(error);
+    else {
+      $("status").textContent = "That did not work.";
+      showError(error);
+    }
   } finally {
     enable(true, false);
+    $("prompt").focus();
   }
+});
+
+// Enter sends, Shift and Enter begin a new line.
+$("prompt").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("form").requestSubmit();
 });
 
 $("cancel").addEventListener("click", () => agent.cancel());

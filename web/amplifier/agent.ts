@@ -347,7 +347,14 @@ export class AmplifierWeb {
         : { value: await this.#askUser(event, abort.signal) };
     this.#questions.delete(id);
     // One that was taken back meanwhile is not waited for any more.
-    if (!abort.signal.aborted) await this.#service.call("agent.reply", { agent, id, ...reply }).catch(() => undefined);
+    if (abort.signal.aborted) return;
+    const send = (said: typeof reply | { readonly error: string }): Promise<unknown> => this.#service.call("agent.reply", { agent, id, ...said });
+    try {
+      await send(reply);
+    } catch (error) {
+      // Such as a result that is nested too deeply. Whether there is still a session to tell is another matter.
+      await send({ error: `the result could not be sent: ${amplifierError(error).message}` }).catch(() => undefined);
+    }
   }
 
   async #askUser(event: AgentEvent, signal: AbortSignal): Promise<string> {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from amplifier_core import HookResult
 
 import browserllm as bl
 from browserllm.app import actions as act
@@ -23,6 +24,10 @@ from browserllm.types import ReasoningDelta
 
 ADD = act.PageTool(name="add", description="Adds.", parameters={"type": "object", "properties": {"a": {}, "b": {}}})
 CALL = bl.ToolCallPart("c1", "add", '{"a": 1, "b": 2}')
+
+
+STEPS = 50_000
+"""How many steps of the event loop anything here may take."""
 
 
 class Page:
@@ -66,11 +71,12 @@ class Page:
         self._tasks.add(asyncio.get_running_loop().create_task(self.app.call(reply)))
 
     async def until(self, kind: str) -> act.AgentEvent:
-        while True:
+        for _ in range(STEPS):
             for event in self.events:
                 if event.type == kind:
                     return event
             await asyncio.sleep(0)
+        raise AssertionError(f"no {kind!r} in {STEPS} steps of the event loop, but {self.types()}")
 
     def types(self) -> list[str]:
         return [event.type for event in self.events]
@@ -280,6 +286,53 @@ async def test_a_question_without_an_answer_counts_as_refused(monkeypatch: pytes
     assert (await page.ask()).text == "Then not."
     assert "question-withdrawn" in page.types()
     assert "no answer within 0 s" in str((await page.until("tool-result")).error)
+
+
+async def test_a_page_that_cannot_ask_the_user_refuses() -> None:
+    page = Page([[CALL], "Then not."], says=None)
+    await page.open(ask=("add",))
+    running = asyncio.create_task(page.ask())
+    question = await page.until("approval")
+    await page.app.call(act.ReplyToAgent(agent=page.agent, id=question.id or "", error="the window is closed"))
+    assert (await running).text == "Then not."
+    assert "the window is closed" in str((await page.until("tool-result")).error)
+
+
+async def test_what_hooks_say_to_the_user_reaches_the_page() -> None:
+    page = Page("Fine.")
+    await page.open()
+
+    async def speak(event: str, data: dict[str, Any]) -> HookResult:
+        return HookResult(
+            action="inject_context",
+            context_injection="It is late.",
+            user_message="Be careful.",
+            user_message_level="warning",
+        )
+
+    session = page.agents._agents[page.agent].session
+    session.coordinator.hooks.register("prompt:submit", speak, name="speak")
+    await page.ask()
+    message = await page.until("message")
+    assert (message.text, message.name) == ("Be careful.", "warning")
+
+
+async def test_a_tool_that_is_not_there_is_a_result_that_says_so() -> None:
+    page = Page([[bl.ToolCallPart("c1", "subtract", "{}")], "I see."])
+    await page.open()
+    await page.ask()
+    result = await page.until("tool-result")
+    assert (result.name, "no tool 'subtract'" in str(result.error)) == ("subtract", True)
+
+
+async def test_another_models_new_beginning_reaches_the_page() -> None:
+    broken = bl.ScriptedBackend([["Half ", DeviceLost("the GPU is gone")]], model="large")
+    page = Page("Whole.")
+    page.backend = bl.Router([broken, page.backend], bl.Explicit(), on_interrupted="restart")  # type: ignore[assignment]
+    await page.open()
+    assert (await page.ask()).text == "Whole."
+    texts = [(event.type, event.text) for event in page.events if event.type in ("text", "restart")]
+    assert [kind for kind, _ in texts] == ["text", "restart", "text"]
 
 
 async def test_two_calls_are_asked_about_by_their_ids() -> None:
