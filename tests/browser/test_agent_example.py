@@ -15,7 +15,7 @@ from static_server import StaticServer
 
 def start(page: Page, url: str) -> Page:
     """Open the page, and press Start; the agent is ready then."""
-    page.goto(f"{url}examples/agent/index.html")
+    page.goto(f"{url}examples/agent/")
     page.click("#start")
     expect(page.locator("#send:enabled, li.error")).to_be_visible()
     assert page.locator("li.error").all_inner_texts() == []
@@ -103,16 +103,6 @@ def test_the_next_visit_needs_no_network(start_browser: Callable[..., BrowserCon
     server = StaticServer(tmp_path / "www")
     page = start(start_browser().new_page(), server.url)
     assert send(page, "What time is it?") == ["user", "tool", "agent"]
-    kept = """async () => {
-      const example = ["index.html", "bundle.json"].map((name) => `examples/agent/${name}`);
-      const wanted = [...example, "amplifier.js", "extras/amplifier/pydantic_core"];
-      for (const name of await caches.keys()) {
-        const urls = (await (await caches.open(name)).keys()).map(({ url }) => url);
-        if (wanted.every((part) => urls.some((url) => url.includes(part)))) return true;
-      }
-      return false;
-    }"""
-    while not page.evaluate(kept):
-        page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.evaluate("agent.keepForOffline()")
     server.stop()
     assert send(start(page, server.url), "What time is it?") == ["user", "tool", "agent"]

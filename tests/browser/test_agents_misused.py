@@ -128,16 +128,13 @@ def test_the_device_answers_where_a_cloud_refuses(page: Page, cloud: VendorServe
           await agent.init();
           const text = await agent.execute("Hi");
           const { model: answered, costUsd } = agent.lastAnswer;
-          const alone = new AmplifierWeb({ model });
-          await alone.init();
-          const failure = await failureOf(alone.execute("Hi"));
-          await Promise.all([agent.dispose(), alone.dispose()]);
-          return [text.trim() !== "", answered, costUsd, failure.code, failure.recoverable];
+          await agent.dispose();
+          return [text.trim() !== "", answered, costUsd];
         }""",
         model,
     )
-    assert told[:3] == [True, "pocket", 0]
-    assert told[4] is True
+    assert told == [True, "pocket", 0]
+    assert len(cloud.asked("cloud")) == 1
 
 
 def test_what_is_private_never_reaches_a_cloud(page: Page, cloud: VendorServer) -> None:
@@ -218,7 +215,8 @@ def test_a_long_history_is_cut_to_what_the_model_holds(page: Page) -> None:
           const words = "word ".repeat(200);
           const turn = (_, index) => ({ role: index % 2 ? "assistant" : "user", content: `${index} ${words}` });
           const history = Array.from({ length: 400 }, turn);
-          const agent = new AmplifierWeb({ model: "pocket", maxTokens: 20, systemPrompt: "Be brief.", history });
+          const options = { model: "pocket", maxTokens: 20, systemPrompt: "Be brief.", private: true };
+          const agent = new AmplifierWeb({ ...options, history });
           await agent.init();
           const text = await agent.execute("What is your name?");
           const kept = (await agent.getHistory()).length;

@@ -227,6 +227,14 @@ export class AmplifierWeb {
     return [...new Set([...this.#names, ...this.#tools.keys()])];
   }
 
+  /**
+   * Keep what this visit has used so far, so that the next one works without a network; the option `offline` does it after `init` and after
+   * each prompt. Resolves with whether it is kept: only a page in the site's folder can.
+   */
+  keepForOffline(): Promise<boolean> {
+    return keepForOffline(this.#base);
+  }
+
   /** End the session. The model and Python stay, since other parts of the page may use them. */
   async dispose(): Promise<void> {
     if (this.#end.signal.aborted) return;
@@ -286,7 +294,7 @@ export class AmplifierWeb {
     this.#agent = agent;
     // Without a connection there is no session: Python had it.
     this.#unwatch = service.client.onClose(() => { this.#lost(); });
-    if (this.#options.offline) void keepForOffline(this.#base);
+    if (this.#options.offline) void this.keepForOffline();
     show("ready", "Ready", 1);
   }
 
@@ -332,7 +340,7 @@ export class AmplifierWeb {
       else if (event.type === "question-withdrawn" && event.id !== null) this.#questions.get(event.id)?.abort();
     };
     this.#answer = await this.#service.call("agent.execute", { agent, prompt }, { onEvent });
-    if (this.#options.offline) void keepForOffline(this.#base);
+    if (this.#options.offline) void this.keepForOffline();
     return this.#answer.text;
   }
 

@@ -95,6 +95,8 @@ class Agents:
 
     async def _ask(self, action: AskAgent, emit: Emit) -> AgentAnswer:
         agent = self._find(action.agent)
+        if not action.prompt.strip():
+            raise InvalidRequest("the prompt is empty; write what the agent should do", parameter="prompt")
         # Clouds may have changed since the last prompt.
         agent.use(self._backend_of(agent.settings, agent.fallback))
         return await agent.execute(action.prompt, emit)

@@ -214,6 +214,15 @@ async def test_one_prompt_at_a_time_and_a_closed_app_stops_it() -> None:
         await running
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+async def test_a_prompt_has_words(prompt: str) -> None:
+    page = Page("Never.")
+    await page.open()
+    with pytest.raises(bl.InvalidRequest, match="prompt is empty"):
+        await page.ask(prompt)
+    assert page.backend.requests == []
+
+
 async def test_what_cannot_be_opened_is_said() -> None:
     page = Page("x")
     with pytest.raises(bl.InvalidRequest, match="unknown tool"):
