@@ -75,6 +75,26 @@ def test_the_page_of_the_documentation_asks_and_answers(context: BrowserContext,
     page.close()
 
 
+def test_each_stage_of_the_start_is_told(start_browser: Callable[..., BrowserContext], url: str) -> None:
+    """In a first visit; packages and session come while the model loads."""
+    for webgpu in (True, False):
+        page = open_bare(start_browser(webgpu=webgpu), url)
+        supported, stages, fractions = page.evaluate(
+            """async () => {
+              const told = [];
+              const agent = new AmplifierWeb({ onProgress: (progress) => told.push(progress) });
+              await agent.init();
+              const fractions = told.map(({ fraction }) => fraction).filter((fraction) => fraction !== null);
+              return [await AmplifierWeb.isWebGPUSupported(), [...new Set(told.map(({ stage }) => stage))], fractions];
+            }"""
+        )
+        assert supported is webgpu
+        assert stages[0] == "pyodide" and stages[-1] == "ready"
+        assert sorted(stages) == ["model", "packages", "pyodide", "ready", "session"]
+        assert all(0 <= fraction <= 1 for fraction in fractions) and fractions[-1] == 1
+        page.context.close()
+
+
 # Tools
 
 

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from amplifier_core import HookResult
+from amplifier_core.events import ALL_EVENTS
 from amplifier_core.llm_errors import ProviderUnavailableError
 from amplifier_core.message_models import ChatRequest
 
@@ -14,8 +16,8 @@ import browserllm as bl
 from browserllm.amplifier import BrowserLLMProvider, create_session
 from browserllm.errors import OutOfMemory
 from browserllm.page import connect as connecting
-from openai_exchanges import text_chunks
-from vendor_server import VendorServer, events, stream
+from openai_exchanges import USAGE, call, chunk, text_chunks
+from vendor_server import VendorServer, answer, events, stream
 
 REQUEST = ChatRequest.model_validate({"messages": [{"role": "user", "content": "Hi"}]})
 BROKEN = {"webllm": OutOfMemory("too large"), "transformersjs": OutOfMemory("too large")}
@@ -105,6 +107,52 @@ async def test_a_private_session_never_reaches_the_cloud(browsers: Browsers, clo
         await provider.complete(REQUEST)
     assert cloud.asked("cloud") == []
     await provider.close()
+
+
+CALL = '<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>'
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+async def events_of(backend: bl.Backend) -> tuple[str, list[str]]:
+    """Run the same session over any backend; returns its answer and its events, but for those of each piece of text."""
+    told: list[str] = []
+
+    async def note(event: str, data: dict[str, Any]) -> HookResult:
+        told.append(event)
+        return HookResult()
+
+    session = create_session(backend, system="Be brief.", tools=[add])
+    for event in ALL_EVENTS:
+        session.coordinator.hooks.register(event, note, name="note")
+    async with session:
+        answer = await session.execute("1 + 2?")
+    return answer, told
+
+
+async def test_the_backend_changes_and_the_session_does_not() -> None:
+    """A model of the device, a cloud, a router over both: with tools, the same answer and the same events."""
+    deltas = [chunk({"role": "assistant", "content": None}), chunk(call(0, "c1", "add", '{"a": 1, "b": 2}'))]
+    calls = stream(events(*deltas, chunk({}, "tool_calls"), chunk(usage=USAGE), "[DONE]"))
+    says = stream(events(*text_chunks("It is 3."), "[DONE]"))
+    with VendorServer({"cloud": [calls, says], "refuses": answer({"error": {"message": "no"}}, status=401)}) as server:
+
+        def cloud_at(name: str) -> bl.Backend:
+            return bl.OpenAI("m", base_url=f"{server.url}/{name}", api_key="k")
+
+        device = bl.LocalBackend(bl.ScriptedHost([CALL, "It is 3."]), "pocket")
+        again = bl.LocalBackend(bl.ScriptedHost([CALL, "It is 3."]), "pocket")
+        cloud = cloud_at("cloud")
+        router = bl.Router([cloud_at("refuses"), again], bl.Explicit())
+        results = [await events_of(backend) for backend in (device, cloud, router)]
+        await cloud.close()
+        await router.close()
+    assert results[0][0] == "It is 3."
+    assert "tool:post" in results[0][1]
+    assert results[1:] == results[:1] * 2
 
 
 @pytest.mark.parametrize("vendor", ["anthropic", "gemini", "ollama"])
