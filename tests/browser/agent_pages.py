@@ -16,6 +16,7 @@ from openai_exchanges import USAGE, call, chunk, text_chunks
 from vendor_server import Reply, VendorServer, events, stream
 
 DOCS = (Path(__file__).parents[2] / "docs" / "amplifier.md").read_text(encoding="utf-8")
+(WITHOUT_AGENT,) = re.findall(r"```js\n(.*?)```", DOCS, flags=re.DOTALL)
 (FIRST_PAGE,) = re.findall(r"```html\n(.*?)```", DOCS, flags=re.DOTALL)
 
 BARE = """<!doctype html>
@@ -73,9 +74,10 @@ _numbers = count(1)
 
 
 def make_folder(root: Path) -> Path:
-    """Write the root of a server: the page of the documentation, a bare one, and the site beside them."""
+    """Write the root of a server: pages of the documentation, a bare one, and the site beside them."""
     copy_site(SITE, root / "llm")
     (root / "first.html").write_text(FIRST_PAGE, encoding="utf-8")
+    (root / "alone.html").write_text(f'<script type="module">{WITHOUT_AGENT}</script>', encoding="utf-8")
     (root / "bare.html").write_text(BARE, encoding="utf-8")
     return root
 

@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-SERVE = "from browserllm.cli import main\nmain(['serve', '--port', '0', '--no-open'])"
+SERVE = """
+import sys
+sys.argv[1:] = ["serve", "--port", "0", "--no-open"]
+from browserllm.__main__ import main
+main()
+"""
 WITHOUT_AMPLIFIER = f"import sys\nsys.modules['amplifier_core'] = None\n{SERVE}"
 
 Serve = Callable[[str], str]
@@ -65,9 +70,9 @@ def test_a_served_page_asks_and_answers_and_comes_back_after_a_reload(serve_app:
       const { AmplifierWeb } = await import("../../amplifier.js");
       const agent = new AmplifierWeb({ sessionId: "mine", maxTokens: 300, temperature: 0.8, seed: 1 });
       await agent.init();
-      const answer = agent.executeStreaming("Tell me a long story about a fox.");
-      answer.then(() => undefined, () => undefined);
-      for await (const text of answer) { window.left = agent; return text; }
+      return new Promise((resolve, reject) => {
+        agent.execute("Tell me a long story about a fox.", { onText: resolve }).catch(reject);
+      });
     }"""
     assert page.evaluate(begin) != ""
     page.reload()

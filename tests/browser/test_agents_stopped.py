@@ -150,6 +150,20 @@ def test_leaving_the_loop_and_a_signal_cancel(page: Page) -> None:
 # Without an agent
 
 
+def test_the_script_of_the_documentation_runs_as_it_stands(page: Page, url: str) -> None:
+    alone = page.context.new_page()
+    said: list[str] = []
+    errors: list[str] = []
+    alone.on("console", lambda message: said.append(message.text) if message.type == "log" else None)
+    alone.on("pageerror", lambda error: errors.append(str(error)))
+    with alone.expect_console_message(lambda message: message.type == "log" and not message.text.startswith("delta ")):
+        alone.goto(f"{url}alone.html")
+    assert errors == []
+    pieces = [text.removeprefix("delta ") for text in said if text.startswith("delta ")]
+    assert pieces and said[-1].strip() != ""
+    alone.close()
+
+
 def test_a_worker_manager_answers(page: Page) -> None:
     told = page.evaluate(
         """async () => {

@@ -25,6 +25,8 @@ from .app import Emit
 from .chat_settings import options_of
 
 ALLOW, DENY = "Allow", "Deny"
+_ALLOWED = frozenset({"allow", "allow once", "allow always"})
+"""What Amplifier takes for a yes, in lower case."""
 APPROVAL_S = 300.0
 """How long the user may take to decide about a tool call; then it is refused."""
 _ANSWER_SHARE = 0.25
@@ -101,9 +103,11 @@ class _User:
             why = f"there was no answer within {timeout:g} s"
         except PageToolFailed as error:
             answer, why = DENY, f"the user could not be asked: {error}"
-        if call and not answer.lower().startswith("allow"):
+        if answer.lower() in _ALLOWED:
+            return answer
+        if call:
             self._tell(refused(call, why))
-        return answer
+        return DENY
 
 
 def _key_of(agent: str | None) -> str:
@@ -152,6 +156,8 @@ class AgentSession:
         self._emit: Emit | None = None
         self._task: asyncio.Task[str] | None = None
         self._usage: list[Any] = []
+        self._calls: dict[str | None, AgentEvent] = {}
+        """The tool calls that the page was told of and whose results it was not."""
         self._model: str | None = None
         self._ask = action.ask
         self._user = _User(self.questions, self._tell)
@@ -221,6 +227,10 @@ class AgentSession:
             await asyncio.wait([task])
             raise
         finally:
+            for call in list(self._calls.values()):
+                self._tell(
+                    AgentEvent(type="tool-result", id=call.id, name=call.name, error="the agent stopped before its end")
+                )
             self._task = self._emit = None
 
     async def cancel(self, *, immediate: bool) -> None:
@@ -350,6 +360,10 @@ class AgentSession:
         return HookResult()
 
     def _tell(self, event: AgentEvent) -> None:
+        if event.type == "tool-call":
+            self._calls[event.id] = event
+        elif event.type == "tool-result":
+            self._calls.pop(event.id, None)
         if self._emit is not None:
             self._emit(event)
 

@@ -232,7 +232,10 @@ describe("a prompt", () => {
       { agent: "s1", id: "q2", error: "TypeError: no" },
       { agent: "s1", id: "q3", error: "this page has no such tool" },
     ]));
-    await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request" });
+    await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "name" } });
+    await expect(agent.registerTool({ name: "text", description: "", schema: { type: "string" }, execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "schema" } });
+    await expect(agent.registerTool({ name: "none", description: "" } as never)).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "execute" } });
+    expect(agent.getToolNames()).toEqual(["add", "broken"]);
   });
 
   it.each([[true, "Allow"], [false, "Deny"], ["Allow", "Allow"], [new Error("closed"), "Deny"], [undefined, "Deny"]])("asks the user about a call: %s", async (says, value) => {

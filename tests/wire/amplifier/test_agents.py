@@ -98,7 +98,16 @@ async def test_a_prompt_is_answered_with_a_tool_of_the_page() -> None:
     assert [message["role"] for message in history] == ["system", "user", "assistant", "tool", "assistant"]
 
 
-@pytest.mark.parametrize(("says", "error"), [("Allow", None), ("Deny", "the user refused the call")])
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ("Allow", None),
+        ("allow always", None),
+        ("Deny", "the user refused the call"),
+        ("Allow it, please", "the user refused the call"),
+        ("", "the user refused the call"),
+    ],
+)
 async def test_the_user_decides_about_a_tool(says: str, error: str | None) -> None:
     page = Page([[CALL], "Done."], says=says)
     await page.open(ask=("add",))
@@ -152,6 +161,8 @@ async def test_cancelling_stops_the_model_and_takes_questions_back(phase: str, i
     with pytest.raises(bl.Cancelled):
         await running
     assert len(page.backend.stopped) == (phase == "decode")
+    told = page.types()
+    assert told.count("tool-call") == told.count("tool-result")
     assert ("question-withdrawn" in page.types()) is (phase == "approval" or (phase == "tool" and immediate))
     page.runs = True
     assert (await page.ask("Again")).text == "Whole."
