@@ -77,7 +77,9 @@ def make_folder(root: Path) -> Path:
     """Write the root of a server: pages of the documentation, a bare one, and the site beside them."""
     copy_site(SITE, root / "llm")
     (root / "first.html").write_text(FIRST_PAGE, encoding="utf-8")
-    (root / "alone.html").write_text(f'<script type="module">{WITHOUT_AGENT}</script>', encoding="utf-8")
+    (root / "alone.html").write_text(
+        f'<script type="module">{WITHOUT_AGENT}window.done = true;</script>', encoding="utf-8"
+    )
     (root / "bare.html").write_text(BARE, encoding="utf-8")
     return root
 

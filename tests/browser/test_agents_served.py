@@ -43,7 +43,7 @@ def serve_app(tmp_path: Path) -> Iterator[Serve]:
     yield start
     for process in processes:
         process.terminate()
-        process.wait()
+        process.communicate()
 
 
 @pytest.fixture
