@@ -37,7 +37,8 @@ class Page:
         self.app = App()
         self.app.state.put(settings or Settings(never_leave_device=False), "settings")
         self.backend = bl.ScriptedBackend(answers, model="paper")
-        rooms = ChatRooms(self.app, MemoryStore(), lambda settings: self.backend, Notices(self.app))
+        self.store = MemoryStore()
+        rooms = ChatRooms(self.app, self.store, lambda settings: self.backend, Notices(self.app))
         self.agents = Agents(self.app, self._backend_of, rooms.answering)
         self.asked: list[tuple[str | None, Sequence[str]]] = []
         self.events: list[act.AgentEvent] = []
@@ -396,8 +397,10 @@ async def test_agents_with_an_id_keep_their_to_do_list_and_others_have_their_own
     assert await result(id="söme id/1") == "1. [ ] write"
     assert await result(id="söme id/1") == "1. [ ] write"
     assert "write" not in await result(id="another")
+    kept = await page.store.items("")
     assert await result() == "1. [ ] write"
     assert "write" not in await result()
+    assert await page.store.items("") == kept
 
 
 async def test_arguments_that_are_no_object_are_an_output_that_is_not_valid() -> None:
