@@ -32,6 +32,7 @@ from .app import App
 from .error_info import error_info
 from .notices import Notices
 from .state import Download, MissingFile
+from .versions import is_left_alone
 
 PREFIX = "download/"
 
@@ -291,6 +292,8 @@ class Downloads:
     async def _records(self) -> dict[str, _Record]:
         records: dict[str, _Record] = {}
         for key, raw in await self._store.items(PREFIX):
+            if is_left_alone(key, raw, self._notices):
+                continue
             try:
                 record = decode_json(raw, _Record)
             except (msgspec.DecodeError, RecursionError):

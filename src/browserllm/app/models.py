@@ -33,6 +33,7 @@ from .downloads import Downloads
 from .model_list import Judge, describe_storage
 from .notices import Notices
 from .state import AnswerInfo, Loaded, Loading, Model, Sample, Settings, Totals
+from .versions import check_not_newer, is_left_alone
 
 CUSTOM = "model/"
 MAX_SAMPLES = 500
@@ -87,6 +88,8 @@ class Models:
     async def restore_custom(self) -> None:
         """Add the custom models of earlier visits to the catalog."""
         for key, raw in await self._store.items(CUSTOM):
+            if is_left_alone(key, raw, self._notices):
+                continue
             try:
                 self.manager.catalog.add(decode_json(raw, ModelCard))
             except (msgspec.DecodeError, RecursionError, InvalidRequest) as error:
@@ -189,6 +192,7 @@ class Models:
             ) from error
         if action.source is None:
             await self.manager.download(card.id)  # its files are here: this records whose they are
+        await check_not_newer(self._store, CUSTOM + card.id)
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))
         await self.refresh()
         return card.id

@@ -19,6 +19,7 @@ from .chat_settings import check_settings
 from .limits import MAX_NAME_CHARS
 from .notices import Notices
 from .state import Preset, Settings
+from .versions import is_left_alone
 
 KEY = "settings"
 DAMAGED_KEY = "settings.damaged"
@@ -51,7 +52,7 @@ class SettingsRoom:
         if raw is None:
             return
         settings, wrong = _read(raw)
-        if wrong:
+        if not is_left_alone(KEY, raw, self._notices) and wrong:
             await self._store.put(DAMAGED_KEY, raw)
             await self._store.put(KEY, msgspec.json.encode(settings))
             self._notices.add(
@@ -79,7 +80,10 @@ class SettingsRoom:
             raw = await self._store.get(KEY)
             stored = current if raw is None else _read(raw)[0]
             new = _changed(stored, changes)
-            encoded = msgspec.json.encode(new)
+            # What this version does not know is that of a later one, and stays.
+            known = {} if raw is None else _fields(raw) or {}
+            others = {name: value for name, value in known.items() if name not in changes}
+            encoded = msgspec.json.encode({**msgspec.to_builtins(new), **others})
             if encoded == raw or await self._store.swap(KEY, raw, encoded):
                 break
         self._app.state.put(new, "settings")
@@ -173,11 +177,18 @@ def _wrong(name: str, value: Any, advice: str) -> InvalidRequest:
     return InvalidRequest(f"the setting {name}={value!r} is not valid; {advice}", parameter=name)
 
 
+def _fields(raw: bytes) -> dict[str, Any] | None:
+    """Return the fields of a record, or ``None`` if it is damaged."""
+    try:
+        return decode_json(raw, dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def _read(raw: bytes) -> tuple[Settings, list[str]]:
     """Return the settings of a record, and the names of those that could not be read."""
-    try:
-        found: dict[str, Any] = decode_json(raw, dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    found = _fields(raw)
+    if found is None:
         return Settings(), ["all of them"]
     settings = Settings()
     wrong: list[str] = []

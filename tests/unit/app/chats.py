@@ -123,6 +123,8 @@ class SlowStore(MemoryStore):
         await asyncio.sleep(0)
         if await MemoryStore.get(self, key) != expected:
             return False
-        if value is not None:
+        if value is None:
+            await MemoryStore.delete(self, key)
+        else:
             await MemoryStore.put(self, key, value)
         return True

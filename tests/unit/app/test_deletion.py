@@ -169,7 +169,7 @@ async def test_the_id_of_a_marked_conversation_begins_anew() -> None:
     await chats.create(id="help")
     assert (chats.texts("help"), chats.conversations.marked) == ([], {})
     await delete(chats, "help")
-    assert await chats.app.call(act.ImportConversations(text=text)) == ["help"]
+    assert (await chats.app.call(act.ImportConversations(text=text))).added == ("help",)
     again = await chats.again().start()
     await again.app.call(act.OpenConversation(id="help"))
     assert [text for _, text, _ in again.texts("help")] == ["a", "Hello from the script."]

@@ -100,8 +100,9 @@ async def test_what_has_changed_is_read_again() -> None:
     assert [hit.conversation for hit in await find(chats, "four")] == [first]
     await chats.app.call(act.UpdateConversation(id=second, title="Five"))
     assert [hit.message for hit in await find(chats, "five")] == [""]
-    text = await chats.app.call(act.ExportConversations(id=first))
-    (copy,) = await chats.app.call(act.ImportConversations(text=text))
+    other = Chats("Four!")
+    text = await other.app.call(act.ExportConversations(id=await closed(other)))
+    (copy,) = (await chats.app.call(act.ImportConversations(text=text))).added
     assert {hit.conversation for hit in await find(chats, "four")} == {first, copy}
     await chats.app.call(act.DeleteConversation(id=first, undo=True))
     assert [hit.conversation for hit in await find(chats, "four")] == [copy]

@@ -24,7 +24,7 @@ export interface Notice {
   readonly at: number;
   readonly kind: "info" | "warning" | "error";
   readonly text: string;
-  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "storage_lost" | "tab_not_read";
+  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "records_newer" | "settings_damaged" | "storage_lost" | "tab_not_read";
   readonly data: Readonly<Record<string, unknown>>;
   readonly error: ErrorInfo | null;
 }
