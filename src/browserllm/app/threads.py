@@ -200,5 +200,5 @@ def _reachable(children: Mapping[str, Iterable[str]], starts: Iterable[str]) -> 
         current = waiting.pop()
         if current not in found:
             found.add(current)
-            waiting.extend(children.get(current, ()))
+            waiting += children.get(current, ())
     return found
