@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
 
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from ..backends.local import LocalBackend
-from ..backends.split_characters import CharacterJoiner, whole_text
+from ..backends.split_characters import whole_text
 from ..errors import InvalidRequest
 from ..models.fit import memory_need
 from ..models.machine import MIB, computer_memory, gpu_memory
-from ..types import ChatStart, TextDelta
+from ..types import ChatStart
 from .actions import RunComparison
 from .answer_info import answer_info
 from .app import App
 from .blank import is_blank
 from .error_info import error_info, name_clouds
 from .limits import MAX_COMPARED
+from .live_answer import LiveAnswer
 from .models import Models
-from .state import CompareRun, Comparison
+from .state import CompareRun, Comparison, MessagePart, TextPart
 
 
 class Compare:
@@ -71,13 +73,14 @@ class Compare:
                     manager.host, name, engine=loaded.engine, device=loaded.device, catalog=manager.catalog
                 )
                 async with backend.stream(action.prompt, max_tokens=action.max_tokens, private=True) as stream:
-                    text, halves = "", CharacterJoiner()
-                    async for chunk in stream:
-                        if isinstance(chunk, ChatStart):
-                            self._change(index, status="streaming")
-                        elif isinstance(chunk, TextDelta):
-                            text += cast("TextDelta", halves.join(chunk)).text
-                            self._change(index, text=text)
+                    live = LiveAnswer(lambda parts: self._change(index, text=_text_of(parts)))
+                    try:
+                        async for chunk in stream:
+                            if isinstance(chunk, ChatStart):
+                                self._change(index, status="streaming")
+                            live.feed(chunk)
+                    finally:
+                        self._change(index, text=_text_of(live.end()))
                     response = stream.response
                     self._change(index, text=whole_text(response.text))
         except asyncio.CancelledError:
@@ -128,3 +131,7 @@ class Compare:
             runs = list(compare.runs)
             runs[index] = replace(runs[index], **fields)
             self._app.state.put(replace(compare, runs=tuple(runs)), "compare")
+
+
+def _text_of(parts: Iterable[MessagePart]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, TextPart))

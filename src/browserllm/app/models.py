@@ -123,8 +123,9 @@ class Models:
         card = self.manager.catalog.find(name).card
         try:
             loaded = await self.manager.load(name, engine=engine, device=device, keep_others=keep_others)
-        finally:
-            self._set_loading(card.id, None)
+        except Exception:
+            self._set_loading(card.id, None)  # there are events of other ends: if this caller gives up, others may wait
+            raise
         await self._show_loaded()
         return loaded
 
@@ -275,7 +276,8 @@ class Models:
         if event.kind == "progress" and event.progress is not None:
             self._on_progress(model, event.progress)
         elif event.kind == "loading":
-            self._set_loading(model, Loading(model=model, phase="queued"))
+            if model not in state.value.loads:  # else a second caller shares the load
+                self._set_loading(model, Loading(model=model, phase="queued"))
         elif event.kind in ("ready", "unloaded", "device_lost", "error"):
             self._set_loading(model, None)
             self._in_background(self._show_loaded)
@@ -296,7 +298,7 @@ class Models:
         # The files of the built-in model come with the app: reading them is part of loading it.
         if progress.phase in ("downloading", "verifying") and not (known is not None and known.bundled):
             self.downloads.on_progress(model, progress)
-        if self._app.state.value.loading is not None and self._app.state.value.loading.model == model:
+        if model in self._app.state.value.loads:
             over = progress.phase in ("ready", "error")
             self._set_loading(
                 model,
@@ -306,9 +308,16 @@ class Models:
             )
 
     def _set_loading(self, model: str, loading: Loading | None) -> None:
-        shown = self._app.state.value.loading
-        if loading is not None or (shown is not None and shown.model == model):
-            self._app.state.put(loading, "loading")
+        """Show how far a load is, or its end; beside all loads, the one that goes on, not one that waits for it."""
+        state = self._app.state
+        if loading is None:
+            state.remove("loads", model)
+        else:
+            state.put(loading, "loads", model)
+        loads = list(state.value.loads.values())
+        shown = next((load for load in loads if load.phase != "queued"), loads[0] if loads else None)
+        if shown is not state.value.loading:
+            state.put(shown, "loading")
 
     def _tell(self, event: ModelEvent) -> None:
         name = self._name(event.model)

@@ -332,3 +332,35 @@ async def test_a_model_that_the_settings_name_answers_once_it_is_there() -> None
     late = await app.ask("Hi")
     assert (late.answer and late.answer.model) == "tiny"
     await app.app.close()
+
+
+async def test_of_several_loads_the_one_that_goes_on_is_shown_with_its_progress() -> None:
+    """Beside all of them: one that waits for its turn hides nothing, and comes next."""
+    files = ScriptedFiles(web(tiny=[], small=[]))
+    page = ScriptedHost(files=files, facts=device_facts(webgpu=False))
+    app = await with_models(files, "tiny", "small", host=page)
+    await app.until(lambda: not app.state.loads)
+    for model in ("tiny", "small"):
+        await app.call(act.DownloadModel(model=model))
+    await app.until(lambda: not app.state.downloads)
+    page.engine.load_steps = [HANG]
+    first = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    await app.until(lambda: app.state.loading is not None and app.state.loading.phase == "loading")
+    second = asyncio.ensure_future(app.call(act.LoadModel(model="small")))
+    await app.until(lambda: "small" in app.state.loads)
+    assert [(load.model, load.phase) for load in app.state.loads.values()] == [("tiny", "loading"), ("small", "queued")]
+    assert app.state.loading is app.state.loads["tiny"]
+    assert (app.state.loading.fraction, app.state.loading.text) == (0.0, "loading tiny")
+    # Of two that wait for one load, one gives up.
+    third = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    third.cancel()
+    await asyncio.gather(third, return_exceptions=True)
+    assert app.state.loading is app.state.loads["tiny"]
+    first.cancel()
+    page.engine.load_steps = []
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert (app.state.loading, app.state.loads) == (None, {})
+    assert [loaded.model for loaded in app.state.loaded] == ["small"]
+    await app.app.close()
