@@ -204,9 +204,7 @@ class Conversations:
         self._expect_news(conversation, elsewhere=elsewhere)
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
-        # What this tab is answering is newer here. What another tab is answering is newer in the store.
-        own = {thread.answering, *thread.queue}
-        found |= {key: each for key, each in thread.messages.items() if key in own}
+        found |= _own(thread)
         merged = threads.build(conversation, found.values(), thread.path[-1] if thread.path else record.shown)
         if thread.path and thread.path[-1] not in found and record.shown in found:
             merged = threads.show(merged, record.shown)
@@ -424,6 +422,16 @@ class Conversations:
 def _shared(old: dict[str, ChatMessage], new: dict[str, ChatMessage]) -> dict[str, ChatMessage]:
     """Return the new messages, with the old objects of those that are equal, so that pages see no change."""
     return {key: old[key] if old.get(key) == message else message for key, message in new.items()}
+
+
+def _own(thread: Thread) -> dict[str, ChatMessage]:
+    """Return the messages that this tab answers, or will. They are newer here, and those of other tabs in the store."""
+    own = {thread.answering, *thread.queue}
+    if thread.answering in thread.messages:
+        own.add(thread.messages[thread.answering].parent)
+    if not thread.elsewhere:
+        own |= {key for key, message in thread.messages.items() if message.status in IN_PROGRESS}
+    return {key: message for key, message in thread.messages.items() if key in own}
 
 
 def _with_words(entry: Conversation, thread: Thread) -> Conversation:

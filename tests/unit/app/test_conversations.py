@@ -10,7 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
-from browserllm.app.state import ConversationSettings, FilePart, TextPart
+from browserllm.app.state import ConversationSettings, FilePart, Loading, TextPart
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
@@ -323,6 +323,31 @@ async def test_a_reload_does_not_touch_the_answer_of_this_tab() -> None:
     assert one.entry(conversation).title == "Two"
     await one.app.call(act.StopAnswer(conversation=conversation))
     assert one.texts(conversation)[-1] == ("assistant", "One", "stopped")
+
+
+@pytest.mark.parametrize("action", ["send", "regenerate"])
+async def test_a_reload_does_not_touch_what_waits_for_an_answer_of_this_tab(action: str) -> None:
+    """A question whose model loads, and an answer whose turn has not come."""
+    one, two, conversation = await tabs(["Hello.", [HANG], "Again."])
+    one.app.state.put(Loading(model="tiny", phase="loading"), "loading")
+    if action == "send":
+        await one.send(conversation, "b")
+        await one.until(lambda: len(one.backend.requests) == 2)
+        waiting = ("user", "b", "queued")
+    else:
+        regenerate = act.Regenerate(conversation=conversation)
+        await asyncio.gather(one.app.call(regenerate), one.app.call(regenerate))
+        waiting = ("assistant", "", "submitted")
+    await one.conversations.records.flush()
+    before = one.thread(conversation)
+    assert waiting in one.texts(conversation)
+    await two.app.call(act.UpdateConversation(id=conversation, title="Two"))
+    await one.conversations.reload(conversation)
+    assert (one.thread(conversation).messages, one.thread(conversation).path) == (before.messages, before.path)
+    drafts = await one.app.call(act.StopAnswer(conversation=conversation))
+    assert len(drafts) == (action == "send")
+    await one.idle(conversation)
+    assert one.texts(conversation) == [("user", "a", "done"), ("assistant", "Hello.", "done")]
 
 
 async def test_two_tabs_that_answer_at_once_show_the_end_of_each_others_answers() -> None:
