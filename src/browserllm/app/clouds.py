@@ -203,9 +203,13 @@ def _preset_of(base_url: str) -> Any:
     """Return the preset of a compatible server by its address; an unknown one is used like llama.cpp's."""
     from ..backends.cloud.presets import PRESETS
 
-    host = urlsplit(base_url).hostname or ""
+    try:
+        address = urlsplit(base_url)
+        host, port = address.hostname or "", address.port
+    except ValueError:  # no address: the backend says so
+        return "llamacpp"
     for name, preset in PRESETS.items():
         known = urlsplit(preset.base_url)
-        if known.hostname == host and (host != "127.0.0.1" or known.port == urlsplit(base_url).port):
+        if known.hostname == host and (host != "127.0.0.1" or known.port == port):
             return name
     return "llamacpp"

@@ -200,6 +200,21 @@ async def test_a_private_conversation_stays_private() -> None:
         await chats.app.call(act.UpdateConversation(id=conversation, settings=ConversationSettings()))
 
 
+async def test_a_single_message_makes_a_private_conversation_stay_private() -> None:
+    """Also one whose answer has not come: it was asked of a model already. Without messages it can change."""
+    chats = Chats([[HANG]])
+    conversation = await chats.create(settings=ConversationSettings(private=True))
+    question = await chats.send(conversation, "a")
+    assert chats.entry(conversation).messages == 1
+    open_to_all = act.UpdateConversation(id=conversation, settings=ConversationSettings())
+    with pytest.raises(bl.InvalidRequest, match="is private and stays so"):
+        await chats.app.call(open_to_all)
+    await chats.app.call(act.DeleteMessage(conversation=conversation, message=question))
+    await chats.app.call(open_to_all)
+    assert not chats.entry(conversation).settings.private
+    await chats.rooms.close()
+
+
 async def test_the_privacy_switch_makes_every_request_private_until_it_is_off() -> None:
     chats = Chats()
     conversation = await chats.create()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -79,6 +80,25 @@ async def test_a_start_waits_until_a_mark_is_old_enough(monkeypatch: pytest.Monk
     await restore(again, kept)
     await again.until(lambda: not again.rooms.deletions._timers and gone not in again.conversations.marked)
     assert (listed(again), [key for key, _ in await again.store.items()]) == ([kept], [f"conversation/{kept}"])
+
+
+@pytest.mark.parametrize(
+    ("age_s", "wait_s"),
+    [(0, KEEP_S), (1, KEEP_S - 1), (KEEP_S - 1, 1), (KEEP_S, 0), (KEEP_S + 1, 0), (10 * KEEP_S, 0), (-1, 0), (-999, 0)],
+)
+async def test_a_start_deletes_when_the_mark_is_a_minute_old(age_s: float, wait_s: float) -> None:
+    """At once if it is older, or of a time that is still to come: the clock was wrong then."""
+    chats = Chats()
+    conversation = await chats.create()
+    await delete(chats, conversation)
+    again = chats.again()
+    again.now_s = chats.now_s + age_s
+    loop = asyncio.get_running_loop()
+    earliest = loop.time() + wait_s
+    await again.start()
+    assert earliest <= again.rooms.deletions._timers[conversation].when() <= loop.time() + wait_s
+    await again.rooms.close()
+    assert again.rooms.deletions._timers == {}
 
 
 @pytest.mark.parametrize("id", ["one", "*"])

@@ -364,3 +364,32 @@ async def test_of_several_loads_the_one_that_goes_on_is_shown_with_its_progress(
     assert (app.state.loading, app.state.loads) == (None, {})
     assert [loaded.model for loaded in app.state.loaded] == ["small"]
     await app.app.close()
+
+
+async def test_callers_during_a_look_share_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they want to see may have changed after the present look has read it; one more is enough for all."""
+    app = await opened(ScriptedHost(facts=GPU))
+    manager = room_of(app.app, Models).manager
+    storage, looks, gate = manager.storage, list[int](), asyncio.Event()
+
+    async def slow() -> Any:
+        looks.append(len(looks))
+        found = await storage()
+        await gate.wait()
+        return found
+
+    monkeypatch.setattr(manager, "storage", slow)
+    callers = [asyncio.ensure_future(app.call(act.RefreshModels()))]
+    await app.until(lambda: looks)
+    callers += [asyncio.ensure_future(app.call(act.RefreshModels())) for _ in range(3)]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (len(looks), any(caller.done() for caller in callers)) == (1, False)
+    app.host.files.persisted = True
+    gate.set()
+    await asyncio.gather(*callers)
+    assert len(looks) == 2
+    assert app.state.storage.persisted is True
+    await app.call(act.RefreshModels())
+    assert len(looks) == 3
+    await app.app.close()

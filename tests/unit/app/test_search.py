@@ -112,6 +112,56 @@ async def test_what_has_changed_is_read_again() -> None:
     assert store.reads.count(second) == 1
 
 
+async def test_a_search_that_ends_early_keeps_what_was_read() -> None:
+    """The oldest conversations are not looked at, and not read again by the next search."""
+    store = CountingStore()
+    chats = Chats("A needle.", store=store)
+    conversations = [await closed(chats) for _ in range(3)]
+    await find(chats, "needle")
+    store.reads.clear()
+    assert [hit.conversation for hit in await find(chats, "needle", 1)] == [conversations[2]]
+    assert len(await find(chats, "needle")) == 3
+    assert store.reads == []
+
+
+async def test_a_search_that_ends_early_reads_no_more_than_it_shows() -> None:
+    store = CountingStore()
+    chats = Chats("A needle.", store=store)
+    conversations = [await closed(chats) for _ in range(3)]
+    store.reads.clear()
+    await find(chats, "needle", 2)
+    assert store.reads == [conversations[2], conversations[1]]
+
+
+async def test_an_open_conversation_is_not_read_and_nothing_is_kept_of_a_deleted_one() -> None:
+    store = CountingStore()
+    chats = Chats(["A needle.", "Another needle."], store=store)
+    conversation = await chats.create()
+    first = await chats.ask(conversation, "a")
+    chats.now_s += 1
+    second = await chats.ask(conversation, "b")
+    store.reads.clear()
+    assert [hit.message for hit in await find(chats, "needle")] == [second.id, first.id]
+    await chats.app.call(act.CloseConversation(id=conversation))
+    assert len(await find(chats, "needle")) == 2
+    assert store.reads == []
+    await chats.app.call(act.DeleteConversation(id=conversation))
+    assert await find(chats, "needle") == []
+    assert chats.rooms.search._kept == {}
+
+
+async def test_a_title_that_was_changed_in_another_tab_is_found_by_its_new_words_only() -> None:
+    store = MemoryStore()
+    one, two = Chats(store=store), Chats(store=store)
+    conversation = await closed(one, title="Old words")
+    await two.start()
+    assert len(await find(one, "old words")) == 1
+    await two.app.call(act.UpdateConversation(id=conversation, title="New words"))
+    await one.conversations.reload(conversation)
+    assert await find(one, "old words") == []
+    assert len(await find(one, "new words")) == 1
+
+
 async def test_what_another_tab_has_changed_is_found() -> None:
     store = MemoryStore()
     one, two = Chats("One.", store=store), Chats("Two.", store=store)
@@ -143,7 +193,8 @@ async def test_what_is_not_kept_is_not_found() -> None:
 
 async def test_the_kept_texts_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond it the oldest conversations are read each time, and found all the same."""
-    monkeypatch.setattr(search, "MAX_KEPT_CHARS", 60)
+    chars = len("a") + len("a") + len("A needle, and more text.")  # title, question, answer
+    monkeypatch.setattr(search, "MAX_KEPT_CHARS", 2 * chars)
     store = CountingStore()
     chats = Chats("A needle, and more text.", store=store)
     conversations = [await closed(chats) for _ in range(3)]
@@ -151,3 +202,8 @@ async def test_the_kept_texts_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
     store.reads.clear()
     assert len(await find(chats, "needle")) == 3
     assert store.reads == [conversations[0]]
+    monkeypatch.setattr(search, "MAX_KEPT_CHARS", 2 * chars - 1)
+    await find(chats, "needle")
+    store.reads.clear()
+    await find(chats, "needle")
+    assert store.reads == [conversations[1], conversations[0]]

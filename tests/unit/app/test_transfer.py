@@ -6,10 +6,12 @@ import json
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
+from browserllm.app import exported_file
 from browserllm.app.state import ConversationSettings, FilePart, TextPart, ToolPart
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
@@ -193,6 +195,32 @@ async def test_what_is_no_file_of_ours_is_refused(text: str) -> None:
     other = Chats()
     with pytest.raises(bl.InvalidRequest, match="cannot be imported"):
         await other.app.call(act.ImportConversations(text=text))
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "message"),
+    [
+        ("MAX_FILE_BYTES", len, "characters, over the limit"),
+        ("MAX_MESSAGES", lambda text: len(_messages(json.loads(text))), "conversation 1 (“1+1?”): it has 5 messages"),
+        ("MAX_MESSAGE_BYTES", lambda text: max(_sizes(text)), "bytes, over the limit"),
+    ],
+)
+async def test_a_file_is_taken_up_to_its_limits_and_refused_beyond(
+    limit: str, size: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, text = await exported()
+    monkeypatch.setattr(exported_file, limit, size(text) - 1)
+    other = Chats()
+    with pytest.raises(bl.InvalidRequest) as caught:
+        await other.app.call(act.ImportConversations(text=text))
+    assert message in str(caught.value)
+    monkeypatch.setattr(exported_file, limit, size(text))
+    assert (await other.app.call(act.ImportConversations(text=text))).added
+
+
+def _sizes(text: str) -> list[int]:
+    """The bytes of the messages of a file, as records."""
+    return [len(msgspec.json.encode(message)) for message in _messages(json.loads(text))]
 
 
 @pytest.mark.parametrize("seed", range(30))
