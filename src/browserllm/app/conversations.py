@@ -280,20 +280,18 @@ class Conversations:
             if (thread := self.thread(conversation)) is not None:  # an answer in progress is kept as far as it is
                 going_on = [message for message in thread.messages.values() if message.status in IN_PROGRESS]
                 self.records.save(conversation, *going_on)
-        unlisted = [conversation for conversation in conversations if conversation in self._unlisted]
+        kept = [conversation for conversation in conversations if conversation not in self._unlisted]
         with self._out_of_list(conversations) as left:
-            for conversation in conversations:
+            for conversation in kept:
                 self.marked[conversation] = now
                 try:
-                    is_kept = conversation not in unlisted
-                    record = await self.records.write(conversation, deleted_at=now) if is_kept else None
+                    record = await self.records.write(conversation, deleted_at=now)
                 except BaseException:
                     self.marked.pop(conversation, None)
                     raise
                 if record is None:
                     self.marked.pop(conversation, None)
                 left.pop(conversation, None)
-        await self.remove(unlisted)
 
     async def unmark(self, conversation: str) -> bool:
         """Bring back a conversation that is marked as deleted; returns whether its record is still there."""

@@ -75,24 +75,15 @@ def _goes_on(before: ChatMessage, after: ChatMessage) -> bool:
         return False
     if not old:
         return True
-    return _same(old[:-1], new[: len(old) - 1]) and _grew(old[-1], new[len(old) - 1])
+    return old[:-1] == new[: len(old) - 1] and _grew(old[-1], new[len(old) - 1])
 
 
 def _grew(old: MessagePart, new: MessagePart) -> bool:
     texts = (TextPart, ReasoningPart)
     if isinstance(old, texts) and isinstance(new, texts) and type(old) is type(new):
         return new.text.startswith(old.text)
-    return _same((old,), (new,))
-
-
-def _same(one: tuple[MessagePart, ...], other: tuple[MessagePart, ...]) -> bool:
-    return one == other or _content(one) == _content(other)
+    return old == new
 
 
 def _id_of(message: ChatMessage) -> str:
-    return sha256(message.id.encode() + b"/" + _content(message.parts)).hexdigest()[:24]
-
-
-def _content(parts: tuple[MessagePart, ...]) -> bytes:
-    """Return parts as they are in a file: what came out of a file is equal to what went in."""
-    return msgspec.json.encode(parts)
+    return sha256(msgspec.json.encode([message.id, message.parts])).hexdigest()[:24]

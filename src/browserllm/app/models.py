@@ -191,9 +191,13 @@ class Models:
                 "that has it",
                 data=error.data,
             ) from error
+        try:
+            await check_not_newer(self._store, CUSTOM + card.id)
+        except InvalidRequest:
+            self.manager.catalog.remove(card.id)
+            raise
         if action.source is None:
             await self.manager.download(card.id)  # its files are here: this records whose they are
-        await check_not_newer(self._store, CUSTOM + card.id)
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))
         await self.refresh()
         return card.id

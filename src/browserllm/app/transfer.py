@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -60,9 +59,9 @@ class _Import:
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
         self._threads: dict[str, Thread] = {}
-        self._records: dict[str, ConversationRecord] = {}
-        self._added: list[str] = []
-        self._changes: dict[str, dict[str, Any]] = {}
+        self._entries: dict[str, Conversation] = {}
+        self._added: dict[str, ConversationRecord] = {}
+        self._joined: dict[str, Conversation] = {}
         self._present: dict[str, None] = {}
         self._undo: list[Callable[[], Awaitable[object]]] = []
 
@@ -91,16 +90,16 @@ class _Import:
 
     async def finish(self) -> Imported:
         """Show what was added, and return what happened to the conversations of the file."""
-        conversations = self._conversations
-        for conversation, fields in self._changes.items():
-            if (record := await conversations.records.write(conversation, **fields)) is not None:
-                self._records[conversation] = record
-        self._undo.clear()
-        conversations.show(*(self._records[conversation] for conversation in self._added))
-        joined = [conversation for conversation in self._changes if conversation not in self._added]
+        conversations, records = self._conversations, self._conversations.records
+        joined = [conversation for conversation in self._joined if conversation not in self._added]
+        for conversation, entry in self._joined.items():
+            record = await records.write(conversation, **_changing(entry))
+            if record is not None and conversation in self._added:
+                self._added[conversation] = record
         for conversation in joined:
             await conversations.reload(conversation)
-        present = [each for each in self._present if each not in self._changes and each not in self._added]
+        conversations.show(*self._added.values())
+        present = [each for each in self._present if each not in self._joined and each not in self._added]
         return Imported(added=tuple(self._added), joined=tuple(joined), present=tuple(present))
 
     async def _here(self, conversation: str) -> Thread | None:
@@ -116,8 +115,7 @@ class _Import:
         except ConversationExists:
             return False
         self._undo.append(lambda: self._conversations.remove([entry.id]))
-        self._records[entry.id], self._threads[entry.id] = record, thread
-        self._added.append(entry.id)
+        self._added[entry.id], self._entries[entry.id], self._threads[entry.id] = record, record.conversation, thread
         return True
 
     async def _join(self, entry: Conversation, here: Thread, thread: Thread) -> None:
@@ -125,16 +123,27 @@ class _Import:
         if not new:
             self._present[here.id] = None
             return
-        conversations = self._conversations
-        known = self._records[here.id].conversation if here.id in self._records else conversations.get(here.id)
+        conversations, records = self._conversations, self._conversations.records
+        known = self._entries.get(here.id) or conversations.get(here.id)
         before = {message: here.messages.get(message) for message in new}
-        before = dict(sorted(before.items(), key=lambda item: item[1] is not None))  # first what makes room
-        self._undo.append(lambda: conversations.records.write_messages(here.id, before))
-        await conversations.records.write_messages(here.id, new)
+        self._undo.append(lambda: records.write(here.id, **_changing(known)))
+        self._undo.append(lambda: records.write_messages(here.id, before))
+        await records.write_messages(here.id, new)
         merged = threads.build(here.id, (here.messages | new).values(), here.path[-1] if here.path else None)
-        fields = conversations.words(merged) | {"shown": merged.path[-1]}
-        fields["updated_at"] = max(known.updated_at, entry.updated_at)
-        if entry.settings.private:  # what is added must not leave the device
-            fields["settings"] = replace(known.settings, private=True)
+        words = conversations.words(merged)
+        if here.id in self._added:
+            words["title"] = known.title
+        # What is added from a private conversation must not leave the device either.
+        private = known.settings.private or entry.settings.private
+        self._joined[here.id] = self._entries[here.id] = replace(
+            known,
+            **words,
+            updated_at=max(known.updated_at, entry.updated_at),
+            settings=replace(known.settings, private=private),
+        )
         self._threads[here.id] = merged
-        self._changes[here.id] = self._changes.get(here.id, {}) | fields
+
+
+def _changing(entry: Conversation) -> dict[str, object]:
+    """Return the fields of an entry that an import may change."""
+    return {name: getattr(entry, name) for name in ("title", "messages", "preview", "updated_at", "settings")}

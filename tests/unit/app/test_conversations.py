@@ -340,12 +340,13 @@ async def test_a_reload_does_not_touch_the_answer_of_this_tab() -> None:
     assert one.texts(conversation)[-1] == ("assistant", "One", "stopped")
 
 
-@pytest.mark.parametrize("action", ["send", "regenerate"])
+@pytest.mark.parametrize("action", ["send", "send while another answers", "regenerate"])
 async def test_a_reload_does_not_touch_what_waits_for_an_answer_of_this_tab(action: str) -> None:
     """A question whose model loads, and an answer whose turn has not come."""
     one, two, conversation = await tabs(["Hello.", [HANG], "Again."])
     one.app.state.put(Loading(model="tiny", phase="loading"), "loading")
-    if action == "send":
+    if action.startswith("send"):
+        await one.conversations.reload(conversation, elsewhere=action != "send")
         await one.send(conversation, "b")
         await one.until(lambda: len(one.backend.requests) == 2)
         waiting = ("user", "b", "queued")
@@ -360,9 +361,22 @@ async def test_a_reload_does_not_touch_what_waits_for_an_answer_of_this_tab(acti
     await one.conversations.reload(conversation)
     assert (one.thread(conversation).messages, one.thread(conversation).path) == (before.messages, before.path)
     drafts = await one.app.call(act.StopAnswer(conversation=conversation))
-    assert len(drafts) == (action == "send")
+    assert len(drafts) == (action != "regenerate")
     await one.idle(conversation)
     assert one.texts(conversation) == [("user", "a", "done"), ("assistant", "Hello.", "done")]
+
+
+async def test_a_question_keeps_its_state_while_another_tab_answers() -> None:
+    """In the store it is still queued, though its model is loaded by now."""
+    one, _, conversation = await tabs(["Hello.", [HANG]])
+    await one.conversations.reload(conversation, elsewhere=True)
+    await one.send(conversation, "b")
+    await one.until(lambda: len(one.backend.requests) == 2)
+    await one.conversations.records.flush()
+    assert one.texts(conversation)[-2] == ("user", "b", "submitted")
+    await one.conversations.reload(conversation, elsewhere=True)
+    assert one.texts(conversation)[-2] == ("user", "b", "submitted")
+    await one.rooms.close()
 
 
 async def test_two_tabs_that_answer_at_once_show_the_end_of_each_others_answers() -> None:

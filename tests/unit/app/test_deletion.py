@@ -162,6 +162,53 @@ async def test_a_mark_that_cannot_be_written_is_an_error_and_changes_nothing() -
     assert (listed(chats), chats.conversations.marked) == ([conversation], {})
 
 
+@pytest.mark.parametrize("undo", [True, False])
+async def test_what_was_deleted_before_a_failure_stays_deleted(undo: bool) -> None:
+    """Those that are left are in the list again, and their titles are still the user's own."""
+
+    class Failing(MemoryStore):
+        left = 1_000
+
+        async def delete(self, key: str) -> None:
+            self._count()
+            await super().delete(key)
+
+        async def swap(self, key: str, expected: Any, value: Any) -> bool:
+            self._count()
+            return await super().swap(key, expected, value)
+
+        def _count(self) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise ConnectionError
+
+    store = Failing()
+    chats = Chats(store=store)
+    ids = [await chats.create(title=title) for title in ("One", "Two", "Three")]
+    store.left = 1
+    with pytest.raises(ConnectionError):
+        await delete(chats, "*", undo=undo)
+    assert listed(chats) == ids[1:]
+    assert list(chats.conversations.marked) == (ids[:1] if undo else [])
+    store.left = 1_000
+    await chats.ask(ids[1], "a")
+    assert chats.entry(ids[1]).title == "Two"
+    again = await chats.again().start()
+    assert sorted(listed(again)) == sorted(ids[1:])
+    await again.rooms.close()
+
+
+async def test_the_id_of_a_marked_conversation_may_be_used_in_memory() -> None:
+    """Then the old one is gone for good."""
+    chats = Chats()
+    await chats.create(id="help")
+    await delete(chats, "help")
+    await chats.create(id="help", keep=False)
+    assert await chats.store.items() == []
+    with pytest.raises(bl.InvalidRequest, match="deleted for good"):
+        await restore(chats, "help")
+
+
 async def test_other_tabs_follow_a_deletion_and_its_undo() -> None:
     one = Chats()
     conversation = await one.create()

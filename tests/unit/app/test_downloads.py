@@ -66,6 +66,7 @@ async def test_a_download_is_shown_until_the_model_is_there() -> None:
     await app.call(act.DownloadModel(model="tiny"))
     await received(app, "tiny", 400)
     assert download(app, "tiny").state == "running"
+    assert (app.state.loading, app.state.loads) == (None, {})  # it is no load
     await app.call(act.PauseDownload(model="tiny"))
     shown = download(app, "tiny")
     assert (shown.state, shown.received_bytes, shown.total_bytes) == ("paused", 427, SIZE + 27)

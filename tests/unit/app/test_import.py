@@ -17,6 +17,7 @@ from browserllm.app.state import ConversationSettings, TextPart
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
+from browserllm.types import ReasoningDelta, ToolCallPart
 from unit.app.chats import Chats, SlowStore
 
 
@@ -107,18 +108,30 @@ async def test_what_went_on_in_both_places_becomes_two_branches() -> None:
     assert there.thread(conversation).messages == chats.thread(conversation).messages
 
 
-async def test_a_message_that_was_changed_elsewhere_is_a_branch_beside_it_once() -> None:
+@pytest.mark.parametrize(
+    ("change", "other"),
+    [
+        (lambda answer: answer["parts"][0].update(text="Uno."), "Uno."),
+        (lambda answer: answer.update(role="user"), "One."),
+        (lambda answer: answer["parts"].insert(0, {"type": "reasoning", "text": "Hm."}), "One."),
+        (lambda answer: answer["parts"][0].update(text="One. And more", type="reasoning"), ""),
+    ],
+)
+async def test_a_message_that_was_changed_elsewhere_is_a_branch_beside_it_once(change: Any, other: str) -> None:
     chats = Chats("One.")
     conversation = await chats.create()
     await chats.ask(conversation, "a")
     await chats.ask(conversation, "b")
+    shown = chats.texts(conversation)
     file = json.loads(await export(chats))
     answer = next(each for each in file["conversations"][0]["messages"] if each["role"] == "assistant")
-    answer["parts"][0]["text"] = "Uno."
+    change(answer)
     text = json.dumps(file)
     assert (await give(chats, text)).joined == (conversation,)
-    assert said(chats, conversation) == ["One.", "One.", "Uno.", "a", "b"]
-    assert await give(chats, text) == Imported(present=(conversation,))
+    assert said(chats, conversation) == sorted(["One.", "One.", other, "a", "b"])
+    assert chats.texts(conversation) == shown
+    for each in (text, await export(chats)):
+        assert await give(chats, each) == Imported(present=(conversation,))
     later = await again(chats, conversation)
     assert said(later, conversation) == said(chats, conversation)
 
@@ -142,6 +155,94 @@ async def test_an_answer_that_was_exported_before_its_end_is_the_same_answer() -
     later = await again(other, conversation)
     assert later.texts(conversation) == chats.texts(conversation)
     assert len(later.thread(conversation).messages) == 2
+
+
+async def test_an_answer_that_grew_under_a_question_that_was_changed_stays_where_it_is() -> None:
+    chats = Chats("One")
+    conversation = await chats.create()
+    answer = await chats.ask(conversation, "a")
+    file = json.loads(await export(chats))
+    question, grown = file["conversations"][0]["messages"]
+    question["parts"][0]["text"] = "b"
+    grown["parts"][0]["text"] = "One and more"
+    grown["parts"].append({"type": "text", "text": "And more."})
+    await give(chats, json.dumps(file))
+    assert said(chats, conversation) == ["One and moreAnd more.", "a", "b"]
+    assert chats.thread(conversation).messages[answer.id].parent == answer.parent
+    assert await give(chats, json.dumps(file)) == Imported(present=(conversation,))
+    # And the whole of it is not replaced by its beginning.
+    del grown["parts"][1]
+    assert await give(chats, json.dumps(file)) == Imported(present=(conversation,))
+
+
+async def test_an_answer_in_progress_is_not_replaced_by_what_it_became_elsewhere() -> None:
+    chats = Chats([["Half", HANG]])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.streaming(conversation, "Half")
+    file = json.loads(await export(chats))
+    file["conversations"][0]["messages"][1]["parts"][0]["text"] = "Half, and the rest."
+    await give(chats, json.dumps(file))
+    assert chats.texts(conversation)[-1] == ("assistant", "Half", "streaming")
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert said(await again(chats, conversation), conversation) == ["Half", "Half, and the rest.", "a"]
+
+
+async def test_a_thought_that_was_changed_makes_another_answer() -> None:
+    chats = Chats([[ReasoningDelta(reasoning="Hm."), "One."]])
+    conversation = await chats.create()
+    await chats.ask(conversation, "a")
+    file = json.loads(await export(chats))
+    file["conversations"][0]["messages"][1]["parts"][0]["text"] = "Eh."
+    await give(chats, json.dumps(file))
+    assert said(chats, conversation) == ["One.", "One.", "a"]
+
+
+async def test_a_call_that_still_waits_is_the_same_as_in_the_file() -> None:
+    """There it has ended without a result."""
+    chats = Chats([[ToolCallPart("c", "web_fetch", '{"url": "https://a.test/"}')]])
+    conversation = await chats.create(settings=ConversationSettings(tools=("web_fetch",)))
+    await chats.send(conversation, "a")
+    await chats.until(lambda: chats.app.state.value.approvals)
+    assert await give(chats, await export(chats)) == Imported(present=(conversation,))
+    await chats.rooms.close()
+
+
+async def test_an_empty_conversation_gets_the_messages_of_the_file_and_gives_none() -> None:
+    """A component has made it, with the id that it always has."""
+    chats, empty = Chats("One."), Chats()
+    for each in (chats, empty):
+        await each.create(id="help")
+    nothing = await export(chats)
+    await chats.ask("help", "a")
+    assert await give(empty, await export(chats)) == Imported(joined=("help",))
+    assert empty.texts("help") == chats.texts("help")
+    assert (empty.entry("help").title, empty.entry("help").messages) == ("a", 2)
+    assert await give(chats, nothing) == Imported(present=("help",))
+
+
+async def test_a_conversation_is_as_new_as_its_newest_message() -> None:
+    chats = Chats("One.")
+    conversation = await chats.create()
+    await chats.ask(conversation, "a")
+    there = await moved(chats)
+    await there.ask(conversation, "b")
+    chats.now_s = there.now_s + 1
+    await chats.ask(conversation, "c")
+    await give(chats, await export(there))
+    assert chats.entry(conversation).updated_at == chats.now_s * 1000
+
+
+async def test_two_imports_of_one_file_join_it_once() -> None:
+    chats = Chats("One.", store=SlowStore())
+    conversation = await chats.create()
+    await chats.ask(conversation, "a")
+    there = await moved(chats)
+    await there.ask(conversation, "b")
+    text = await export(there)
+    results = await asyncio.gather(give(chats, text), give(chats, text))
+    assert results == [Imported(joined=(conversation,)), Imported(present=(conversation,))]
 
 
 async def test_an_answer_in_progress_goes_on_while_its_conversation_is_joined() -> None:
@@ -196,17 +297,20 @@ async def test_another_conversation_with_the_same_id_is_added_as_a_copy_once() -
 
 async def test_a_conversation_that_a_file_has_twice_is_added_once() -> None:
     chats = Chats("One.")
-    conversation = await chats.create()
+    conversation = await chats.create(title="Mine", settings=ConversationSettings(private=True))
     await chats.ask(conversation, "a")
     there = await moved(chats)
     await there.ask(conversation, "b")
     older, newer = json.loads(await export(chats)), json.loads(await export(there))
     newer["conversations"] = [*older["conversations"], *newer["conversations"], *older["conversations"]]
+    newer["conversations"][1]["conversation"]["settings"]["private"] = False
     other = Chats()
     assert await give(other, json.dumps(newer)) == Imported(added=(conversation,))
     await other.app.call(act.OpenConversation(id=conversation))
     assert said(other, conversation) == ["From there.", "One.", "a", "b"]
-    assert other.entry(conversation).messages == 4
+    entry = other.entry(conversation)
+    assert (entry.title, entry.messages, entry.settings.private) == ("Mine", 4, True)
+    assert (await again(other, conversation)).entry(conversation) == entry
 
 
 async def test_what_is_joined_from_a_private_conversation_stays_on_the_device() -> None:
@@ -222,37 +326,48 @@ async def test_what_is_joined_from_a_private_conversation_stays_on_the_device() 
 
 
 class Full(MemoryStore):
-    """A store that is full after some writes."""
+    """A store with little space."""
 
-    left = 1_000
+    most_bytes = 10**9
 
     async def put(self, key: str, value: bytes) -> None:
-        self.left -= 1
-        if self.left < 0:
+        if self.used_bytes - len(self._values.get(key, b"")) + len(value) > self.most_bytes:
             raise QuotaExceeded("the storage is full")
         await super().put(key, value)
 
+    @property
+    def used_bytes(self) -> int:
+        return sum(map(len, self._values.values()))
 
-@pytest.mark.parametrize("left", range(7))
-async def test_an_import_that_fails_takes_back_what_it_joined(left: int) -> None:
+
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.4, 0.6, 0.8, 0.9, 1])
+async def test_an_import_that_fails_takes_back_what_it_joined(share: float) -> None:
+    """However far it came: messages that were added or replaced, entries, and conversations."""
     store = Full()
-    chats = Chats("One.", store=store)
-    conversation = await chats.create()
-    await chats.ask(conversation, "a")
-    there = await moved(chats)
-    await there.ask(conversation, "b")
+    chats = Chats([["Half", HANG], "The rest."], store=store)
+    first, second = await chats.create(), await chats.create()
+    await chats.send(first, "a")
+    await chats.streaming(first, "Half")
+    await chats.app.call(act.StopAnswer(conversation=first))
+    await chats.idle(first)
+    there = await moved(chats, "and more.")
+    await there.app.call(act.ContinueAnswer(conversation=first))
+    await there.idle(first)
+    await there.ask(first, "b")
+    await there.ask(second, "c")
     there.now_s -= 1000  # so that it comes last in the file
-    await there.ask(await there.create(), "c")
+    await there.ask(await there.create(), "d")
     text = await export(there)
-    state, stored = chats.app.state.value, {key: value for key, value in await store.items() if "message/" in key}
-    store.left = left
+    other = Chats(store=Full())
+    other.store._values.update(store._values)  # type: ignore[attr-defined]
+    await give(await other.start(), text)
+    needed = other.store.used_bytes  # type: ignore[attr-defined]
+    state, stored = chats.app.state.value, await store.items()
+    store.most_bytes = store.used_bytes + int(share * (needed - store.used_bytes)) - 1
     with pytest.raises(QuotaExceeded):
         await give(chats, text)
-    store.left = 1_000
-    assert {key: value for key, value in await store.items() if "message/" in key} == stored
+    assert await store.items() == stored
     assert (chats.app.state.value.conversations, chats.app.state.value.threads) == (state.conversations, state.threads)
-    later = await again(chats, conversation)
-    assert later.texts(conversation) == chats.texts(conversation)
 
 
 # Two tabs
@@ -367,6 +482,44 @@ async def test_an_import_takes_over_what_a_killed_page_has_begun(monkeypatch: py
     tab.now_s += CLAIM_S
     assert (await going).added == (conversation,)
     assert said(await again(tab, conversation), conversation) == said(source, conversation)
+
+
+async def test_nothing_of_an_abandoned_import_is_in_the_next_one() -> None:
+    """Which may be of another file; and a sign of life in the future is one of a wrong clock."""
+    source, other = Chats("One."), Chats("Two.")
+    for each in (source, other):
+        await each.create(id="help")
+        await each.ask("help", "a")
+    store = Killed()
+    store.left = 4
+    tab = Chats(store=store)
+    tab.now_s += 1_000_000
+    with pytest.raises(ConnectionError):
+        await give(tab, await export(source))
+    assert len(await store.items("message/")) == 2
+    store.left = 1_000
+    tab = Chats(store=store)
+    assert (await give(tab, await export(other))).added == ("help",)
+    assert said(await again(tab, "help"), "help") == ["Two.", "a"]
+
+
+async def test_a_start_looks_at_an_unfinished_import_when_it_may_be_abandoned() -> None:
+    source = Chats()
+    conversation = await source.create()
+    await source.ask(conversation, "a")
+    store = Killed()
+    store.left = 2
+    with pytest.raises(ConnectionError):
+        await give(Chats(store=store), await export(source))
+    store.left = 1_000
+    for age_s, wait_s in ((1, CLAIM_S - 1), (CLAIM_S + 1, 0), (-1, 0)):
+        tab = Chats(store=store)
+        tab.now_s += age_s
+        loop = asyncio.get_running_loop()
+        earliest = loop.time() + wait_s
+        await tab.start()
+        assert earliest <= tab.rooms.deletions._timers[conversation].when() <= loop.time() + wait_s
+        await tab.rooms.close()
 
 
 async def test_a_long_import_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:

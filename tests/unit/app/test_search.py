@@ -11,7 +11,7 @@ from browserllm.app import search
 from browserllm.app.state import ConversationSettings, SearchHit, TextPart
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
-from unit.app.chats import Chats
+from unit.app.chats import Chats, SlowStore
 
 
 class CountingStore(MemoryStore):
@@ -122,6 +122,30 @@ async def test_a_search_that_ends_early_keeps_what_was_read() -> None:
     assert [hit.conversation for hit in await find(chats, "needle", 1)] == [conversations[2]]
     assert len(await find(chats, "needle")) == 3
     assert store.reads == []
+
+
+async def test_what_was_written_a_moment_ago_is_found() -> None:
+    """Records are written a moment after a change; the store is read only when they are."""
+    chats = Chats("A needle.", store=SlowStore())
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.until(lambda: conversation not in chats.turns._work)
+    await chats.app.call(act.CloseConversation(id=conversation))
+    assert chats.conversations.records.pending(conversation)
+    assert len(await find(chats, "needle")) == 1
+
+
+async def test_the_texts_of_an_open_conversation_are_kept_until_it_changes() -> None:
+    chats = Chats("A needle.")
+    conversation = await chats.create()
+    await chats.ask(conversation, "a")
+    await find(chats, "needle")
+    kept = chats.rooms.search._kept[conversation]
+    await find(chats, "other")
+    assert chats.rooms.search._kept[conversation] is kept
+    await chats.ask(conversation, "b")
+    await find(chats, "needle")
+    assert chats.rooms.search._kept[conversation] is not kept
 
 
 async def test_a_search_that_ends_early_reads_no_more_than_it_shows() -> None:

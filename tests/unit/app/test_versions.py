@@ -14,8 +14,11 @@ from browserllm.app.clouds import Clouds
 from browserllm.app.notices import Notices
 from browserllm.app.settings import SettingsRoom
 from browserllm.stores.memory import MemoryStore
+from browserllm.testing.files import ScriptedFiles
+from browserllm.testing.host import ScriptedHost, device_facts
 from unit.app.chats import Chats
 from unit.app.rooms import opened
+from unit.app.test_downloads import folder, web
 
 
 def newer(**fields: Any) -> bytes:
@@ -134,6 +137,20 @@ async def test_clouds_of_a_later_version_keep_their_ids_and_keys() -> None:
         await app.call(act.SaveCloud(id="openai-1", vendor="openai", model="m"))
     assert await store.get("cloud/openai-1") == newer(vendor="telepathy")
     assert await store.get("key/openai-1") == b"sk-1"
+
+
+async def test_a_custom_model_of_a_later_version_is_not_written_over() -> None:
+    store = MemoryStore()
+    await store.put("model/tiny", newer(url="telepathy:"))
+    files = ScriptedFiles(web(tiny=[]))
+    app = await opened(ScriptedHost(files=files, facts=device_facts(webgpu=False)), store)
+    with pytest.raises(bl.InvalidRequest, match="a newer version"):
+        await app.call(act.AddModel(source=folder("tiny"), id="tiny"))
+    assert await store.get("model/tiny") == newer(url="telepathy:")
+    assert "tiny" not in app.state.models
+    await app.call(act.RefreshModels())
+    assert "tiny" not in app.state.models
+    await app.app.close()
 
 
 async def test_one_notice_names_the_records_of_all_rooms() -> None:
