@@ -6,7 +6,7 @@ import re
 
 from ..errors import InvalidRequest
 from .blank import is_blank
-from .limits import MAX_NAME_CHARS, MAX_TITLE_CHARS
+from .limits import MAX_MODEL_CHARS, MAX_NAME_CHARS, MAX_TITLE_CHARS
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _OF_EVERY_OBJECT = frozenset(
@@ -39,6 +39,21 @@ def checked_id(id: str) -> str:  # noqa: A002 (what all rooms call it)
         raise InvalidRequest(
             f"id={id[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-', and no name that every object in "
             "JavaScript has",
+            parameter="id",
+        )
+    return id
+
+
+def checked_model_id(id: str) -> str:  # noqa: A002
+    """Return the id of a custom model. Raises `InvalidRequest` if it is not valid.
+
+    It may be the name of a folder, or a name with slashes, as hubs have it.
+    """
+    checked_length("id", id, MAX_MODEL_CHARS, "id of the model")
+    if is_blank(id) or not id.isprintable() or id in _OF_EVERY_OBJECT or id.startswith("cloud:"):
+        raise InvalidRequest(
+            f"id={id!r} is not valid; use a name that can be seen, does not begin with 'cloud:', and is no name that "
+            "every object in JavaScript has",
             parameter="id",
         )
     return id

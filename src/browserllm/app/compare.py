@@ -18,9 +18,11 @@ from .actions import RunComparison
 from .answer_info import answer_info
 from .app import App
 from .blank import is_blank
+from .checks import checked_length
 from .error_info import error_info, name_clouds
 from .limits import MAX_COMPARED
 from .live_answer import LiveAnswer
+from .messages import MAX_MESSAGE_BYTES
 from .models import Models
 from .state import CompareRun, Comparison, MessagePart, TextPart
 
@@ -38,6 +40,7 @@ class Compare:
     async def _run(self, action: RunComparison) -> None:
         if is_blank(action.prompt):
             raise InvalidRequest("the prompt is empty; write what the models should answer", parameter="prompt")
+        checked_length("prompt", action.prompt, MAX_MESSAGE_BYTES)
         if not 1 <= len(action.models) <= MAX_COMPARED:
             raise InvalidRequest(
                 f"{len(action.models)} models are to be compared; choose 1 to {MAX_COMPARED}", parameter="models"

@@ -112,17 +112,9 @@ class Downloads:
         known = before or Download(model=card.id, state="waiting")
         self._app.state.put(replace(known, state="waiting", error=None), "downloads", card.id)
 
-    async def wait(self, name: str) -> None:
-        """Wait until a download in progress has ended; raises its error."""
-        handle = self._handles.get(self._manager.catalog.find(name).card.id)
-        if handle is not None and (error := await handle.outcome()) is not None:
-            raise error
-
     def on_progress(self, model: str, progress: Progress) -> None:
-        """Show the progress of a download, however it was begun."""
+        """Show the progress of a download, however it was begun: files arrive, or are verified."""
         handle = self._handles.get(model)
-        if progress.phase not in ("downloading", "verifying"):
-            return
         paused = handle is not None and handle.state == "paused"
         if progress.bytes_per_s:
             self._speed = progress.bytes_per_s

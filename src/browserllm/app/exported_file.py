@@ -153,8 +153,6 @@ def _check_messages(messages: tuple[ChatMessage, ...], where: str) -> None:
                 if isinstance(part, FilePart):
                     check_file(part)
             size = len(msgspec.json.encode(message))
-        except UnicodeError:
-            raise cannot_be_imported(f"{place}: it has half of a character, which is not valid text") from None
         except BrowserLLMError as error:
             raise cannot_be_imported(f"{place}: {error}") from error
         if size > MAX_MESSAGE_BYTES:

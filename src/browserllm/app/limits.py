@@ -23,6 +23,9 @@ MAX_ADDRESS_CHARS = 2_000
 MAX_SYSTEM_CHARS = 200_000
 """How long a system prompt may be."""
 
+MAX_SEARCH_CHARS = 1_000
+"""How long the text that is searched for may be."""
+
 MAX_SCHEMA_BYTES = 200_000
 """How large a JSON Schema may be, as JSON."""
 

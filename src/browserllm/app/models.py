@@ -28,8 +28,10 @@ from .actions import (
 )
 from .answer_info import hop_info
 from .app import App
+from .checks import checked_length, checked_model_id
 from .downloads import PREFIX as DOWNLOADS
 from .downloads import Downloads
+from .limits import MAX_ADDRESS_CHARS
 from .model_list import Judge, describe_storage
 from .notices import Notices
 from .state import AnswerInfo, Loaded, Loading, Model, Sample, Settings, Totals
@@ -181,7 +183,10 @@ class Models:
         return float(stored)
 
     async def _add(self, action: AddModel) -> str:
+        checked_length("source", action.source or "", MAX_ADDRESS_CHARS, "address")
         try:
+            if action.id is not None:
+                checked_model_id(action.id)
             card = await self.manager.add(action.source, id=action.id)
         except LoadFailed as error:
             if error.data.get("missing") != "library":
@@ -192,6 +197,7 @@ class Models:
                 data=error.data,
             ) from error
         try:
+            checked_model_id(card.id)
             await check_not_newer(self._store, CUSTOM + card.id)
         except InvalidRequest:
             self.manager.catalog.remove(card.id)

@@ -16,7 +16,8 @@ from .actions import DeletePreset, SavePreset, UpdateSettings
 from .app import App
 from .blank import is_blank
 from .chat_settings import check_settings
-from .limits import MAX_NAME_CHARS
+from .checks import checked_length, is_id
+from .limits import MAX_MODEL_CHARS, MAX_NAME_CHARS
 from .notices import Notices
 from .state import Preset, Settings
 from .versions import is_left_alone
@@ -152,6 +153,7 @@ def _check(settings: Settings) -> None:
     budget = settings.storage_budget_bytes
     if budget is not None and not 0 < budget < math.inf:
         raise _wrong("storageBudgetBytes", budget, "use bytes above 0, or null for no limit of your own")
+    checked_length("model", settings.model or "", MAX_MODEL_CHARS, "name of the model")
     if settings.model == "":
         raise _wrong("model", settings.model, "use a model's id, 'cloud:' and a cloud's id, or null")
     _check_nested("defaults", settings.defaults)
@@ -159,8 +161,11 @@ def _check(settings: Settings) -> None:
     if len(ids) > MAX_PRESETS:
         raise InvalidRequest(f"there are {len(ids)} presets, over the limit of {MAX_PRESETS}", parameter="presets")
     for preset in settings.presets:
-        if not preset.id or is_blank(preset.name) or len(preset.name) > MAX_NAME_CHARS or len(preset.id) > 100:
-            raise _wrong("presets", preset.name, f"a preset has an id and a name of 1 to {MAX_NAME_CHARS} characters")
+        if not is_id(preset.id):
+            raise _wrong("presets", preset.id[:80], "the id of a preset is 1 to 48 letters, digits, '_' and '-'")
+        if is_blank(preset.name) or len(preset.name) > MAX_NAME_CHARS:
+            advice = f"the name of a preset has 1 to {MAX_NAME_CHARS} characters that can be seen"
+            raise _wrong("presets", preset.name[:80], advice)
         if ids.count(preset.id) > 1:
             raise _wrong("presets", preset.id, "two presets have this id")
         _check_nested("presets", preset.settings)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app.app import App
-from browserllm.app.clouds import Clouds
+from browserllm.app.clouds import Clouds, _preset_of
 from browserllm.app.notices import Notices
 from browserllm.app.state import Cloud
 from browserllm.stores.memory import MemoryStore
@@ -151,6 +153,46 @@ async def test_what_a_cloud_is_made_of_has_limits(fields: dict[str, str], messag
     with pytest.raises(bl.InvalidRequest, match=message):
         await one.app.call(act.SaveCloud(**{"vendor": "openai", "model": "m", **fields}))
     assert one.shown == {}
+
+
+@pytest.mark.parametrize("action", [act.DeleteCloud(id="gone"), act.TestCloud(id="gone")])
+async def test_a_cloud_that_does_not_exist_is_named(action: act.Action) -> None:
+    one = await tab(MemoryStore())
+    with pytest.raises(bl.InvalidRequest, match="there is no cloud 'gone'; it may have been deleted"):
+        await one.app.call(action)
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic", "gemini", "ollama"])
+async def test_each_vendor_gets_its_own_backend_with_the_clouds_name_and_key(vendor: Any) -> None:
+    one = await tab(MemoryStore())
+    await one.app.call(act.SaveCloud(vendor=vendor, id="a", model="m", api_key="sk-1"))
+    backend = one.clouds.backend(one.shown["a"])
+    assert (backend.name, backend.model) == ("cloud:a", "m")
+    assert type(backend).__name__.lower() == vendor
+    assert "sk-1" not in repr(backend)
+    await backend.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "preset"),
+    [
+        ("https://api.groq.com/openai/v1", "groq"),
+        ("http://127.0.0.1:1234/v1", "lmstudio"),
+        ("http://127.0.0.1:8000/v1", "vllm"),
+        ("http://127.0.0.1:9/v1", "llamacpp"),
+        ("https://llm.example.test/v1", "llamacpp"),
+    ],
+)
+async def test_a_compatible_server_is_recognised_by_its_address(address: str, preset: str) -> None:
+    """So that it gets the parameters that it knows; on loopback the port tells them apart."""
+    assert _preset_of(address) == preset
+
+
+async def test_a_compatible_server_needs_its_address() -> None:
+    one = await tab(MemoryStore())
+    for address in (None, "  "):
+        with pytest.raises(bl.InvalidRequest, match="a compatible server needs its address"):
+            await one.app.call(act.SaveCloud(vendor="compatible", model="m", base_url=address))
 
 
 async def test_a_cloud_is_named_after_its_model_as_far_as_a_label_goes() -> None:

@@ -72,7 +72,12 @@ async def test_a_comparison_can_be_stopped() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "models"),
-    [("  ", (("pocket", None, None),)), ("Hi", ()), ("Hi", (("pocket", None, None),) * 9)],
+    [
+        ("  ", (("pocket", None, None),)),
+        ("x" * 5_000_000, (("pocket", None, None),)),
+        ("Hi", ()),
+        ("Hi", (("pocket", None, None),) * 9),
+    ],
 )
 async def test_a_comparison_that_is_not_valid_is_refused(
     prompt: str, models: tuple[tuple[str, str | None, str | None], ...]

@@ -157,6 +157,19 @@ async def test_an_answer_that_was_exported_before_its_end_is_the_same_answer() -
     assert len(later.thread(conversation).messages) == 2
 
 
+async def test_an_answer_that_had_not_begun_in_the_file_is_the_same_answer() -> None:
+    chats = Chats([[HANG], "One."])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    await chats.until(lambda: chats.backend.requests)
+    text = await export(chats)
+    await chats.app.call(act.StopAnswer(conversation=conversation))
+    await chats.app.call(act.ContinueAnswer(conversation=conversation))
+    await chats.idle(conversation)
+    assert await give(chats, text) == Imported(present=(conversation,))
+    assert chats.texts(conversation) == [("user", "a", "done"), ("assistant", "One.", "done")]
+
+
 async def test_an_answer_that_grew_under_a_question_that_was_changed_stays_where_it_is() -> None:
     chats = Chats("One")
     conversation = await chats.create()

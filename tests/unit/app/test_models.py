@@ -393,3 +393,26 @@ async def test_callers_during_a_look_share_the_next_one(monkeypatch: pytest.Monk
     await app.call(act.RefreshModels())
     assert len(looks) == 3
     await app.app.close()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"id": "__proto__"}, "id='__proto__' is not valid"),
+        ({"id": "cloud:a"}, "does not begin with 'cloud:'"),
+        ({"id": " "}, "is not valid"),
+        ({"id": "a\nb"}, "is not valid"),
+        ({"id": "x" * 3_000_000}, "the id of the model has 3000000 characters"),
+        ({"source": "https://" + "x" * 3_000_000}, "the address has 3000008 characters"),
+        ({"source": folder("constructor")}, "id='constructor' is not valid"),
+    ],
+)
+async def test_a_custom_model_has_an_id_that_pages_can_use(fields: dict[str, str], message: str) -> None:
+    files = ScriptedFiles(web(tiny=[], constructor=[]))
+    app = await opened(ScriptedHost(files=files, facts=device_facts(webgpu=False)))
+    with pytest.raises(bl.errors.InvalidRequest, match=message):
+        await app.call(act.AddModel(**{"source": folder("tiny"), **fields}))
+    assert await app.store.items("model/") == []
+    await app.call(act.RefreshModels())
+    assert set(app.state.models) == set(built_in())
+    await app.app.close()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app import search
 from browserllm.app.state import ConversationSettings, SearchHit, TextPart
@@ -206,6 +207,13 @@ async def test_an_answer_in_progress_is_found() -> None:
     await chats.streaming(conversation, "needle")
     assert len(await find(chats, "needle")) == 1
     await chats.rooms.close()
+
+
+async def test_a_text_that_is_too_long_to_search_for_is_refused() -> None:
+    chats = Chats()
+    assert await find(chats, "x" * search.MAX_SEARCH_CHARS) == []
+    with pytest.raises(bl.InvalidRequest, match="the text to search for has 1001 characters"):
+        await find(chats, "x" * (search.MAX_SEARCH_CHARS + 1))
 
 
 async def test_what_is_not_kept_is_not_found() -> None:

@@ -21,6 +21,9 @@ export const MAX_ADDRESS_CHARS = 2000 as const;
 /** How long a system prompt may be. */
 export const MAX_SYSTEM_CHARS = 200000 as const;
 
+/** How long the text that is searched for may be. */
+export const MAX_SEARCH_CHARS = 1000 as const;
+
 /** How large a JSON Schema may be, as JSON. */
 export const MAX_SCHEMA_BYTES = 200000 as const;
 
