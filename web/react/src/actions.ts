@@ -396,7 +396,7 @@ export type PersistStorage = object;
 /** Delete files that belong to no model; returns the bytes freed. */
 export type CleanStorage = object;
 
-/** Let each of the `runs` answer the prompt in turn; returns at the end. Cancel to stop. */
+/** Let each of the `models` answer the prompt in turn; returns at the end. Cancel to stop. */
 export interface RunComparison {
   readonly prompt: string;
   /** Model, engine and device of each side. */
@@ -731,7 +731,7 @@ export interface Actions {
     readonly result: number;
     readonly event: never;
   };
-  /** Let each of the `runs` answer the prompt in turn; returns at the end. Cancel to stop. */
+  /** Let each of the `models` answer the prompt in turn; returns at the end. Cancel to stop. */
   readonly "compare.run": {
     readonly args: RunComparison;
     readonly result: null;
