@@ -7,6 +7,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import pytest
+
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app import threads
@@ -103,6 +105,20 @@ class Chats:
     def again(self, answers: Any = "Hello again.") -> Chats:
         """The app after the page was opened again, over the same store."""
         return Chats(answers, store=self.store)
+
+
+def waits_for(conversation: str, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the event loop is to wait, from now on, with what it then does to a conversation."""
+    loop, found = asyncio.get_running_loop(), list[float]()
+    later = loop.call_later
+
+    def call_later(delay: float, callback: Callable[..., object], *args: Any, **options: Any) -> Any:
+        if args[:1] == (conversation,):
+            found.append(delay)
+        return later(delay, callback, *args, **options)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    return found
 
 
 class SlowStore(MemoryStore):
