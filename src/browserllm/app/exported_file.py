@@ -24,10 +24,12 @@ from .state import ChatMessage, Conversation, FilePart, Thread, ToolPart
 FORMAT = "browserllm.conversations"
 VERSION = 1
 MAX_FILE_BYTES = 256 * 1024 * 1024
-MAX_MESSAGES = 20_000
-"""How many messages a conversation of a file may have."""
+MAX_MESSAGES = 200_000
+"""How many messages a conversation of a file may have: more than one that people write. It takes linear time."""
 
-MAX_MESSAGE_BYTES = MAX_VALUE_BYTES // 2
+MAX_MESSAGE_BYTES = MAX_VALUE_BYTES
+"""What a store keeps in one record; a message that could be sent is half as large at most."""
+
 MAX_WORD_CHARS = 1_000
 """How long the names in a message may be: of tools, and of what has answered."""
 

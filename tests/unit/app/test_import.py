@@ -12,6 +12,8 @@ import pytest
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app.actions import Imported
+from browserllm.app.limits import MAX_SYSTEM_CHARS
+from browserllm.app.messages import MAX_MESSAGE_BYTES
 from browserllm.app.records import CLAIM_S
 from browserllm.app.state import ConversationSettings, TextPart
 from browserllm.errors import QuotaExceeded
@@ -615,6 +617,17 @@ async def test_limits_hold_for_the_parts_of_messages(part: dict[str, Any], messa
     file["conversations"][0]["messages"][1]["parts"].append(part)
     with pytest.raises(bl.InvalidRequest, match=f"message 2: {message}"):
         await give(Chats(), json.dumps(file))
+
+
+async def test_the_largest_message_that_can_be_sent_can_be_imported() -> None:
+    """What the app has exported it can read, whatever is in it."""
+    source = Chats()
+    conversation = await source.create(settings=ConversationSettings(system="x" * MAX_SYSTEM_CHARS))
+    around = len(msgspec.json.encode((TextPart(text=""),)))
+    await source.ask(conversation, "x" * (MAX_MESSAGE_BYTES - around))
+    other = Chats()
+    assert (await give(other, await export(source))).added == (conversation,)
+    assert said(await again(other, conversation), conversation) == said(source, conversation)
 
 
 async def test_a_folder_is_one_line_and_a_blank_one_is_none() -> None:
