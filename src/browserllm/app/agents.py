@@ -26,6 +26,7 @@ from .actions import (
 from .answering import Answering
 from .app import App, Emit
 from .chat_settings import check_settings
+from .checks import checked_id
 from .state import ConversationSettings
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Agents:
         check_settings(action.settings)
         if action.settings.schema is not None:
             raise InvalidRequest("an agent's answers are texts; leave out the schema", parameter="schema")
+        if action.id is not None:
+            checked_id(action.id)
         if action.id in self._agents:
             raise InvalidRequest(f"the agent {action.id!r} is open already; close it first", parameter="id")
         backend = self._backend_of(action.settings, action.fallback)
