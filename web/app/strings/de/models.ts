@@ -71,6 +71,7 @@ export const models: Strings["models"] = {
   browsers: "Gehört zum Browser",
   custom: "Von dir hinzugefügt",
   estimate: (time) => `etwa ${time} mit dieser Verbindung`,
+  estimateOf: (time) => `Das dauert mit dieser Verbindung etwa ${time}.`,
   estimateUnknown: "Dauer nicht bekannt",
   estimating: "Dauer wird geschätzt",
   offline: "Es gibt keine Verbindung, deshalb kann jetzt nichts heruntergeladen werden.",

@@ -69,6 +69,7 @@ export const models = {
   browsers: "Comes with the browser",
   custom: "Added by you",
   estimate: (time: string) => `about ${time} on this connection`,
+  estimateOf: (time: string) => `This takes about ${time} on this connection.`,
   estimateUnknown: "time not known",
   estimating: "estimating the time",
   offline: "There is no network, so nothing can be downloaded now.",
