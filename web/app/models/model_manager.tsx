@@ -1,6 +1,6 @@
 import { useSelector } from "@browserllm/react";
 import { type JSX, useMemo, useState } from "react";
-import { ErrorPanel } from "../error_panel.tsx";
+import { DeviceProblem } from "../device_problem.tsx";
 import { formatCount } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, IconButton, Progress } from "../ui/index.ts";
@@ -45,7 +45,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
           </Button>
         </div>
       </header>
-      {device?.problem && <ErrorPanel error={device.problem} tone={device.gpu === null ? "bad" : "warn"} />}
+      <DeviceProblem />
       {device?.online === false && <p className="storage-warning" role="status">{strings.offline}</p>}
       {device !== null && device.online && (device.metered === true || device.saveData === true) && <p className="storage-warning">{strings.metered}</p>}
       {/* Also while the list is searched: what is above the field one types in must not go away. */}
