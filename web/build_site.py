@@ -58,7 +58,7 @@ KEPT_WHEN_USED = ("ort/", "models/", "python/extras/", "amplifier.js", "examples
 NOT_KEPT = (
     ".",
     "sw",
-    "widget.js",
+    "widget",
     "notebook-widget.js",
     "notebook.html",
     "assets/notebook",

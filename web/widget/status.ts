@@ -2,8 +2,9 @@
 
 import type { AppState, Download, ErrorInfo } from "@browserllm/react/state";
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from "../app/format.ts";
-import { findModel, loadedModel, modelName } from "./models.ts";
+import { findModel, loadedModel, modelName, unknownWords } from "./models.ts";
 import type { Service } from "./service.ts";
+import { errorIn, type PythonWords } from "../app/strings/python.ts";
 import type { WidgetTexts } from "./texts.ts";
 
 /** `disabled`: no model is in memory. `active`: it answers. `idle`: it waits for a question. */
@@ -49,6 +50,10 @@ export interface Words {
   readonly texts: WidgetTexts;
   /** A BCP 47 tag, for numbers and times. */
   readonly language: string;
+  /** What Python says, in that language; without it, as Python says it. */
+  readonly python?: PythonWords | null;
+  /** The model that the page, or the user, asks for. */
+  readonly asked?: string | null;
 }
 
 /** What went wrong, if that is what people should see. */
@@ -102,7 +107,8 @@ export function statusOf(service: Service, words: Words): WidgetStatus {
   const progress = progressOf(service);
   const { totals } = state;
   const metrics = progress ? loadingMetrics(progress, words) : answerMetrics(state, words);
-  const error = kind === "error" ? errorOf(service) : null;
+  const problem = kind === "error" ? errorOf(service) : null;
+  const error = problem && told(problem, words);
   return {
     state: kind,
     primaryMetric: metrics[0],
@@ -135,8 +141,15 @@ function loadingMessage(service: Service, { model, phase }: WidgetProgress, { te
   return `${phase === "downloading" ? texts.downloading : texts.loading}: ${modelName(service.state, model)}`;
 }
 
-function restingMessage(service: Service, kind: WidgetState, { texts }: Words): string {
-  if (kind === "disabled") return service.started ? texts.noModel : texts.notStarted;
+/** An error in the words of the widget's language. */
+export function told(error: ErrorInfo, { texts, python = null }: Words): ErrorInfo {
+  const { code, data } = error;
+  if (code === "model_not_found" && data["known"]) return { ...error, ...unknownWords(data, texts) };
+  return python === null ? error : errorIn(error, python);
+}
+
+function restingMessage(service: Service, kind: WidgetState, { texts, asked = null }: Words): string {
+  if (kind === "disabled") return service.started ? texts.noModel : asked === null ? texts.notStarted : texts.notStartedModel;
   return texts[kind];
 }
 
