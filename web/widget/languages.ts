@@ -1,26 +1,23 @@
 /** The words of the widget in other languages: a file each, fetched when a page of that language first shows a widget. */
 
-import type { PythonWords } from "../app/strings/python.ts";
+import type { ErrorInfo } from "@browserllm/react/state";
 import { TEXTS, type WidgetTexts } from "./texts.ts";
 
 export interface WidgetLanguage {
   readonly texts: WidgetTexts;
-  /** What Python says in English, in this language; `null`: as Python says it. */
-  readonly python: PythonWords | null;
+  /** Says an error of Python in this language; `null`: as Python says it. */
+  readonly translate: ((error: ErrorInfo) => ErrorInfo) | null;
   /** How it is written; `null`: as the page around it. */
   readonly direction: "ltr" | "rtl" | null;
 }
 
-const ENGLISH: WidgetLanguage = { texts: TEXTS, python: null, direction: null };
+const ENGLISH: WidgetLanguage = { texts: TEXTS, translate: null, direction: null };
 const OTHERS = ["de", "ar"];
 
 type Loader = (code: string) => Promise<WidgetLanguage>;
 
 /** Beside this very file; its name is put together, so that no bundler takes it in. */
-const fromSite: Loader = async (code) => {
-  const address = new URL(`./widget-${code}.js`, import.meta.url).href;
-  return (await import(/* @vite-ignore */ address)) as WidgetLanguage;
-};
+const fromSite: Loader = (code) => import(/* @vite-ignore */ new URL(`./widget-${code}.js`, import.meta.url).href) as Promise<WidgetLanguage>;
 
 interface Known {
   words: WidgetLanguage;

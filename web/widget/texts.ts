@@ -8,7 +8,7 @@ export const TEXTS = {
   idle: "Ready",
   error: "Problem",
   notStarted: "Nothing is loaded until you start it.",
-  notStartedModel: "Start loads what a model needs to run. The next button downloads the model, and says its size.",
+  notStartedModel: "Start loads what runs the model. The next button downloads it, and says its size.",
   noModel: "No model is in memory.",
   starting: "Starting",
   downloading: "Downloading",
@@ -41,7 +41,7 @@ export const TEXTS = {
   freed: "Freed",
   gpu: "GPU",
   cpu: "CPU",
-  unknownTitle: "There is no such model",
+  unknownTitle: "Unknown model",
   unknownText: "No model, or more than one, begins with “{name}”.",
   unknownRemedy: "Choose one of the list, for example: {models}.",
 };

@@ -110,7 +110,7 @@ test("a load that another part of the page has begun is cancelled, too", async (
 test("the note says what Start does: with a model that must be downloaded, no more than what it needs to run", () => {
   const { src } = site();
   expect(words(widget(src).element, "message")).toBe("Nothing is loaded until you start it.");
-  expect(words(widget(src, { model: "small" }).element, "message")).toMatch(/^Start loads what a model needs to run\. The next button downloads the model/);
+  expect(words(widget(src, { model: "small" }).element, "message")).toMatch(/^Start loads what runs the model\. The next button downloads it/);
 });
 
 test("with auto-load it loads by itself, and its events tell how: they bubble and leave shadow roots", async () => {

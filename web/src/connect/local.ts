@@ -41,8 +41,8 @@ class PageApp {
       const colon = text.indexOf(":");
       this.#pipes.get(Number(text.slice(0, colon)))?.tell(text.slice(colon + 1));
     });
-    this.#python.onBoot((text, fraction) => {
-      this.#boot = { text, fraction };
+    this.#python.onBoot((boot) => {
+      this.#boot = boot;
       this.boots.tell(this.#boot);
     });
     this.#engine.onCrash((reason) => { this.#end(`the engine stopped: ${reason}; reload the page`); });

@@ -1,8 +1,11 @@
 /** The widget in Arabic: the site's `widget-ar.js`, fetched where the page is Arabic. */
 
+import type { ErrorInfo } from "@browserllm/react/state";
+import { python } from "../../app/strings/ar/python.ts";
+import { errorIn } from "../../app/strings/python.ts";
 import type { WidgetTexts } from "../texts.ts";
 
-export { python } from "../../app/strings/ar/python.ts";
+export const translate = (error: ErrorInfo): ErrorInfo => errorIn(error, python);
 
 export const direction = "rtl";
 

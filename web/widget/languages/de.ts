@@ -1,8 +1,11 @@
 /** The widget in German: the site's `widget-de.js`, fetched where the page is German. */
 
+import type { ErrorInfo } from "@browserllm/react/state";
+import { python } from "../../app/strings/de/python.ts";
+import { errorIn } from "../../app/strings/python.ts";
 import type { WidgetTexts } from "../texts.ts";
 
-export { python } from "../../app/strings/de/python.ts";
+export const translate = (error: ErrorInfo): ErrorInfo => errorIn(error, python);
 
 export const direction = "ltr";
 
