@@ -8,6 +8,7 @@ export const models: Strings["models"] = {
   add: "إضافة نموذج",
   recommended: "موصى بها لهذا الجهاز",
   all: "كل النماذج",
+  otherFamilies: "عائلات أخرى",
   downloads: "التنزيلات",
 
   tiers: { quick: "السريع", smart: "الذكي", genius: "العبقري" },

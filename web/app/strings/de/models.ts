@@ -7,6 +7,7 @@ export const models: Strings["models"] = {
   add: "Modell hinzufügen",
   recommended: "Empfohlen für dieses Gerät",
   all: "Alle Modelle",
+  otherFamilies: "Andere Familien",
   downloads: "Downloads",
 
   tiers: { quick: "Quick", smart: "Smart", genius: "Genius" },

@@ -5,6 +5,7 @@ export const models = {
   add: "Add a model",
   recommended: "Recommended for this device",
   all: "All models",
+  otherFamilies: "Other families",
   downloads: "Downloads",
 
   tiers: { quick: "Quick", smart: "Smart", genius: "Genius" },
