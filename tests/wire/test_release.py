@@ -44,6 +44,17 @@ def test_every_file_has_the_version(version: Any) -> None:
     assert react["version"] == browserllm.__version__
 
 
+def test_the_page_says_the_version_of_the_release() -> None:
+    """It reads that of the npm package: web/package.json is not released, and its version means nothing."""
+    sources = [*(ROOT / "web").glob("[!n]*/**/*.ts"), *(ROOT / "web").glob("[!n]*/**/*.tsx")]
+    texts = [path.read_text(encoding="utf-8") for path in sources if "node_modules" not in path.parts]
+    imported = [
+        found for text in texts for found in re.findall(r'import \{.*\bversion\b.*\} from "(.*package.json)"', text)
+    ]
+    assert len(imported) == 2
+    assert all(path.endswith("/react/package.json") for path in imported)
+
+
 def test_names_of_files_get_the_version(version: Any) -> None:
     """Those of the packages, and no other numbers."""
     text = (
