@@ -35,6 +35,7 @@ PLACEHOLDER = re.compile(r"\b(?:VENDOR|NAME|KEY|VERSION|SOMETHING|OWNER|FOLDER|B
 FOREIGN = {
     "1_Pooling/config.json",
     "build/docs",
+    "story.py",
     "browserllm/temporary",
     "model/engine/device/dtype",
     "onnx/",

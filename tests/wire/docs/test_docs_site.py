@@ -330,6 +330,10 @@ def test_the_policy_that_pages_need_is_ours() -> None:
 THEIRS = {
     *("WebGPU Status", "Aw, Snap!", "High performance", "Clear browsing data"),
     "Refused to … because it violates … Content Security Policy",
+    "Unable to create a text session because the service is not running.",
+    "No output language was specified in a LanguageModel API request.",
+    "Banner not shown: beforeinstallpromptevent.preventDefault() called.",
+    "Falling back to maxComputeInvocationsPerWorkgroup=256 due to device limit=256",
 }
 
 
