@@ -163,3 +163,17 @@ def test_every_substitution_is_needed() -> None:
         for step in read_steps((ROOT / page).read_text(encoding="utf-8"), cells=page.endswith("notebook.md"))
     }
     assert set(SUBSTITUTIONS) <= typed
+
+
+def test_steps_are_read_in_their_order() -> None:
+    """Commands line by line, files by the last name before them, cells; what is printed is left out."""
+    page = (
+        "Type `this`:\n\n```sh\nmake a\ncd b  # comment\n```\n\n```console\n$ no\n```\n\n"
+        "Write `x.y` into `b/c.py`:\n\n```python\nprint()\n```\n"
+    )
+    first, second, third = read_steps(page)
+    assert [first.text, second.text] == ["make a", "cd b"]
+    assert (third.kind, third.name, third.text) == ("file", "b/c.py", "print()\n")
+    assert [step.kind for step in read_steps(page, cells=True)] == ["command", "command", "cell"]
+    with pytest.raises(AssertionError, match="no file is named"):
+        list(read_steps("```html\n<p>\n```\n"))
