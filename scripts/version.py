@@ -53,5 +53,5 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 if __name__ == "__main__":
-    for path, text in files():
+    for path, text in list(files()):  # all or nothing: one may find that something is missing
         path.write_text(text, encoding="utf-8")
