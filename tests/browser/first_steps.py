@@ -52,6 +52,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "npm_config_legacy_peer_deps": ("true", "npm would fetch React, which is there already, one folder above"),
     "npm_config_update_notifier": ("false", "npm would ask its registry for a newer npm"),
     "PIP_CONSTRAINT": ("constraints.txt", "packages have the versions of requirements/, not the newest"),
+    "PIP_NO_COMPILE": ("1", "Python compiles what a step imports, which is a tenth of what is installed"),
     "PIP_DISABLE_PIP_VERSION_CHECK": ("1", "pip would ask the package index for a newer pip"),
 }
 """What the reader's environment does not have, and why."""

@@ -74,13 +74,16 @@ def test_a_python_developer(reader: MakeReader) -> None:
     assert "Qwen3-0.6B" in printed[".venv/bin/browserllm models pull Qwen3-0.6B"]
 
 
-def test_the_first_page_of_the_repository(reader: MakeReader) -> None:
+def test_the_first_page_of_the_repository(reader: MakeReader, installed: Path) -> None:
     """The commands of README.md, the answer that it shows, and its program."""
-    python = reader()
+    python = reader(installed)
     python.follow("README.md")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = text.partition("```console\n$ browserllm run")[2].splitlines()[1]
-    assert python.printed['.venv/bin/browserllm run "Why is the sky blue?"'].splitlines()[0] == shown
+    shown = re.findall(r"```console\n\$ (browserllm run .*)\n(.*)\n", text)
+    for command, answer in shown:
+        python.type(f".venv/bin/{command}")
+        assert python.printed[f".venv/bin/{command}"].splitlines()[0] == answer
+    assert len(shown) == 1
 
 
 def test_an_author_of_a_page(reader: MakeReader, installed: Path, start_browser: Callable[..., BrowserContext]) -> None:

@@ -104,6 +104,11 @@ def test_the_description_for_the_package_index_leads_nowhere_into_the_checkout()
     assert re.findall(r"^## .*$", text, re.MULTILINE) == re.findall(r"^## .*$", README, re.MULTILINE)
 
 
+def test_the_npm_package_has_the_licence() -> None:
+    """A copy lies beside package.json, where npm looks: it follows no links."""
+    assert (ROOT / "web" / "react" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
 def test_the_security_policy_says_how_to_report() -> None:
     """And which versions get fixes."""
     reporting = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Reporting\n")[2]

@@ -1,6 +1,6 @@
 // Builds @browserllm/react into react/dist: modules by Vite, declarations by TypeScript; then checks what came of it.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
@@ -12,8 +12,6 @@ const dist = join(folder, "dist");
 await build({ configFile: join(folder, "vite.config.ts"), logLevel: "warn" });
 await build({ configFile: join(folder, "model-manager.config.ts"), logLevel: "warn" });
 execFileSync(process.execPath, [join(web, "node_modules/typescript/bin/tsc"), "--project", join(folder, "tsconfig.build.json")], { stdio: "inherit" });
-
-copyFileSync(join(web, "../LICENSE"), join(folder, "LICENSE")); // npm packs a licence that lies beside package.json
 
 const built = readdirSync(dist, { recursive: true }).map(String);
 
