@@ -1,0 +1,91 @@
+"""The gallery of the examples that are pages, on the built site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accessibility import findings
+from in_page import SITE
+from static_server import StaticServer
+from watched_page import WatchedPage
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def page(start_browser: Callable[..., BrowserContext]) -> Iterator[Page]:
+    """A tab of a fresh browser."""
+    context = start_browser()
+    watched = WatchedPage(context)
+    yield watched.page
+    context.close()
+    assert watched.problems == []
+
+
+def test_the_gallery_shows_each_page_and_its_source(page: Page, site_url: str) -> None:
+    """All of its addresses answer, and its names are those of the folders."""
+    page.goto(f"{site_url}examples/")
+    links = page.locator("main a").evaluate_all("(all) => all.map((link) => link.href)")
+    for link in links:
+        assert page.request.get(link).ok, link
+    pages = {folder.parent.name for name in ("index.html", "*.ipynb") for folder in EXAMPLES.glob(f"*/{name}")}
+    assert {link.removeprefix(f"{site_url}examples/").partition("/")[0] for link in links} == pages
+    programs = set(page.locator("dt").all_inner_texts())
+    assert programs == {program.parent.name for program in EXAMPLES.glob("*/main.py")}
+    assert page.get_by_role("link", name="browserllm").get_attribute("href") == "../"
+
+
+@pytest.mark.parametrize("width", [1200, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["", "chat/", "offline_chat/", "widget/", "react/"])
+def test_the_pages_suit_small_screens_dark_and_light_and_screen_readers(
+    page: Page, site_url: str, name: str, scheme: Literal["light", "dark"], width: int
+) -> None:
+    """No problem that axe knows, and nothing to scroll sideways."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(f"{site_url}examples/{name}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert findings(page) == []
+
+
+def test_the_gallery_by_keyboard(page: Page, site_url: str) -> None:
+    """Two stops a card, and Enter opens the page."""
+    page.goto(f"{site_url}examples/")
+    names: list[str] = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
+    assert names == ["browserllm", "A chat on a page", "Source of A chat on a page", "A chat that works offline"]
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/examples/offline_chat/")
+
+
+def test_the_app_links_to_the_gallery_which_it_keeps_once_seen(page: Page, serve: Callable[[Path], str]) -> None:
+    """The app fetches none of it by itself. What was seen opens without a network."""
+    server = StaticServer(SITE)
+    page.goto(f"{server.url}#/settings/general")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    link = page.get_by_role("link", name="Examples to try and to copy from")
+    expect(link).to_be_visible()
+    assert page.evaluate(KEPT) == []
+    link.click()
+    expect(page.get_by_role("heading", name="Examples")).to_be_visible()
+    page.wait_for_function(f"async () => (await ({KEPT})()).length === 3")
+    server.stop()
+    page.reload()
+    expect(page.get_by_role("heading", name="Examples")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.cards')).display") == "grid"
+
+
+KEPT = """async () => {
+  const caches_ = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+  const urls = (await Promise.all(caches_.map((cache) => cache.keys()))).flat().map(({ url }) => url);
+  return urls.filter((url) => url.includes("/examples/"));
+}"""
