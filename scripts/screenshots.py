@@ -261,7 +261,7 @@ def agent(context: BrowserContext, base: str, name: str) -> None:
     page = studio.page
     page.goto(f"{base}examples/agent/")
     page.click("#start")
-    expect(page.locator("#send")).to_be_enabled()
+    expect(page.locator("#send")).to_be_enabled(timeout=60_000)
     page.click("#send")
     waiting = "() => !agent.isExecuting || document.querySelector('button.allow')"
     page.wait_for_function(waiting)

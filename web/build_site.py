@@ -238,7 +238,7 @@ def build_examples(site: Path) -> None:
     for source in SHOWN_SOURCES:
         replace(EXAMPLES / source, examples / Path(source).parts[0] / f"{Path(source).name}.txt")
     for page in examples.rglob("*.html"):
-        page.write_text(with_policy(page.read_text()))
+        page.write_text(guarded(page.read_text(), "alone.js" if page.parent == examples else "../alone.js"))
 
 
 def build_react_example(target: Path) -> None:
@@ -258,16 +258,24 @@ def page_examples() -> list[Path]:
     return [file for file in [*EXAMPLES.glob("*.*"), *files] if file.suffix in PAGE_SUFFIXES]
 
 
-def with_policy(page: str) -> str:
-    """Give a page the Content-Security-Policy of the app's page, with the hashes of its own code, unless it has one."""
-    if "Content-Security-Policy" in page:
-        return page
-    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" .*/>', (WEB / "index.html").read_text())
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" .*/>')
+
+
+def guarded(page: str, alone: str) -> str:
+    """Return the page with a policy, and with the script at ``alone``, which keeps it from running in a frame."""
+    if POLICY.search(page) is None:
+        page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy_for(page)}', 1)
+    return POLICY.sub(lambda policy: f'{policy[0]}\n    <script src="{alone}"></script>', page, count=1)
+
+
+def policy_for(page: str) -> str:
+    """Return the Content-Security-Policy of the app's page, with the hashes of this page's own code."""
+    (policy,) = POLICY.findall((WEB / "index.html").read_text())
     for directive, code in (("script-src", r"<script[^>]*>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
         for text in filter(None, re.findall(code, page, re.DOTALL)):
             digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
             policy = policy.replace(f"{directive} 'self'", f"{directive} 'self' 'sha256-{digest}'")
-    return page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy}', 1)
+    return policy
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:

@@ -11,17 +11,18 @@ const install = document.getElementById("install");
 async function start() {
   if (!("serviceWorker" in navigator)) return say("Works with a network only: service workers need https or localhost.");
   await navigator.serviceWorker.register(new URL("sw.js", import.meta.url));
-  if (await (await caches.open(CACHE)).match(KEPT)) {
-    say("Works without a network.");
-    if (navigator.onLine) void keepSite(); // a new version of the site is fetched in the background
-  } else {
-    say("After the first answer it works without a network.");
-  }
+  if (!(await isKept())) return say("After the first answer it works without a network.");
+  say("Works without a network.");
+  void keepSite(); // a new version of the site is fetched in the background
+}
+
+async function isKept() {
+  return (await (await caches.open(CACHE)).match(KEPT)) !== undefined;
 }
 
 /** Keep the site's files, and those of the engine and the model that have been used. */
 async function keep() {
-  say("Keeping it for visits without a network…");
+  if (!(await isKept())) say("Keeping it for visits without a network…");
   const [worker] = await Promise.all([keepSite(), navigator.serviceWorker.ready]);
   const { usedFiles } = await import(`${SITE}connect.js`);
   const { port1, port2 } = new MessageChannel();
@@ -35,8 +36,6 @@ async function keep() {
 /** Register the site's service worker, and wait until it has fetched what every visit needs. */
 async function keepSite() {
   const registration = await navigator.serviceWorker.register(`${SITE}sw.js`, { updateViaCache: "none" });
-  // No page of this tab uses the old files yet, or they would be the new ones.
-  registration.waiting?.postMessage({ type: "update" });
   if (registration.active) return registration.active;
   const worker = registration.installing ?? registration.waiting;
   return new Promise((resolve, reject) => {
@@ -55,7 +54,7 @@ function say(text) {
 
 document.addEventListener("answered", () => {
   if (!("serviceWorker" in navigator)) return;
-  keep().catch((error) => say(navigator.onLine ? `Not kept: ${error.message}. The next answer tries again.` : "Works without a network."));
+  keep().catch(async (error) => say((await isKept()) ? "Works without a network." : `Not kept: ${error.message}. The next answer tries again.`));
 });
 
 // Chromium offers to install the page; other browsers have it in their menus.

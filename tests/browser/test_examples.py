@@ -18,7 +18,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 import browserllm
 import openai_exchanges
 from browserllm.cli.build import copy_site
+from fault_server import Content, Fault, FaultServer
 from in_page import SITE
+from served_models import POCKET
 from static_server import StaticServer
 from vendor_server import VendorServer, events, stream
 from watched_page import WatchedPage
@@ -153,7 +155,7 @@ def test_chat(page: Page, site_url: str) -> None:
     """Two questions, the second one stopped; nothing is fetched before the first."""
     page.goto(f"{site_url}examples/chat/")
     fetched = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop())")
-    assert set(fetched) == {"page.css", "page.js", "widget.js"}
+    assert set(fetched) == {"alone.js", "page.css", "page.js", "widget.js"}
     ask(page, "Why is the sky blue?")
     answers = page.locator("li.assistant")
     expect(page.locator("#status")).to_have_text(re.compile(r"pocket, \d+ tokens a second"))
@@ -161,7 +163,7 @@ def test_chat(page: Page, site_url: str) -> None:
     ask(page, "Tell me a story about a fox.")
     expect(answers.nth(1)).not_to_be_empty()
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.locator("#status")).to_have_text("Stopped.")
     expect(answers).to_have_count(2)
     assert page.locator("li.error").count() == 0
     page.get_by_role("button", name="New chat").click()
@@ -191,6 +193,7 @@ def test_offline_chat(page: Page) -> None:
     devtools = page.context.new_cdp_session(page)
     assert devtools.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
     server.stop()
+    devtools.send("Network.clearBrowserCache")  # which may have for now what nothing keeps
     page.reload()
     expect(page.locator("#offline")).to_have_text("Works without a network.")
     ask(page, "Tell me a story about a fox.")
@@ -213,6 +216,38 @@ def test_widget(page: Page, site_url: str) -> None:
     expect(page.locator("local-llm-widget [part~=state]")).to_have_text("Ready")
 
 
+def test_model_manager_page(page: Page, site_url: str) -> None:
+    """A model of one's own is added, downloaded with a pause, loaded, freed and deleted."""
+    with FaultServer() as server:
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+            server.add(f"/mine/{name}", (POCKET / name).read_bytes())
+        weights = Content((POCKET / "onnx" / "model_quantized.onnx").read_bytes())
+        server.add("/mine/onnx/model_quantized.onnx", weights, Fault(bytes_per_s=4e6))
+        page.goto(f"{site_url}examples/model_manager/")
+        here = page.locator("#here-list li")
+        expect(here).to_have_count(1)
+        expect(page.locator("#fits-list li").first).to_be_visible()
+        page.get_by_label("A model of your own").fill(f"{server.origin}/mine/")
+        page.get_by_role("button", name="Add").click()
+        row = page.locator("li", has_text="mine")
+        page.locator("summary").click()
+        server.limit_bytes = server.sent_bytes() + 1_000_000
+        row.get_by_role("button", name="Download").click()
+        row.get_by_role("button", name="Pause").click()
+        expect(row.locator(".now")).to_have_text(re.compile(r"paused: \d+ MB of \d+ MB"))
+        server.limit_bytes = None
+        row.get_by_role("button", name="Resume").click()
+        row.get_by_role("button", name="Load").click()
+        expect(row.locator(".now")).to_have_text("in memory")
+        row.get_by_role("button", name="Unload").click()
+        row.get_by_role("button", name="Delete").click()
+        expect(row.get_by_role("button", name="Download")).to_be_visible()
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.get_by_label("A model of your own").fill(f"{server.origin}/nothing/")
+        page.get_by_role("button", name="Add").click()
+        expect(page.get_by_role("alert")).to_contain_text("nothing")
+
+
 def use_react_example(page: Page) -> None:
     """Ask, stop the second answer, and look at the models."""
     expect(page.get_by_role("combobox", name="Model").locator("option", has_text="pocket")).to_be_attached()
@@ -223,6 +258,7 @@ def use_react_example(page: Page) -> None:
     ask(page, "Tell me a story about a fox.")
     expect(answers.nth(1)).to_contain_text("fox")
     page.get_by_role("button", name="Stop").click()
+    expect(answers.nth(1).locator("small")).to_contain_text("Stopped")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     assert page.get_by_role("alert").count() == 0
 

@@ -42,7 +42,7 @@ def test_the_gallery_shows_each_page_and_its_source(page: Page, site_url: str) -
 
 @pytest.mark.parametrize("width", [1200, 320])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["", "chat/", "offline_chat/", "widget/", "react/"])
+@pytest.mark.parametrize("name", ["", "chat/", "offline_chat/", "widget/", "react/", "model_manager/"])
 def test_the_pages_suit_small_screens_dark_and_light_and_screen_readers(
     page: Page, site_url: str, name: str, scheme: Literal["light", "dark"], width: int
 ) -> None:
@@ -53,6 +53,21 @@ def test_the_pages_suit_small_screens_dark_and_light_and_screen_readers(
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert findings(page) == []
+
+
+def test_no_page_runs_inside_of_another(
+    page: Page, site_url: str, serve: Callable[[Path], str], tmp_path: Path
+) -> None:
+    """There is nothing to press, and no engine has started."""
+    names = ["", *(f"{file.parent.name}/" for file in EXAMPLES.glob("*/index.html"))]
+    frames = "".join(f'<iframe src="{site_url}examples/{name}"></iframe>' for name in names)
+    (tmp_path / "evil.html").write_text(f"<!doctype html>{frames}")
+    page.goto(f"{serve(tmp_path)}evil.html")
+    for number in range(len(names)):
+        body = page.frame_locator("iframe").nth(number).locator("body")
+        expect(body).to_have_text("This page does not run inside another page. Open it by itself.")
+        expect(body.locator("button, input, textarea")).to_have_count(0)
+    assert page.workers == []
 
 
 def test_the_gallery_by_keyboard(page: Page, site_url: str) -> None:

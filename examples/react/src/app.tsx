@@ -93,7 +93,11 @@ function Message({ message: { role, parts, metadata } }: { message: UIMessage })
   return (
     <article aria-label={role} className={role}>
       {parts.map((part, index) => (part.type === "text" ? <p key={index}>{part.text}</p> : null))}
-      {answer && <small>{answer.model}, {Math.round(answer.tokensPerS ?? 0)} tokens a second</small>}
+      {metadata?.status === "stopped" ? (
+        <small>Stopped</small>
+      ) : (
+        answer && <small>{answer.model}, {Math.round(answer.tokensPerS ?? 0)} tokens a second</small>
+      )}
     </article>
   );
 }
