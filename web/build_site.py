@@ -10,8 +10,8 @@ bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), the model, a
 
 from __future__ import annotations
 
-import base64
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -238,7 +238,7 @@ def build_examples(site: Path) -> None:
     for source in SHOWN_SOURCES:
         replace(EXAMPLES / source, examples / Path(source).parts[0] / f"{Path(source).name}.txt")
     for page in examples.rglob("*.html"):
-        page.write_text(guarded(page.read_text(), "alone.js" if page.parent == examples else "../alone.js"))
+        page.write_text(guarded(outlined(page), "alone.js" if page.parent == examples else "../alone.js"))
 
 
 def build_react_example(target: Path) -> None:
@@ -259,23 +259,32 @@ def page_examples() -> list[Path]:
 
 
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" .*/>')
+INLINE = re.compile(r"<(style|script type=\"module\")>(.*?)</(?:style|script)>", re.DOTALL)
 
 
 def guarded(page: str, alone: str) -> str:
-    """Return the page with a policy, and with the script at ``alone``, which keeps it from running in a frame."""
+    """Return the page with the app's policy, unless it has one, and with the script that keeps it out of frames."""
     if POLICY.search(page) is None:
-        page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy_for(page)}', 1)
+        (policy,) = POLICY.findall((WEB / "index.html").read_text())
+        page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy}', 1)
     return POLICY.sub(lambda policy: f'{policy[0]}\n    <script src="{alone}"></script>', page, count=1)
 
 
-def policy_for(page: str) -> str:
-    """Return the Content-Security-Policy of the app's page, with the hashes of this page's own code."""
-    (policy,) = POLICY.findall((WEB / "index.html").read_text())
-    for directive, code in (("script-src", r"<script[^>]*>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
-        for text in filter(None, re.findall(code, page, re.DOTALL)):
-            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-            policy = policy.replace(f"{directive} 'self'", f"{directive} 'self' 'sha256-{digest}'")
-    return policy
+def outlined(page: Path) -> str:
+    """Return the page with its inline styles and scripts in files of their own, since the policy allows no others."""
+    count = itertools.count(1)
+
+    def outline(match: re.Match[str]) -> str:
+        style = match[1] == "style"
+        file = page.with_name(f"inline-{next(count)}.{'css' if style else 'js'}")
+        file.write_text(match[2])
+        return (
+            f'<link rel="stylesheet" href="{file.name}" />'
+            if style
+            else f'<script type="module" src="{file.name}"></script>'
+        )
+
+    return INLINE.sub(outline, page.read_text())
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:

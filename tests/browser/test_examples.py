@@ -65,6 +65,17 @@ def test_each_example_says_how_to_run_it() -> None:
         assert 6 <= len(lines) <= 14, folder
 
 
+def test_each_example_is_in_the_list_of_the_documentation() -> None:
+    """As a page, as a program, or as both."""
+    pages, programs = (ROOT / "docs" / "examples.md").read_text().split("## Programs in Python")
+    folders = [folder for folder in EXAMPLES.iterdir() if folder.is_dir()]
+    listed = set(re.findall(r"^\| `(\w+)`", pages, re.MULTILINE))
+    assert listed == {folder.name for folder in folders if [*folder.glob("index.html"), *folder.glob("*.ipynb")]}
+    assert set(re.findall(r"^\| `(\w+)`", programs, re.MULTILINE)) == {
+        folder.name for folder in folders if (folder / "main.py").exists()
+    }
+
+
 def test_basic(tmp_path: Path) -> None:
     out = run("basic", tmp_path, "Why is the sky blue?")
     answer, said = out.strip().splitlines()

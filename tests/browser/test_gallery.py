@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -53,6 +56,29 @@ def test_the_pages_suit_small_screens_dark_and_light_and_screen_readers(
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert findings(page) == []
+
+
+@pytest.fixture
+def app_url() -> Iterator[str]:
+    """The site as `browserllm app` serves it: each file with the app's policy."""
+    command = [sys.executable, "-m", "browserllm", "app", "--no-open", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://\S+", server.stdout.readline())
+            assert found is not None
+            yield found[0]
+        finally:
+            server.terminate()
+
+
+def test_the_pages_work_where_the_server_sends_a_policy_too(page: Page, app_url: str) -> None:
+    """No page has inline code: the widget's page, one file in the repository, asks."""
+    for name in ("", "chat/", "offline_chat/", "react/", "model_manager/", "agent/", "widget/"):
+        page.goto(f"{app_url}examples/{name}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.get_by_role("button", name="Tell me a story").click()
+    expect(page.locator("#answer")).to_contain_text("fox")
 
 
 def test_no_page_runs_inside_of_another(
