@@ -28,7 +28,8 @@ ROOT = WEB.parent
 PACKAGE = ROOT / "src" / "browserllm"
 SITE = PACKAGE / "static"
 EXAMPLES = ROOT / "examples"
-PAGE_SUFFIXES = (".html", ".css", ".js", ".svg", ".webmanifest", ".ipynb")
+PAGE_FILES = (".html", ".css", ".js", ".svg", ".webmanifest", ".ipynb", "bundle.json")
+"""How the names of the examples' files end that pages read."""
 REACT_EXAMPLE = EXAMPLES / "react"
 """The example that Vite builds. All others are on the site as they are in the repository."""
 SHOWN_SOURCES = ("react/src/app.tsx", "widget/index.html")
@@ -64,6 +65,7 @@ NOT_KEPT = (
     ".",
     "sw",
     "widget.js",
+    "amplifier.d.ts",
     "notebook-widget.js",
     "notebook.html",
     "assets/notebook",
@@ -255,7 +257,7 @@ def page_examples() -> list[Path]:
     """The files of the gallery, of the examples' pages and of the notebook that are copied."""
     folders = [file.parent for name in ("index.html", "*.ipynb") for file in EXAMPLES.glob(f"*/{name}")]
     files = [file for folder in folders if folder != REACT_EXAMPLE for file in files_under(folder)]
-    return [file for file in [*EXAMPLES.glob("*.*"), *files] if file.suffix in PAGE_SUFFIXES]
+    return [file for file in [*EXAMPLES.glob("*.*"), *files] if file.name.endswith(PAGE_FILES)]
 
 
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" .*/>')

@@ -13,7 +13,7 @@ let answering = null;
 /** Send the text; the answer grows in the page while it arrives. */
 async function ask(text) {
   messages.push({ role: "user", content: text });
-  add("user", text);
+  const asked = add("user", text);
   const shown = add("assistant");
   shown.setAttribute("aria-busy", "true");
   let answer = "";
@@ -40,11 +40,13 @@ async function ask(text) {
   } finally {
     clearInterval(loading);
     shown.removeAttribute("aria-busy");
-    // What arrived before a stop belongs to the conversation. A question without an answer does not.
+    // What arrived before a stop belongs to the conversation. A question without an answer goes back into the box.
     if (answer) messages.push({ role: "assistant", content: answer });
     else {
       messages.pop();
+      asked.remove();
       shown.remove();
+      $("prompt").value ||= text;
     }
     answering = null;
     draw();

@@ -55,7 +55,7 @@ function draw() {
     row.remove();
     rows.delete(id);
   }
-  const free = storage.quotaBytes === null ? "" : `, ${megabytes(storage.quotaBytes - storage.usedBytes)} are free`;
+  const free = storage.quotaBytes === null || storage.usedBytes === null ? "" : `, ${megabytes(storage.quotaBytes - storage.usedBytes)} are free`;
   $("status").textContent = `Models take ${megabytes(storage.modelsBytes)}${free}.`;
 }
 

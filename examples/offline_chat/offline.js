@@ -10,38 +10,41 @@ const install = document.getElementById("install");
 
 async function start() {
   if (!("serviceWorker" in navigator)) return say("Works with a network only: service workers need https or localhost.");
-  await navigator.serviceWorker.register(new URL("sw.js", import.meta.url));
   if (!(await isKept())) return say("After the first answer it works without a network.");
   say("Works without a network.");
-  void keepSite(); // a new version of the site is fetched in the background
+  await Promise.all([keepPage(), keepSite()]); // a new version is fetched in the background
 }
 
 async function isKept() {
   return (await (await caches.open(CACHE)).match(KEPT)) !== undefined;
 }
 
-/** Keep the site's files, and those of the engine and the model that have been used. */
+/** Keep the page, the site's files, and those of the engine and the model that have been used. */
 async function keep() {
   if (!(await isKept())) say("Keeping it for visits without a network…");
-  const [worker] = await Promise.all([keepSite(), navigator.serviceWorker.ready]);
+  const [site] = await Promise.all([keepSite(), keepPage()]);
   const { usedFiles } = await import(`${SITE}connect.js`);
   const { port1, port2 } = new MessageChannel();
   const kept = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
-  worker.postMessage({ type: "keep", urls: await usedFiles() }, [port2]);
+  site.postMessage({ type: "keep", urls: await usedFiles() }, [port2]);
   if (!(await kept)) throw new Error("a file could not be fetched");
   await (await caches.open(CACHE)).put(KEPT, new Response());
   say("Works without a network.");
 }
 
-/** Register the site's service worker, and wait until it has fetched what every visit needs. */
-async function keepSite() {
-  const registration = await navigator.serviceWorker.register(`${SITE}sw.js`, { updateViaCache: "none" });
+const keepPage = () => activate(new URL("sw.js", import.meta.url));
+
+const keepSite = () => activate(`${SITE}sw.js`);
+
+/** Register a service worker, and wait until it has fetched what every visit needs. */
+async function activate(script) {
+  const registration = await navigator.serviceWorker.register(script, { updateViaCache: "none" });
   if (registration.active) return registration.active;
   const worker = registration.installing ?? registration.waiting;
   return new Promise((resolve, reject) => {
     const look = () => {
       if (worker.state === "activated") resolve(worker);
-      if (worker.state === "redundant") reject(new Error("the site's files could not be fetched"));
+      if (worker.state === "redundant") reject(new Error("a file of the page or of the site could not be fetched"));
     };
     worker.addEventListener("statechange", look);
     look();
@@ -67,4 +70,4 @@ addEventListener("beforeinstallprompt", (event) => {
   };
 });
 
-start().catch((error) => say(`Not kept: ${error.message}`));
+start().catch((error) => console.warn(error)); // what is kept stays
