@@ -423,4 +423,6 @@ def test_model_manager(tmp_path: Path) -> None:
 def test_agent(tmp_path: Path) -> None:
     """Question, tool, approval, result, answer."""
     out = run("agent", tmp_path, "What time is it?", typed="y\n" * 30)
-    assert "answer: " in out
+    assert "Run clock({})? [y/n]" in out
+    (answer,) = re.findall(r"^answer: (.*\S.*)$", out, re.MULTILINE)
+    assert re.search(r"\d", answer), "the tool's result is in it"
