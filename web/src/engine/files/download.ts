@@ -117,7 +117,7 @@ export class Downloader implements FileFetcher {
     const line = new Turns(request.parallel);
     let room: Promise<void> | null = null;
     const needed = request.files.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0);
-    const hasRoom = (): Promise<void> => (room ??= checkRoom(this.#platform.caches, needed));
+    const hasRoom = (): Promise<void> => (room ??= checkRoom(this.#platform, needed));
     await inParallel(request.files, 2 * request.parallel, async (file, index) => {
       if (stopped()) return;
       try {
@@ -186,13 +186,13 @@ export class Downloader implements FileFetcher {
       const verified = await line.take(signal, async () => {
         const found = await this.#explainQuota(file.url, needed, () => transfer.run());
         // Close it within the turn: the files that have a turn share the limit of unflushed bytes.
-        partial.close();
+        await partial.close();
         return found;
       });
       return { partial, transfer, verified };
     } catch (error) {
       try {
-        partial.close();
+        await partial.close();
       } catch {
         // A full disk cannot store the journal's last line either; the bytes that were flushed before stay.
       }
