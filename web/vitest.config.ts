@@ -23,6 +23,8 @@ export default defineConfig({
   resolve: {
     alias: {
       "@browserllm/react": resolve(import.meta.dirname, "react/src"),
+      // As the page of examples/agent finds it in the built site.
+      "../../amplifier.js": resolve(import.meta.dirname, "amplifier/amplifier.ts"),
       vitest: resolve(import.meta.dirname, "node_modules/vitest/dist/index.js"),
       // The file that Transformers.js itself gets from Node, so that both have the same InferenceSession.
       "onnxruntime-web/webgpu": resolve(import.meta.dirname, "node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs"),

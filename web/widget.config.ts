@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
-import { defineConfig } from "vite";
+import { build, defineConfig, type InlineConfig } from "vite";
 
-/** What runs in other people's pages, each built by itself: one file without imports of ours, under a name that stays the same. */
-export default defineConfig({
+/** What runs in other people's pages: files without imports of ours, under names that stay the same. */
+const alone = (input: Record<string, string>): InlineConfig => ({
   base: "./",
   resolve: { alias: { "@browserllm/react": resolve(import.meta.dirname, "react/src") } },
   build: {
@@ -11,12 +11,22 @@ export default defineConfig({
     copyPublicDir: false,
     modulePreload: false,
     rolldownOptions: {
-      input: {
-        widget: resolve(import.meta.dirname, "widget/widget.ts"),
-        "notebook-widget": resolve(import.meta.dirname, "notebook/widget.ts"),
-      },
+      input,
       preserveEntrySignatures: "strict",
       output: { format: "es", entryFileNames: "[name].js" },
     },
   },
+});
+
+const file = (name: string): string => resolve(import.meta.dirname, name);
+
+export default defineConfig({
+  ...alone({ widget: file("widget/widget.ts"), "notebook-widget": file("notebook/widget.ts") }),
+  plugins: [
+    {
+      // In a build of its own: with the widget it would share a third file.
+      name: "amplifier",
+      closeBundle: async () => { await build({ ...alone({ amplifier: file("amplifier/amplifier.ts") }), configFile: false, root: import.meta.dirname }); },
+    },
+  ],
 });

@@ -14,7 +14,7 @@ from ._internal.version import __version__ as __version__
 
 # `make stubs` writes __init__.pyi from this.
 _NAMES = {
-    "": "backends chat errors models notebook openai_compat page stores structured testing types",
+    "": "backends chat errors models openai_compat page stores structured testing types",
     "backends.base": "Backend",
     "backends.cloud.anthropic.backend": "Anthropic",
     "backends.cloud.gemini.backend": "Gemini",

@@ -4,7 +4,6 @@ from . import backends as backends
 from . import chat as chat
 from . import errors as errors
 from . import models as models
-from . import notebook as notebook
 from . import openai_compat as openai_compat
 from . import page as page
 from . import stores as stores

@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
+from in_page import PATIENCE_MS
+
 # The page's copy of the state follows the patches that docs/app.md describes.
 CLIENT = """
 async (base) => {
@@ -62,7 +64,7 @@ class AppPage:
     def connect(self) -> None:
         """Connect, and wait until the app is ready."""
         self.page.evaluate(CLIENT, self.url)
-        self.until("app.state?.status === 'ready' || app.state?.status === 'failed'", 120_000)
+        self.until("app.state?.status === 'ready' || app.state?.status === 'failed'")
 
     def reload(self) -> None:
         """Open the page anew, whatever goes on in it."""
@@ -77,7 +79,7 @@ class AppPage:
         """Return a part of the state."""
         return self.page.evaluate(f"app.state{path}")
 
-    def until(self, holds: str, timeout_ms: float = 60_000) -> None:
+    def until(self, holds: str, timeout_ms: float = PATIENCE_MS) -> None:
         """Wait until an expression over ``app`` is true."""
         self.page.wait_for_function(f"() => typeof app !== 'undefined' && ({holds})", timeout=timeout_ms)
 
@@ -88,7 +90,7 @@ class AppPage:
         self.call("chat.send", conversation=conversation, parts=[{"type": "text", "text": text}])
         thread = f"app.state.threads['{conversation}']"
         last = f"{thread}.messages[{thread}.path.at(-1)]"
-        self.until(f"{last}.role === 'assistant' && ['done', 'stopped', 'error'].includes({last}.status)", 120_000)
+        self.until(f"{last}.role === 'assistant' && ['done', 'stopped', 'error'].includes({last}.status)")
         return self.page.evaluate(last)
 
 

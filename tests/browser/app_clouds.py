@@ -24,3 +24,11 @@ def add_cloud(app: AppPage, server: VendorServer, name: str = "cloud", **more: o
     added: str = app.call("clouds.save", **cloud | more)
     app.call("settings.update", changes={"neverLeaveDevice": False, "mode": "cloud", "introduced": True})
     return added
+
+
+def reset(app: AppPage) -> None:
+    """Delete all clouds, and set what they need as at a first visit."""
+    for name in app.state()["clouds"]:
+        app.call("clouds.delete", id=name)
+    usual = {"neverLeaveDevice": True, "mode": "auto", "policy": "local_first", "model": None, "introduced": True}
+    app.call("settings.update", changes=usual)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-READY_MS = 120_000
-"""The first start on a busy machine with a software GPU takes long; a person's takes two seconds."""
+from in_page import PATIENCE_MS
+
+LOOKS = PATIENCE_MS // 100
 
 
 class AppPage:
@@ -29,7 +31,7 @@ class AppPage:
     def open(self, where: str = "") -> AppPage:
         """Open the site, and wait until the app is there; ``where`` is the part of the address after ``#``."""
         self.page.goto(self.url + (f"#{where}" if where else ""))
-        expect(self.page.locator("main#main")).to_be_attached(timeout=READY_MS)
+        expect(self.page.locator("main#main")).to_be_attached()
         return self
 
     def start_chatting(self) -> AppPage:
@@ -65,11 +67,11 @@ class AppPage:
 
     def answered(self, count: int) -> Locator:
         """Wait until this many answers are shown and the last is complete; returns that one."""
-        expect(self.answers).to_have_count(count, timeout=READY_MS)
+        expect(self.answers).to_have_count(count)
         last = self.answers.nth(count - 1)
-        expect(last).to_have_attribute("aria-busy", "false", timeout=READY_MS)
+        expect(last).to_have_attribute("aria-busy", "false")
         # A waiting answer is not busy either; a finished one says who gave it, or why there is none.
-        expect(last.locator(".message-foot")).to_contain_text(_FINISHED, timeout=READY_MS)
+        expect(last.locator(".message-foot")).to_contain_text(_FINISHED)
         return last
 
     def ask(self, text: str, count: int = 1) -> Locator:
@@ -84,6 +86,14 @@ class AppPage:
     def state(self) -> Any:
         """Return the app's state."""
         return self.page.evaluate(_STATE)
+
+    def wait_for_state(self, holds: Callable[[Any], bool]) -> Any:
+        """Wait until the state fits, and return it; each look at it goes through the app, and so takes its time."""
+        for _ in range(LOOKS):
+            if holds(state := self.state()):
+                return state
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"it never came: {json.dumps(self.state()['downloads'])}")
 
     def check(self) -> None:
         """Assert that the page logged no error and no violation of its policy."""

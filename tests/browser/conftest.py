@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 
-from in_page import FLAGS, NO_WEBGPU, SITE, SOFTWARE_WEBGPU
+from in_page import FLAGS, NO_WEBGPU, PATIENCE_MS, SITE, SOFTWARE_WEBGPU
 from small_disk import mounted_disk
 from static_server import StaticServer
+
+expect.set_options(timeout=PATIENCE_MS)
 
 LONG_FILES = (
     "test_unit_in_pyodide",
@@ -84,7 +86,7 @@ def start_browser(
             headless=True,
             args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU), *flags],
         )
-        context.set_default_timeout(120_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         return context
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from app_page import READY_MS, AppPage, text_of
+from app_page import AppPage, text_of
 from browserllm.cli.build import copy_site
 from in_page import SITE
 from static_server import StaticServer
@@ -47,7 +47,7 @@ def test_from_the_first_run_to_the_first_answer(
     expect(answer.get_by_text("On this device")).to_be_visible()
     expect(answer.get_by_text("tokens/s")).to_be_visible()
     app.page.reload()
-    expect(app.said).to_have_text(STORY, timeout=READY_MS)
+    expect(app.said).to_have_text(STORY)
     assert "fox" in text_of(app.answered(1))
     app.check()
 
@@ -68,7 +68,7 @@ def test_a_message_that_is_sent_while_the_model_loads_is_answered(
 def test_stop_keeps_the_text_and_the_conversation_goes_on(app: AppPage) -> None:
     """A stopped answer says so, and can be continued."""
     app.send(STORY)
-    expect(app.answers.first).to_contain_text("fox", timeout=READY_MS)
+    expect(app.answers.first).to_contain_text("fox")
     app.page.get_by_role("button", name="Stop the answer").click()
     answer = app.answered(1)
     expect(answer.get_by_text("Stopped")).to_be_visible()
@@ -95,7 +95,7 @@ def test_edit_and_regenerate_make_branches_that_can_be_switched(app: AppPage) ->
     question.get_by_role("button", name="Previous version").click()
     expect(app.said).to_have_text(STORY)
     app.page.reload()
-    expect(app.said).to_have_text(STORY, timeout=READY_MS)
+    expect(app.said).to_have_text(STORY)
     app.questions.first.get_by_role("button", name="Next version").click()
     expect(app.said).to_have_text(ANOTHER)
 
@@ -106,7 +106,7 @@ def test_a_reload_in_the_middle_of_an_answer_loses_nothing(app: AppPage) -> None
     # A record is written about once a second; this waits for the first one with a word of the answer.
     app.page.evaluate(_UNTIL_WRITTEN, "fox called")
     app.page.reload()
-    expect(app.said).to_have_text(STORY, timeout=READY_MS)
+    expect(app.said).to_have_text(STORY)
     answer = app.answered(1)
     expect(answer).to_contain_text("fox called")
     expect(answer.get_by_text("Stopped")).to_be_visible()
@@ -117,7 +117,7 @@ def test_two_tabs_show_the_same_conversations(app: AppPage) -> None:
     other = AppPage(app.page.context, app.url).open()
     app.ask(STORY)
     link = other.page.get_by_role("link", name=STORY)
-    expect(link).to_be_visible(timeout=READY_MS)
+    expect(link).to_be_visible()
     link.click()
     expect(other.said).to_have_text(STORY)
     assert text_of(other.answered(1)) == text_of(app.answered(1))

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from app_page import READY_MS
 from browserllm.cli.build import copy_site
 from in_page import SITE
 
@@ -59,22 +58,22 @@ def test_a_conversation_of_another_library(chat: Locator) -> None:
     """It is answered, goes on with what was said, is stopped with its text kept, and answered again."""
     status, answers = chat.locator("output"), chat.get_by_role("article", name="assistant")
     send(chat, "Tell me a story about a fox.")
-    expect(answers).to_contain_text("fox", timeout=READY_MS)
-    expect(status).to_have_text("ready", timeout=READY_MS)
+    expect(answers).to_contain_text("fox")
+    expect(status).to_have_text("ready")
     first = answers.first.inner_text()
     send(chat, "Tell me a story about a whale.")
-    expect(answers).to_have_count(2, timeout=READY_MS)
-    expect(answers.nth(1)).to_contain_text("whale", timeout=READY_MS)
-    expect(status).to_have_text("ready", timeout=READY_MS)
+    expect(answers).to_have_count(2)
+    expect(answers.nth(1)).to_contain_text("whale")
+    expect(status).to_have_text("ready")
     assert answers.first.inner_text() == first
     chat.get_by_role("button", name="Again").click()
     expect(status).not_to_have_text("ready")
-    expect(status).to_have_text("ready", timeout=READY_MS)
+    expect(status).to_have_text("ready")
     expect(answers).to_have_count(2)
     expect(answers.nth(1)).to_contain_text("whale")
     expect(chat.get_by_role("article", name="user")).to_have_count(2)
     send(chat, "Tell me a story about an owl.")
-    expect(answers.nth(2)).to_contain_text("owl", timeout=READY_MS)
+    expect(answers.nth(2)).to_contain_text("owl")
     chat.get_by_role("button", name="Stop").click()
     expect(status).to_have_text("ready")
     expect(answers.nth(2)).to_contain_text("owl")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from app_page import READY_MS, AppPage, text_of
+from app_page import AppPage, text_of
 from fault_server import Content, Fault, FaultServer
 from served_models import POCKET
 from small_disk import leave_free
@@ -54,7 +53,7 @@ def test_without_webgpu_the_cpu_answers_and_the_page_says_what_to_do(shared: App
     expect(panel).to_contain_text("Small models still run on the CPU.")
     expect(panel).to_contain_text("chrome://gpu")
     # The built-in model loads by itself; that is no download that the person has chosen.
-    expect(page.get_by_role("heading", name="Quick")).to_be_visible(timeout=READY_MS)
+    expect(page.get_by_role("heading", name="Quick")).to_be_visible()
     expect(page.get_by_text("It is being downloaded. You can begin now.")).to_have_count(0)
     shared.start_chatting()
     message = shared.ask(STORY)
@@ -133,15 +132,15 @@ def test_a_download_goes_on_after_a_reload(app: AppPage, server: FaultServer) ->
     server.limit_bytes = server.sent_bytes() + 1_500_000
     page.goto(f"{app.url}#models/small")
     page.get_by_role("button", name="Download small").first.click()
-    wait_for(app, lambda state: state["downloads"].get("small", {}).get("receivedBytes", 0) > 1_000_000)
+    app.wait_for_state(lambda state: state["downloads"].get("small", {}).get("receivedBytes", 0) > 1_000_000)
     page.reload()
     resume = page.get_by_role("button", name="Resume the download of small")
-    expect(resume).to_be_visible(timeout=READY_MS)
+    expect(resume).to_be_visible()
     assert app.state()["downloads"]["small"]["state"] == "paused"
     server.limit_bytes = None
     sent = server.sent_bytes(WEIGHTS)
     resume.click()
-    wait_for(app, lambda state: state["models"]["small"]["downloaded"] and "small" not in state["downloads"])
+    app.wait_for_state(lambda state: state["models"]["small"]["downloaded"] and "small" not in state["downloads"])
     whole = app.state()["models"]["small"]["storedBytes"]
     assert server.sent_bytes(WEIGHTS) - sent < whole - 500_000
     conversation = app.call("conversations.create", settings={"model": "small"})
@@ -149,15 +148,6 @@ def test_a_download_goes_on_after_a_reload(app: AppPage, server: FaultServer) ->
     message = app.ask(STORY)
     assert "fox" in text_of(message)
     expect(message.locator(".answer-line")).to_contain_text("small")
-
-
-def wait_for(app: AppPage, holds: Callable[[Any], bool]) -> None:
-    """Wait until the state fits; each look at it goes through the app, and so takes its time."""
-    for _ in range(600):
-        if holds(app.state()):
-            return
-        app.page.wait_for_timeout(100)
-    raise AssertionError(f"it never came: {json.dumps(app.state()['downloads'])}")
 
 
 def test_a_full_disk_is_named_with_the_way_out(
@@ -175,12 +165,12 @@ def test_a_full_disk_is_named_with_the_way_out(
     app.call("models.add", source=f"{server.origin}/big/", id="big")
     page.goto(f"{app.url}#models/big")
     page.get_by_role("button", name="Download big").first.click()
-    wait_for(app, lambda state: state["downloads"].get("big", {}).get("receivedBytes", 0) > 1_000_000)
+    app.wait_for_state(lambda state: state["downloads"].get("big", {}).get("receivedBytes", 0) > 1_000_000)
     leave_free(small_disk, 8 * 2**20)
     server.limit_bytes = None
     row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="big", exact=True))
     panel = row.get_by_role("group", name="The browser's storage is full")
-    expect(panel).to_be_visible(timeout=READY_MS)
+    expect(panel).to_be_visible()
     expect(panel).to_contain_text("Delete models that you no longer use")
     expect(panel).to_contain_text("free")
     panel.get_by_role("button", name="Free space").click()

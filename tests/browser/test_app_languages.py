@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app_page import READY_MS, AppPage
+from app_page import AppPage
 from browserllm.cli.build import copy_site
 from in_page import SITE
 
@@ -63,7 +63,7 @@ def test_arabic_runs_from_right_to_left(app: AppPage) -> None:
     speak(app, "ar")
     page = app.page
     page.goto(f"{app.url}#/chat/mixed")
-    expect(page.locator("pre .hljs-string")).to_be_attached(timeout=READY_MS)
+    expect(page.locator("pre .hljs-string")).to_be_attached()
     assert page.evaluate("document.documentElement.dir") == "rtl"
     sidebar, main = page.locator(".sidebar").bounding_box(), page.locator("main").bounding_box()
     assert sidebar is not None and main is not None
@@ -161,7 +161,7 @@ def test_a_photo_of_a_phone_is_scaled_down_and_turned_as_it_says(app: AppPage) -
     assert len(taken) > 5_000_000
     attach(page, ("IMG_0001.jpg", "image/jpeg", taken))
     chip = page.locator(".attachment")
-    expect(chip).to_contain_text(re.compile(r"scaled from \d[\d.]* MB to \d[\d.]* (MB|kB)"), timeout=READY_MS)
+    expect(chip).to_contain_text(re.compile(r"scaled from \d[\d.]* MB to \d[\d.]* (MB|kB)"))
     url = chip.locator("img").get_attribute("src")
     assert url is not None and url.startswith("data:image/jpeg;base64,")
     assert len(url) < 4_000_000
@@ -176,7 +176,7 @@ def test_several_photos_fit_into_one_message(app: AppPage) -> None:
     taken = photo(page, 4032, 3024)
     attach(page, *((f"IMG_{number}.jpg", "image/jpeg", taken) for number in range(4)))
     chips = page.locator(".attachment img")
-    expect(chips).to_have_count(4, timeout=READY_MS)
+    expect(chips).to_have_count(4)
     urls: list[str] = chips.evaluate_all("(all) => all.map((one) => one.src)")
     assert sum(map(len, urls)) < 4_100_000
     conversation = app.call("conversations.create")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from app_clouds import KEY, LABEL, add_cloud, says
+from app_clouds import KEY, LABEL, add_cloud, reset, says
 from app_page import AppPage, text_of
 from certificates import make_certificates
 from vendor_server import VendorServer, answer
@@ -59,10 +59,7 @@ def shared(
 @pytest.fixture
 def app(shared: AppPage) -> Iterator[AppPage]:
     """The app at a new chat, without clouds, and with the settings of a first visit."""
-    for name in shared.state()["clouds"]:
-        shared.call("clouds.delete", id=name)
-    usual = {"neverLeaveDevice": True, "mode": "auto", "policy": "local_first", "model": None, "introduced": True}
-    shared.call("settings.update", changes=usual)
+    reset(shared)
     shared.page.goto(f"{shared.url}#chat")
     expect(shared.answers).to_have_count(0)
     yield shared
@@ -70,8 +67,10 @@ def app(shared: AppPage) -> Iterator[AppPage]:
 
 
 def facts_of(message: Locator) -> Locator:
-    """Open the details of an answer."""
-    message.locator("summary").click()
+    """Open the details of an answer, if they are not open yet."""
+    line = message.locator(".answer-line")
+    if line.get_attribute("aria-expanded") != "true":
+        line.click()
     return message.locator(".answer-facts")
 
 
@@ -106,9 +105,11 @@ def test_a_message_too_long_for_the_device_is_answered_by_the_cloud(
     expect(meter(app)).to_have_attribute("aria-label", re.compile(r"^\d+ of 2,048 tokens"))
     message = app.ask(text, 2)
     assert text_of(message) == "The cloud has read it."
-    expect(message.locator("summary").get_by_text("Cloud", exact=True)).to_be_visible()
+    expect(message.locator(".answer-line").get_by_text("Cloud", exact=True)).to_be_visible()
     expect(message.get_by_text("Passed over:")).to_be_visible()
-    expect(facts_of(message).get_by_role("listitem").filter(has_text="local")).to_contain_text(re.compile(reason))
+    expect(facts_of(message).get_by_role("listitem").filter(has_text="On this device")).to_contain_text(
+        re.compile(reason)
+    )
     # Of this cloud no window is known, and the device's would be another's.
     expect(meter(app)).to_have_count(0)
     (asked,) = cloud.asked("cloud")[before:]
@@ -134,7 +135,7 @@ def test_with_privacy_on_the_error_says_why_and_what_to_do(app: AppPage, cloud: 
         re.compile(r"It comes to about 8,\d{3} tokens, and the model on this device can hold")
     )
     expect(panel).to_contain_text(f"“{LABEL}” may hold it, but your settings keep everything on this device.")
-    expect(app.answers.nth(0).locator("summary")).to_have_count(0)
+    expect(app.answers.nth(0).locator(".answer-line")).to_have_count(0)
     assert cloud.requests == before
     # What is sent next is not weighed down by it.
     message = app.ask(STORY, 2)

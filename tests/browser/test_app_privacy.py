@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from app_clouds import KEY, LABEL, add_cloud, says
+from app_clouds import KEY, LABEL, add_cloud, reset, says
 from app_page import AppPage, text_of
 from vendor_server import Asked, VendorServer, answer
 
@@ -35,10 +35,7 @@ def shared(start_browser: Callable[..., BrowserContext], site_url: str) -> AppPa
 @pytest.fixture
 def app(shared: AppPage) -> Iterator[AppPage]:
     """The app without clouds, and with the settings of a first visit."""
-    for name in shared.state()["clouds"]:
-        shared.call("clouds.delete", id=name)
-    usual = {"neverLeaveDevice": True, "mode": "auto", "policy": "local_first", "model": None, "introduced": True}
-    shared.call("settings.update", changes=usual)
+    reset(shared)
     yield shared
     shared.check()
 

@@ -44,7 +44,7 @@ def signal_each(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def wait_until_gone(text: str, within_s: float = 20.0) -> list[int]:
+def wait_until_gone(text: str, within_s: float = 120.0) -> list[int]:
     """Wait until no process has the text in its command line; the ids of those that stayed."""
     end = time.monotonic() + within_s
     while (left := processes_with(text)) and time.monotonic() < end:

@@ -15,7 +15,6 @@ import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 
 import browserllm
-from app_page import READY_MS
 
 ROOT = Path(__file__).parents[2]
 JUPYTER = ROOT / ".venv-notebook" / "bin" / "jupyter-lab"
@@ -55,7 +54,7 @@ class Lab:
     def output(self, cell: int) -> str:
         """Wait for the text that a cell prints."""
         text = self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output pre")
-        expect(text.first).to_be_visible(timeout=READY_MS)
+        expect(text.first).to_be_visible()
         return text.first.inner_text()
 
     def frame(self, cell: int) -> FrameLocator:
@@ -64,7 +63,7 @@ class Lab:
     def says(self, cell: int, text: str) -> None:
         """Wait until the widget says this above its frame."""
         line = self.page.locator(".jp-CodeCell").nth(cell).locator(".browserllm-notebook-line")
-        expect(line).to_contain_text(text, timeout=READY_MS)
+        expect(line).to_contain_text(text)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +125,7 @@ def ask(app: FrameLocator, text: str) -> str:
     box.fill(text)
     box.press("Enter")
     answer = app.get_by_role("article", name="Assistant").last
-    expect(answer.locator(".message-foot")).to_contain_text("On this device", timeout=READY_MS)
+    expect(answer.locator(".message-foot")).to_contain_text("On this device")
     return answer.locator(".message-parts").inner_text()
 
 
@@ -138,7 +137,7 @@ def test_the_app_appears_in_a_cell_and_the_kernel_uses_its_engine(
     lab = Lab(start_browser().new_page(), url).open()
     lab.run(0)
     app = lab.frame(0)
-    app.get_by_role("button", name="Start chatting").click(timeout=READY_MS)
+    app.get_by_role("button", name="Start chatting").click()
     assert "blue" in ask(app, "Why is the sky blue?")
     (store,) = data.rglob("conversations.sqlite")
     with sqlite3.connect(store) as database:
@@ -151,13 +150,13 @@ def test_the_app_appears_in_a_cell_and_the_kernel_uses_its_engine(
     lab.run(2)
     lab.says(0, "the cell was run again")
     second = lab.frame(2)
-    second.get_by_role("textbox", name="Message", exact=True).wait_for(timeout=READY_MS)
+    second.get_by_role("textbox", name="Message", exact=True).wait_for()
     assert ask(second, "Tell me a story")
 
     lab.run(3)
     lab.says(2, "it was closed by Python")
     lab.run(0)
-    lab.frame(0).get_by_role("textbox", name="Message", exact=True).wait_for(timeout=READY_MS)
+    lab.frame(0).get_by_role("textbox", name="Message", exact=True).wait_for()
     lab.page.evaluate("void jupyterapp.commands.execute('kernelmenu:restart')")
     lab.page.locator(".jp-Dialog .jp-mod-accept").click()
     lab.says(0, "the kernel was restarted or stopped")

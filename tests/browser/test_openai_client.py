@@ -196,7 +196,7 @@ def test_the_sync_client_in_a_program_that_just_ends(tmp_path: Path) -> None:
         [sys.executable, "-W", "error", "-c", PROGRAM, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

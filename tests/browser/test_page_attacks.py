@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from app_page import READY_MS, AppPage, text_of
+from app_page import AppPage, text_of
 from attackers import listening, served
 from browserllm.cli.build import copy_site
 from in_page import SITE, run_python
@@ -108,7 +108,7 @@ def test_a_built_page_does_not_run_in_a_frame(
     # Its scripts have run then. (wait_for_function() would ask again by eval(), which the page forbids.)
     opened.value.wait_for_load_state("load")
     if name == "index.html":
-        expect(opened.value.get_by_role("button", name="New chat")).to_be_attached(timeout=READY_MS)
+        expect(opened.value.get_by_role("button", name="New chat")).to_be_attached()
     assert run_python(opened.value, "1 + 1") == 2
     opened.value.close()
     page.close()

@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright
 
 from drivers import InPage
 from fault_server import Content, Fault, FaultServer
-from in_page import FLAGS, SOFTWARE_WEBGPU, open_python, run_python
+from in_page import FLAGS, PATIENCE_MS, SOFTWARE_WEBGPU, open_python, run_python
 from served_models import POCKET, ServedFile, noise_model
 
 WEBLLM_FILES = {
@@ -78,7 +78,7 @@ def start_on(playwright: Playwright, browser_path: str) -> Iterator[Callable[[Pa
         context = playwright.chromium.launch_persistent_context(
             str(profile), executable_path=browser_path, headless=True, args=[*FLAGS, *SOFTWARE_WEBGPU]
         )
-        context.set_default_timeout(120_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         return context
 

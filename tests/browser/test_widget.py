@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from app_page import READY_MS
 from browserllm.cli.build import copy_site
 from fault_server import Content, Fault, FaultServer
 from in_page import SITE
@@ -91,7 +90,7 @@ def status(page: Page, widget: str = "local-llm-widget") -> Any:
 
 def ready(page: Page, widget: str = "local-llm-widget") -> None:
     """Wait until a widget says that its model can answer."""
-    expect(page.locator(f"{widget} [part~=state]")).to_have_text("Ready", timeout=READY_MS)
+    expect(page.locator(f"{widget} [part~=state]")).to_have_text("Ready")
 
 
 def test_the_smallest_page_starts_when_the_visitor_says_so(open_page: Callable[[str], Page]) -> None:
@@ -112,7 +111,7 @@ def test_the_smallest_page_starts_when_the_visitor_says_so(open_page: Callable[[
 def test_a_page_asks_by_itself(open_page: Callable[[str], Page]) -> None:
     """The documentation's second page prints an answer."""
     page = open_page("asking.html")
-    expect(page.locator("#answer")).to_contain_text("fox", timeout=READY_MS)
+    expect(page.locator("#answer")).to_contain_text("fox")
     ready(page)
     assert status(page)["primaryMetric"]["unit"] == "tokens/s"
 
@@ -177,7 +176,7 @@ def test_removed_in_the_middle_of_a_load_it_cancels_it(open_page: Callable[[str]
     )
     server.limit_bytes = server.sent_bytes() + 1_000_000
     page.evaluate("document.querySelector('#first').model = 'mine'")
-    expect(page.locator("#first [part~=progress]")).to_contain_text(" of ", timeout=READY_MS)
+    expect(page.locator("#first [part~=progress]")).to_contain_text(" of ")
     assert status(page, "#second")["state"] == "loading"
     page.evaluate("document.querySelector('#elsewhere').append(document.querySelector('#first'))")
     page.evaluate("document.querySelector('#second').remove()")

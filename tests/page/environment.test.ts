@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { EnvironmentWatch, type Environment, type EnvironmentScope } from "../../web/src/engine/environment.ts";
+import { watchVisibility } from "../../web/src/engine/window/visibility.ts";
 import { watchBattery, type BatteryNavigator } from "../../web/src/engine/window/battery.ts";
 import { WindowLink } from "../../web/src/engine/window/link.ts";
 import { NOWHERE } from "./helpers.ts";
@@ -21,6 +22,7 @@ describe("the environment of a device", () => {
       online: true,
       connection: { type: "wifi", effective_type: "4g", save_data: false },
       battery: null,
+      visibility: null,
     });
   });
 
@@ -57,6 +59,23 @@ describe("the environment of a device", () => {
     expect(environment.look().online).toBe(false);
     expect(reported).toHaveLength(1);
   });
+});
+
+test("whether the page is seen is reported from the window by the worker", () => {
+  const { environment, reported } = look(new Scope());
+  const link = new WindowLink(() => undefined, undefined, (now) => { environment.setVisibility(now); });
+  const state: { visibilityState: Document["visibilityState"] } = { visibilityState: "visible" };
+  const page = Object.assign(new EventTarget(), state);
+  watchVisibility(page, (visibility) => {
+    expect(link.receive({ type: "visibility", visibility })).toBe(true);
+  });
+  page.visibilityState = "hidden";
+  page.dispatchEvent(new Event("visibilitychange"));
+  page.dispatchEvent(new Event("freeze"));
+  page.dispatchEvent(new Event("resume"));
+  page.visibilityState = "visible";
+  page.dispatchEvent(new Event("visibilitychange"));
+  expect(reported.map((now) => now.visibility)).toEqual(["visible", "hidden", "frozen", "hidden", "visible"]);
 });
 
 describe("the battery", () => {

@@ -30,6 +30,7 @@ FLOORS: list[set[str]] = [
     {"backends"},
     {"chat", "structured"},
     {"openai_compat", "testing"},
+    {"amplifier"},
     {"app"},
     {"cli", "notebook"},
     {"__main__"},

@@ -23,7 +23,7 @@ export default defineConfig({
     sourcemap: true,
     lib: { entry: { "model-manager": resolve(import.meta.dirname, "../app/models/embed.tsx") }, formats: ["es"], cssFileName: "model-manager" },
     rolldownOptions: {
-      external: (id) => id === "@browserllm/react" || /^react($|\/)/.test(id),
+      external: (id) => id === "@browserllm/react" || /^react(-dom)?($|\/)/.test(id),
       output: { entryFileNames: "[name].js", chunkFileNames: "shared/[name].js", paths: { "@browserllm/react": "./index.js" } },
     },
   },

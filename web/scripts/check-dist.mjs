@@ -30,8 +30,10 @@ console.log(`${(widgetSize / 1000).toFixed(1).padStart(17)} KB gz  widget.js alo
 if (widgetSize > WIDGET_LIMIT) problems.push(`widget.js is ${widgetSize} bytes with gzip: more than ${WIDGET_LIMIT}`);
 if (/^import|\bfrom\s*["']/m.test(widget.toString("utf8"))) problems.push("widget.js imports another file");
 
-const notebookWidget = readFileSync(new URL("notebook-widget.js", dist), "utf8");
-if (/^import|\bfrom\s*["']/m.test(notebookWidget)) problems.push("notebook-widget.js imports another file");
+for (const name of ["notebook-widget.js", "amplifier.js"]) {
+  const text = readFileSync(new URL(name, dist), "utf8");
+  if (/^import|\bfrom\s*["']/m.test(text)) problems.push(`${name} imports another file`);
+}
 
 console.log(`${(total / 1e6).toFixed(2).padStart(18)} gz  in all`);
 for (const problem of problems) console.error(`error: ${problem}`);

@@ -1,5 +1,6 @@
 /** `<local-llm-widget>`: shows the page's model, and lets people load, switch and free it. */
 
+import { BrowserLLMError } from "@browserllm/react/errors";
 import { LocalLLM } from "./api.ts";
 import { chosenModel, controlsOf, type Control, type Hands } from "./controls.ts";
 import { Newsroom, type News, type WidgetEvents } from "./events.ts";
@@ -27,6 +28,17 @@ export function localLLM(base: string = HERE): LocalLLM {
 
 // On a server the file can be imported, though there are no elements.
 const Base = (globalThis as { HTMLElement?: typeof HTMLElement }).HTMLElement ?? (Object as unknown as typeof HTMLElement);
+
+function unknownModel(name: string): BrowserLLMError {
+  return new BrowserLLMError({
+    code: "model_not_found",
+    title: "There is no such model",
+    message: `No model has the name ${name}, or more than one begins with it`,
+    remedy: "Choose one of the list, or name it in full in `model`.",
+    actions: [],
+    data: { model: name },
+  });
+}
 
 /** A widget that is in the document: what ends when it leaves. */
 interface Attached {
@@ -286,6 +298,11 @@ export class LocalLLMWidget extends Base {
     }
     if (this.#attached?.service !== service || isInUse(service)) return;
     const id = chosenModel(service, this.#asked);
+    if (id !== null && !service.state.models[id]) {
+      service.fail(unknownModel(id));
+      return;
+    }
+    if (service.error?.code === "model_not_found") service.fail(null); // another one was chosen since
     if (id !== null && (service.state.models[id]?.downloaded || this.autoLoad)) service.show(id);
   }
 

@@ -9,11 +9,28 @@ from .blank import is_blank
 from .limits import MAX_TITLE_CHARS
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
+_OF_EVERY_OBJECT = frozenset(
+    [
+        "__proto__",
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    ]
+)
+"""Names that every object in JavaScript has; ids are keys of objects in pages."""
 
 
 def is_id(text: str) -> bool:
     """Return whether a text can be the id of a conversation."""
-    return _ID.fullmatch(text) is not None
+    return _ID.fullmatch(text) is not None and text not in _OF_EVERY_OBJECT
 
 
 def checked_title(title: str) -> str:

@@ -20,7 +20,7 @@ from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..stores.base import KeyValueStore
 from .actions import DeleteCloud, SaveCloud, TestCloud
 from .app import App
-from .error_info import error_info
+from .error_info import error_info, name_clouds
 from .limits import MAX_NAME_CHARS
 from .notices import Notices
 from .state import Cloud, ErrorInfo
@@ -163,13 +163,13 @@ class Clouds:
             # Many servers list no models, and a list does not show that this model answers.
             await backend.complete("Say OK.", max_tokens=16)
         except BrowserLLMError as error:
-            return error_info(error)
+            return name_clouds(error_info(error), self._app.state.value.clouds)
         finally:
             await backend.close()
         return None
 
     def find(self, name: str) -> Cloud:
-        """Return a cloud; raises `InvalidRequest` if there is none of that id."""
+        """Return a cloud; raises `InvalidRequest` if no cloud has this id."""
         cloud = self._app.state.value.clouds.get(name)
         if cloud is None:
             raise InvalidRequest(f"there is no cloud {name!r}; it may have been deleted", parameter="id")

@@ -17,7 +17,7 @@ from .actions import RunComparison
 from .answer_info import answer_info
 from .app import App
 from .blank import is_blank
-from .error_info import error_info
+from .error_info import error_info, name_clouds
 from .limits import MAX_COMPARED
 from .models import Models
 from .state import CompareRun, Comparison
@@ -84,7 +84,7 @@ class Compare:
             self._change(index, status="stopped")
             raise
         except Exception as error:  # the other sides are still worth seeing
-            self._change(index, status="error", error=error_info(error))
+            self._change(index, status="error", error=name_clouds(error_info(error), self._app.state.value.clouds))
             return
         info = answer_info(backend, [response], response.warnings, cost_usd=response.cost_usd, first_ms=None)
         info = replace(info, hops=(*self._hops(run.model), *info.hops))

@@ -7,8 +7,8 @@ are not kept, are held here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -180,6 +180,7 @@ class Conversations:
         await self.records.flush()
         record = await self.records.conversation(conversation)
         if record is None:
+            self.records.discard(conversation)
             self._forget(conversation)
             self.marked.pop(conversation, None)
             return
@@ -214,7 +215,9 @@ class Conversations:
         conversation = action.id or self.new_id()
         if not is_id(conversation):
             raise InvalidRequest(
-                f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-'", parameter="id"
+                f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-', and no name that "
+                "every object in JavaScript has",
+                parameter="id",
             )
         if not self.has(conversation):
             settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
@@ -303,17 +306,15 @@ class Conversations:
         if thread is not None:  # an answer in progress is kept as far as it is
             going_on = [message for message in thread.messages.values() if message.status in IN_PROGRESS]
             self.records.save(conversation, *going_on)
-        entry = self._app.state.value.conversations.get(conversation)
-        self._forget(conversation)
-        self.marked[conversation] = now
-        try:
-            if await self.records.write(conversation, deleted_at=now) is None:
+        with self._out_of_list(conversation):
+            self.marked[conversation] = now
+            try:
+                record = await self.records.write(conversation, deleted_at=now)
+            except BaseException:
                 self.marked.pop(conversation, None)
-        except BaseException:
-            self.marked.pop(conversation, None)
-            if entry is not None:
-                self._app.state.put(entry, "conversations", conversation)
-            raise
+                raise
+            if record is None:
+                self.marked.pop(conversation, None)
 
     async def unmark(self, conversation: str) -> bool:
         """Bring back a conversation that is marked as deleted; returns whether its record is still there."""
@@ -323,10 +324,10 @@ class Conversations:
         return record is not None
 
     async def remove(self, conversations: list[str]) -> None:
-        """Delete conversations from the device. Raises what the store raises."""
+        """Delete conversations from the device. Raises what the store raises; that one is in the list again then."""
         for conversation in conversations:
-            self._forget(conversation)
-            await self.records.delete(conversation)
+            with self._out_of_list(conversation):
+                await self.records.delete(conversation)
             self.marked.pop(conversation, None)
             await self.store.clear(f"{todo_prefix(conversation)}/")
 
@@ -403,6 +404,19 @@ class Conversations:
         self._unlisted.pop(conversation, None)
         self._held.pop(conversation, None)
         self._named.discard(conversation)
+
+    @contextmanager
+    def _out_of_list(self, conversation: str) -> Generator[None]:
+        """Take a conversation out of the list; if the block fails it is there again, its title still the user's own."""
+        entry, is_named = self._app.state.value.conversations.get(conversation), conversation in self._named
+        self._forget(conversation)
+        try:
+            yield
+        except BaseException:
+            if entry is not None:
+                self._app.state.put(entry, "conversations", conversation)
+                (self._named.add if is_named else self._named.discard)(conversation)
+            raise
 
     def _cannot_write(self, conversation: str, error: Exception) -> None:
         entry = self._app.state.value.conversations.get(conversation)

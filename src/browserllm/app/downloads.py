@@ -15,15 +15,23 @@ from ..models.activity import Activity
 from ..models.catalog.card import Artifact
 from ..models.downloads.download import Download as Handle
 from ..models.downloads.download import join_downloads
-from ..models.engines import keeps_files
+from ..models.engines import keeps_files, list_files
 from ..models.storage import Storage, StoredModel, journal_key
+from ..models.stored import ask_stored
 from ..page.host import Progress
 from ..stores.base import KeyValueStore
-from .actions import CancelDownload, DownloadModel, EstimateDownload, PauseDownload, ResumeDownload
+from .actions import (
+    CancelDownload,
+    DownloadModel,
+    EstimateDownload,
+    ListMissingFiles,
+    PauseDownload,
+    ResumeDownload,
+)
 from .app import App
 from .error_info import error_info
 from .notices import Notices
-from .state import Download
+from .state import Download, MissingFile
 
 PREFIX = "download/"
 
@@ -57,6 +65,7 @@ class Downloads:
         app.on(PauseDownload, self._pause)
         app.on(CancelDownload, self._cancel)
         app.on(EstimateDownload, self._estimate)
+        app.on(ListMissingFiles, self._list_missing)
 
     @property
     def running(self) -> set[str]:
@@ -211,6 +220,29 @@ class Downloads:
         kind = connection.effective_type if connection is not None else None
         speed = self._speed or SPEEDS.get(kind or "")
         return None if speed is None else left / speed
+
+    async def _list_missing(self, action: ListMissingFiles) -> list[MissingFile]:
+        card = self._manager.catalog.find(action.model).card
+        build = self._build_named(card.id, self._builds.get(card.id))
+        if build is None or build.bundled or card.id not in self._app.state.value.downloads:
+            raise InvalidRequest(f"model {action.model!r} is not being downloaded", parameter="model")
+        files = (await list_files(self._manager.host, build)).files
+        stored = await ask_stored(self._manager.host)
+        sizes = {entry.key: entry.size_bytes for entry in stored.entries}
+        begun = {(part.cache, part.url): part.loaded_bytes for part in stored.partials}
+        return [
+            MissingFile(
+                url=file.url,
+                cache=file.cache,
+                size_bytes=file.size_bytes,
+                hash_algorithm=file.hash.algorithm if file.hash is not None else None,
+                hash=file.hash.value if file.hash is not None else None,
+                received_bytes=begun.get((file.cache, file.url), 0),
+            )
+            for file in files
+            if (file.cache, file.url) not in sizes
+            or (file.size_bytes is not None and sizes[file.cache, file.url] != file.size_bytes)
+        ]
 
     # Inside
 

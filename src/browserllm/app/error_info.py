@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from ..errors import to_wire
-from .state import ErrorInfo
+from ..errors import AllBackendsFailed, BrowserLLMError, Unavailable, to_wire
+from .state import Cloud, ErrorInfo
 
 
 class _Words(NamedTuple):
@@ -82,7 +85,11 @@ REASONS = {
 
 
 def error_info(error: BaseException) -> ErrorInfo:
-    """Return any exception as people see it."""
+    """Return any exception as people see it. If all backends failed for one reason, that reason is what they see."""
+    if isinstance(error, AllBackendsFailed) and (causes := _one_kind(error)):
+        info = error_info(causes[0])
+        message = info.message if len({str(cause) for cause in causes}) == 1 else error.message
+        return replace(info, message=message, data={**error.data, **info.data})
     wire = to_wire(error)
     words = WORDS.get(wire["code"], _Words("That did not work"))
     if wire["code"] in ("unavailable", "download_interrupted"):
@@ -96,3 +103,31 @@ def error_info(error: BaseException) -> ErrorInfo:
         actions=words.actions,
         data=data,
     )
+
+
+def name_clouds(info: ErrorInfo, clouds: Mapping[str, Cloud]) -> ErrorInfo:
+    """Return an error that calls clouds by the names that the user gave them."""
+
+    def label(match: re.Match[str]) -> str:
+        cloud = clouds.get(match["id"])
+        return match[0] if cloud is None else f"“{cloud.label}”"
+
+    return replace(info, message=_CLOUD_NAME.sub(label, info.message))
+
+
+_CLOUD_NAME = re.compile(r"'cloud:(?P<id>[^']+)'")
+
+
+def _one_kind(error: AllBackendsFailed) -> list[BrowserLLMError]:
+    """Return the causes if all are of one kind, else none.
+
+    A backend that a rule keeps out did not fail: it counts only when nothing else was tried.
+    """
+    causes = [cause for cause in error.causes if isinstance(cause, BrowserLLMError)]
+    if len(causes) < len(error.causes):
+        return []
+    causes = [cause for cause in causes if cause.fault_of != "policy"] or causes
+    if any(isinstance(cause, Unavailable) and cause.reason == "unknown" for cause in causes):
+        return []
+    kinds = {(cause.code, str(cause.data.get("reason")) if cause.code == "unavailable" else "") for cause in causes}
+    return causes if len(kinds) == 1 else []

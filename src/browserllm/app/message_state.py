@@ -74,6 +74,7 @@ class Notice(Part, frozen=True, kw_only=True):
         "record_damaged",
         "records_damaged",
         "settings_damaged",
+        "storage_lost",
         "tab_not_read",
     ] = ""
     data: dict[str, Any] = {}

@@ -233,10 +233,11 @@ def excerpt_of(text: str, start: int, end: int) -> str:
 
 def settled(message: ChatMessage, status: Literal["stopped", "error", "done"] = "stopped") -> ChatMessage:
     """Return a message in which nothing is in progress any more; ``status`` is for one that was in progress."""
-    if message.status not in IN_PROGRESS:
-        return message
     parts = tuple(_settled_part(part) for part in message.parts)
-    return replace(message, status=status, parts=parts)
+    if message.status in IN_PROGRESS:
+        return replace(message, status=status, parts=parts)
+    # One of a file may say that it is done, and have parts that are not.
+    return message if parts == message.parts else replace(message, parts=parts)
 
 
 def _settled_part(part: MessagePart) -> MessagePart:

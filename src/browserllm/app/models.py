@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.nesting import decode_json
-from ..errors import InvalidRequest, OutOfMemory, QuotaExceeded
+from ..errors import InvalidRequest, LoadFailed, OutOfMemory, QuotaExceeded
 from ..models import LoadedModel, ModelCard, ModelEvent, ModelManager
 from ..models.catalog.catalog import POCKET
+from ..models.keep_alive import MEMORY_SHORT
 from ..models.storage import Storage
 from ..page.host import Progress
 from ..stores.base import KeyValueStore
@@ -176,7 +177,16 @@ class Models:
         return float(stored)
 
     async def _add(self, action: AddModel) -> str:
-        card = await self.manager.add(action.source, id=action.id)
+        try:
+            card = await self.manager.add(action.source, id=action.id)
+        except LoadFailed as error:
+            if error.data.get("missing") != "library":
+                raise
+            raise LoadFailed(
+                f"WebLLM needs one .wasm that is compiled for this model, and {error.data['why']}; choose a folder "
+                "that has it",
+                data=error.data,
+            ) from error
         if action.source is None:
             await self.manager.download(card.id)  # its files are here: this records whose they are
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))
@@ -306,6 +316,8 @@ class Models:
                 kind="warning",
                 name=name,
             )
+        elif event.kind == "unloaded" and event.message == MEMORY_SHORT:
+            self._tell_freed(name)
         elif event.kind == "evicted":
             self._notices.add(
                 f"evicted-{event.model}",
@@ -333,10 +345,15 @@ class Models:
             self._in_background(self._free_idle)
 
     async def _free_idle(self) -> None:
-        freed = [self._name(model) for model in await self.manager.free_idle()]
-        if freed:
-            text = f"Memory was short, so this was taken out of it: {', '.join(freed)}."
-            self._notices.add("freed", text, code="freed", names=freed)
+        await self.manager.free_idle()
+
+    def _tell_freed(self, name: str) -> None:
+        """Name a model that was freed, beside those of a notice that is still shown."""
+        shown = next((notice for notice in self._app.state.value.notices if notice.id == "freed"), None)
+        names = [] if shown is None else [each for each in shown.data["names"] if each != name]
+        names.append(name)
+        text = f"Memory was short, so this was taken out of it: {', '.join(names)}."
+        self._notices.add("freed", text, code="freed", names=names)
 
     def _in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         text = "The page could not be asked about its models, so what is shown may be old."
@@ -349,7 +366,8 @@ class Models:
     def _apply(self, settings: Settings) -> None:
         budget = settings.storage_budget_bytes
         self.manager.storage_budget_bytes = None if budget is None else int(budget)
-        self.manager.keep_alive(settings.keep_alive_s)
+        self.manager.free_under_pressure = settings.free_under_pressure
+        self.manager.keep_alive(settings.keep_alive_s, hidden_s=settings.free_hidden_s)
 
 
 def _was_picked(card: ModelCard) -> bool:

@@ -21,6 +21,7 @@ from ..stores.base import KeyValueStore
 from ..stores.memory import MemoryStore
 from ..stores.page import HostStore
 from .actions import RefreshDevice
+from .agents import Agents
 from .app import App
 from .chat_rooms import ChatRooms
 from .clouds import Clouds
@@ -67,10 +68,11 @@ class Rooms:
         self.chats = ChatRooms(app, store, self.routing.backend_for, notices)
         self.chats.answering.on_answer = self.models.note_answer
         self.compare = Compare(app, self.models)
+        self.agents = Agents(app, self.routing.backend_of, self.chats.answering)
         self.tabs: Tabs | None = None
         self._unsubscribe = host.subscribe(self._on_event)
         app.on(RefreshDevice, lambda action: self.show_device(refresh=True))
-        for close in (self.routing.close, self.models.close, self.leave, self.chats.close):
+        for close in (self.routing.close, self.models.close, self.leave, self.chats.close, self.agents.close):
             app.on_close(close)
 
     def _find_model(self, name: str) -> object:
@@ -147,6 +149,16 @@ class Rooms:
                 kind="error",
                 error=error_from_wire(event.data),
             )
+        elif event.name == "storage_lost":
+            self.notices.add(
+                "storage-lost",
+                "The browser has cleared what was stored here. The conversation that is open is still in this tab: "
+                "export it before you close the tab.",
+                code="storage_lost",
+                kind="warning",
+            )
+            text = "The models of this device could not all be listed."
+            self.app.spawn(self.notices.guard("models", text, self.models.refresh, code="models_not_listed"))
         elif event.name == "device_lost":
             text = "The device could not be looked at."
             self.app.spawn(self.notices.guard("device", text, self.show_device, code="device_not_read"))

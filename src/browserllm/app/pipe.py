@@ -16,7 +16,7 @@ from .._internal.nesting import decode_json
 from ..errors import Cancelled, InvalidRequest, ProtocolError
 from .actions import Action, actions
 from .app import App
-from .error_info import error_info
+from .error_info import error_info, name_clouds
 from .patches import diff
 from .state import AppState
 
@@ -88,7 +88,7 @@ class Pipe:
 
     def _fail(self, id: int, error: BaseException) -> None:  # noqa: A002 (what the message calls it)
         self._show(self._app.state.value)
-        self._post(type="error", id=id, error=error_info(error))
+        self._post(type="error", id=id, error=name_clouds(error_info(error), self._app.state.value.clouds))
 
     def _show(self, state: AppState) -> None:
         if self._sent is None or self._sent is state:

@@ -6,8 +6,8 @@
 ======================  ================================================================
 
 Changes are written one after another in a task, so that an answer never waits for the disk; of several changes of one
-record the newest is written. Two tabs never overwrite each other: each message is its own record, and of a
-conversation's record only the changed fields are written.
+record the newest is written. What could not be written is tried again with the next change. Two tabs never overwrite
+each other: each message is its own record, and of a conversation's record only the changed fields are written.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Records:
         self._transient: set[str] = set()
         self._messages: dict[tuple[str, str], ChatMessage | None] = {}
         self._changes: dict[str, dict[str, Any]] = {}
+        self._failed_messages: dict[tuple[str, str], ChatMessage | None] = {}
+        self._failed_changes: dict[str, dict[str, Any]] = {}
         self._writer: asyncio.Task[None] | None = None
 
     # Reading
@@ -134,7 +136,8 @@ class Records:
 
     def pending(self, conversation: str) -> dict[str, ChatMessage | None]:
         """Return the messages that are not written yet; ``None`` for those that are not deleted yet."""
-        return {key[1]: message for key, message in self._messages.items() if key[0] == conversation}
+        waiting = self._failed_messages | self._messages
+        return {key[1]: message for key, message in waiting.items() if key[0] == conversation}
 
     def change(self, conversation: str, **fields: Any) -> None:
         """Write these fields of a conversation soon. If another tab has deleted it, it stays deleted."""
@@ -152,11 +155,10 @@ class Records:
 
     async def delete(self, conversation: str) -> None:
         """Delete a conversation at once. Raises the store's errors."""
-        self._changes.pop(conversation, None)
-        for key in [key for key in self._messages if key[0] == conversation]:
-            del self._messages[key]
+        self.discard(conversation)
         if self._writer is not None:
             await asyncio.wait([self._writer])
+            self.discard(conversation)  # what failed meanwhile
         if conversation not in self._transient:
             await self._clear(conversation)
             self._tell(conversation)
@@ -170,10 +172,22 @@ class Records:
 
     def _begin(self, conversation: str) -> None:
         if conversation in self._transient:
-            self._changes.pop(conversation, None)
-            self._messages = {key: message for key, message in self._messages.items() if key[0] != conversation}
-        elif self._writer is None:
+            self.discard(conversation)
+            return
+        self._messages = self._failed_messages | self._messages
+        for failed, fields in self._failed_changes.items():
+            self._changes[failed] = fields | self._changes.get(failed, {})
+        self._failed_messages, self._failed_changes = {}, {}
+        if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
+
+    def discard(self, conversation: str) -> None:
+        """Forget what is still to be written of a conversation."""
+        for changes in (self._changes, self._failed_changes):
+            changes.pop(conversation, None)
+        for messages in (self._messages, self._failed_messages):
+            for key in [key for key in messages if key[0] == conversation]:
+                del messages[key]
 
     def _is_pending(self, conversation: str) -> bool:
         return conversation in self._changes or any(key[0] == conversation for key in self._messages)
@@ -183,24 +197,30 @@ class Records:
             while self._messages or self._changes:
                 if self._messages:
                     key, value = next(iter(self._messages.items()))
-                    await self._attempt(key[0], self._write_message(*key, value))
+                    written = await self._attempt(key[0], self._write_message(*key, value))
                     if key in self._messages and self._messages[key] is value:  # it did not change in the meantime
                         del self._messages[key]
+                        if not written:
+                            self._failed_messages[key] = value
                     if not self._is_pending(key[0]):
                         self._tell(key[0])
                 else:
                     conversation, fields = next(iter(self._changes.items()))
                     del self._changes[conversation]
-                    await self._attempt(conversation, self._write_changes(conversation, fields))
+                    if not await self._attempt(conversation, self._write_changes(conversation, fields)):
+                        newer = self._failed_changes.get(conversation, {})
+                        self._failed_changes[conversation] = fields | newer | self._changes.get(conversation, {})
                     self._tell(conversation)
         finally:
             self._writer = None
 
-    async def _attempt(self, conversation: str, work: Any) -> None:
+    async def _attempt(self, conversation: str, work: Any) -> bool:
         try:
             await work
+            return True
         except Exception as error:  # a record that cannot be written must not keep the others from being written
             self._on_failure(conversation, error)
+            return False
 
     async def _write_message(self, conversation: str, message: str, value: ChatMessage | None) -> None:
         if value is None:

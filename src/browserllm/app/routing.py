@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from .._internal.identity import Hashed
-from ..backends.base import Middleware
+from ..backends.base import Backend, Middleware
 from ..backends.draft import Draft
 from ..backends.facts import BackendFacts
 from ..backends.local import LocalBackend
 from ..backends.privacy import delegates_facts
 from ..backends.request import Prompt, build_request
 from ..backends.router.candidate import Candidate, Choice
-from ..backends.router.policies import CloudFirst, LeastCost, LeastLatency, LocalFirst, Policy
+from ..backends.router.policies import CloudFirst, Explicit, LeastCost, LeastLatency, LocalFirst, Policy
 from ..backends.router.router import Router
 from ..backends.stream import Delta
 from ..errors import InvalidRequest
@@ -129,6 +129,28 @@ class Routing:
             on_answering=self._on_answering,
         )
 
+    def backend_of(self, settings: ConversationSettings, fallback: Sequence[str]) -> ChosenBackend:
+        """Return the backend that asks the settings' model first, and then those of ``fallback`` in their order.
+
+        They are ids of models or ``cloud:ID``, as in a conversation's settings. Raises `InvalidRequest` for a cloud
+        that does not exist, or is turned off.
+        """
+        if not fallback:
+            return self.backend_for(settings)
+        wanted = [settings.model or self._app.state.value.settings.model or self._models.default_model(), *fallback]
+        backends: list[Backend] = []
+        for name in dict.fromkeys(wanted):
+            if name.startswith(CLOUD):
+                self._check(name.removeprefix(CLOUD))
+                backends.append(self._remote[name])
+            else:
+                backends.append(self._local(name))
+        return ChosenBackend(
+            Router(backends, Explicit(), on_interrupted="restart", warm_up=False),
+            is_private=lambda: settings.private or self._keeps_all_here(),
+            on_answering=self._on_answering,
+        )
+
     def _keeps_all_here(self) -> bool:
         settings = self._app.state.value.settings
         return settings.never_leave_device or settings.mode == "local"
@@ -158,15 +180,17 @@ class Routing:
     def _router(self, model: str, chosen: str | None) -> Router:
         key = (model, chosen)
         if key not in self._routers:
-            local = self._locals.get(model)
-            if local is None:
-                manager = self._models.manager
-                local = self._locals[model] = LocalBackend(manager.host, model, catalog=manager.catalog)
             policy = AppPolicy(lambda: self._app.state.value.settings, chosen)
             self._routers[key] = Router(
-                [local, *self._remote.values()], policy, on_interrupted="restart", warm_up=False
+                [self._local(model), *self._remote.values()], policy, on_interrupted="restart", warm_up=False
             )
         return self._routers[key]
+
+    def _local(self, model: str) -> LocalBackend:
+        if model not in self._locals:
+            manager = self._models.manager
+            self._locals[model] = LocalBackend(manager.host, model, catalog=manager.catalog)
+        return self._locals[model]
 
     def _on_clouds(self) -> None:
         self._retired += self._remote.values()

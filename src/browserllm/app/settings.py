@@ -141,10 +141,10 @@ def _choices(name: str) -> tuple[str, ...]:
 
 def _check(settings: Settings) -> None:
     """Check what types alone do not."""
-    keep_alive = settings.keep_alive_s
-    if keep_alive is not None and not 0 < keep_alive <= MAX_KEEP_ALIVE_S:
-        advice = f"use seconds above 0, up to {MAX_KEEP_ALIVE_S}, or null to keep models in memory"
-        raise _wrong("keepAliveS", keep_alive, advice)
+    for name, limit in (("keepAliveS", settings.keep_alive_s), ("freeHiddenS", settings.free_hidden_s)):
+        if limit is not None and not 0 < limit <= MAX_KEEP_ALIVE_S:
+            advice = f"use seconds above 0, up to {MAX_KEEP_ALIVE_S}, or null to keep models in memory"
+            raise _wrong(name, limit, advice)
     budget = settings.storage_budget_bytes
     if budget is not None and not 0 < budget < math.inf:
         raise _wrong("storageBudgetBytes", budget, "use bytes above 0, or null for no limit of your own")

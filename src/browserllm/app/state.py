@@ -213,6 +213,20 @@ class Download(Part, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
 
 
+class MissingFile(Part, frozen=True, kw_only=True):
+    """A file that a download still lacks: its address, the engine's cache for it, and what its manifest promises.
+
+    ``received_bytes`` is what a download in the app would skip; ``hash`` is in hexadecimal.
+    """
+
+    url: str
+    cache: str
+    size_bytes: float | None = None
+    hash_algorithm: Literal["md5", "sha256"] | None = None
+    hash: str | None = None
+    received_bytes: float = 0
+
+
 class Loading(Part, frozen=True, kw_only=True):
     """A model on its way into memory; ``fraction`` is 0..1, or ``None`` if not known."""
 
@@ -305,7 +319,7 @@ class Settings(Part, frozen=True, kw_only=True):
 
     ``mode`` ``local`` never asks a cloud, ``cloud`` asks only clouds, ``auto`` follows ``policy``.
     ``never_leave_device`` wins over both. ``keep_alive_s``: after how many seconds without use a model is freed
-    (``None``: never).
+    (``None``: never); ``free_hidden_s``: the same while the page is hidden, and at once when the browser freezes it.
     """
 
     theme: Literal["system", "light", "dark"] = "system"
@@ -315,6 +329,7 @@ class Settings(Part, frozen=True, kw_only=True):
     never_leave_device: bool = True
     model: str | None = None
     keep_alive_s: float | None = None
+    free_hidden_s: float | None = None
     free_under_pressure: bool = True
     storage_budget_bytes: float | None = None
     enter_sends: bool = True

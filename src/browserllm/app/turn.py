@@ -14,7 +14,7 @@ from . import threads
 from .app import App
 from .continuing import Joint
 from .conversations import Conversations
-from .error_info import error_info
+from .error_info import error_info, name_clouds
 from .live_answer import LiveAnswer
 from .messages import settled
 from .state import AnswerInfo, ChatMessage, ConversationSettings, ErrorInfo, MessagePart, TextPart, Thread
@@ -123,11 +123,14 @@ class Turn:
         thread = self.thread
         if thread is None or self.answer not in thread.messages:
             self._end_thread()
+            if thread is not None and self.question in thread.messages:
+                self._conversations.changed(self.conversation, self.question)
             return
         message = settled(replace(self._message, status="streaming", parts=parts), status)
         shown = None if error is None else self._shown(error)
         message = replace(message, answer=info or message.answer, error=shown)
         is_empty = status == "stopped" and not parts and len(threads.siblings(thread, self.answer)) > 1
+        is_empty = is_empty and not thread.children.get(self.answer)  # a message may have been sent meanwhile
         thread = threads.put(thread, message)
         if is_empty:  # an answer given again that was stopped at once: the one before it is shown again
             thread = threads.remove(thread, self.answer)
@@ -144,7 +147,7 @@ class Turn:
         state = self._app.state.value
         entry = state.conversations.get(self.conversation)
         settings = ConversationSettings() if entry is None else entry.settings
-        return explain_length(error_info(error), error, state, settings)
+        return explain_length(name_clouds(error_info(error), state.clouds), error, state, settings)
 
     @property
     def _message(self) -> ChatMessage:
@@ -156,7 +159,8 @@ class Turn:
         message = replace(self._message, parts=parts)
         self._conversations.put_message(self.conversation, message)
         now = self._app.now_ms()
-        if now - self._saved_at >= SAVE_EVERY_MS and self.thread is not None:
+        thread = self.thread
+        if now - self._saved_at >= SAVE_EVERY_MS and thread is not None and self.answer in thread.messages:
             self._saved_at = now
             self._conversations.records.save(self.conversation, message)
 

@@ -27,7 +27,7 @@ from .answering import Answering
 from .app import App
 from .checks import no_message
 from .conversations import Conversations
-from .messages import check_user_parts
+from .messages import IN_PROGRESS, check_user_parts, settled
 from .state import ChatMessage, TextPart, Thread
 from .turn import Turn
 
@@ -96,16 +96,16 @@ class Turns:
         work = self._work.get(conversation)
         if work is None:
             return drafts
-        work.jobs.clear()
+        self._cancel_jobs(conversation, work)
         turn = work.turn
         if turn is not None:
-            # A message that waits for a model to load is a draft again, too.
-            is_draft = turn.is_waiting
-            await self._end(turn)
+            # A message that waits for a model to load is a draft again, too; not one that was answered before.
             thread = self._conversations.thread(conversation)
-            if is_draft and not turn.begun and thread is not None and turn.question in thread.messages:
+            own = {turn.question, turn.answer}
+            if thread is not None and turn.is_waiting and set(threads.subtree(thread, turn.question)) == own:
                 drafts.insert(0, replace(thread.messages[turn.question], status="queued"))
                 self._withdraw(thread, [turn.question])
+            await self._end(turn)
         return drafts
 
     async def _regenerate(self, action: Regenerate) -> str:
@@ -162,17 +162,14 @@ class Turns:
     async def _delete(self, action: DeleteMessage) -> None:
         thread = await self._conversations.opened(action.conversation)
         self._message(thread, action.message)
-        gone = tuple(threads.subtree(thread, action.message))
-        queue = tuple(message for message in thread.queue if message not in gone)
-        self._conversations.put_thread(replace(thread, queue=queue))  # what is deleted is not answered any more
+        gone = set(threads.subtree(thread, action.message))
+        self._withdraw(thread, [action.message])  # at once: what is sent from now on does not follow it
         work = self._work.get(action.conversation)
-        if work is not None and work.turn is not None and {work.turn.answer, work.turn.question} & set(gone):
-            await self._end(work.turn)
-            thread = await self._conversations.opened(action.conversation)
-        else:
-            thread = replace(thread, queue=queue)
-        if action.message in thread.messages:
-            self._withdraw(thread, [action.message])
+        if work is not None:
+            kept = [job for job in work.jobs if not {job.question, job.answer} & gone]
+            work.jobs = deque(kept)
+            if work.turn is not None and {work.turn.answer, work.turn.question} & gone:
+                await self._end(work.turn)
 
     async def _select(self, action: SelectBranch) -> None:
         thread = await self._conversations.opened(action.conversation)
@@ -215,8 +212,24 @@ class Turns:
                 gone += threads.subtree(thread, message)
                 thread = threads.remove(thread, message)
         if gone:
+            if thread.answering in gone:
+                thread = replace(thread, status="ready", answering=None)
             self._conversations.put_thread(threads.with_context(thread))
             self._conversations.changed(thread.id, removed=tuple(gone))
+
+    def _cancel_jobs(self, conversation: str, work: _Work) -> None:
+        """End the answers that wait for their turn. Each is empty, and goes unless it is the only one or followed."""
+        for job in work.jobs:
+            thread = self._conversations.thread(conversation)
+            answer = None if thread is None else thread.messages.get(job.answer)
+            if thread is None or answer is None or answer.status not in IN_PROGRESS:
+                continue
+            if len(threads.siblings(thread, answer.id)) > 1 and not thread.children.get(answer.id):
+                self._withdraw(thread, [answer.id])
+            else:
+                self._conversations.put_message(conversation, settled(answer))
+                self._conversations.changed(conversation, answer.id)
+        work.jobs.clear()
 
     @staticmethod
     def _message(thread: Thread, message: str) -> ChatMessage:

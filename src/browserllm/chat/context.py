@@ -341,6 +341,24 @@ class Summarize(ContextStrategy):
         return text[: length * 8]  # in case the backend ignores max_tokens
 
 
+async def make_room(
+    strategy: ContextStrategy, history: History, gauge: Gauge, refusal: Exception | None = None
+) -> None:
+    """Shorten a history that is too long for a window, or that a backend has refused (``refusal``).
+
+    Raises `ContextExceeded` if it cannot be shortened enough, or after a refusal at all.
+    """
+    if refusal is None and not await gauge.is_full(history):
+        return
+    start = history.start
+    try:
+        await strategy.make_room(history, gauge)
+    except ContextExceeded as error:
+        raise error from refusal
+    if refusal is not None and history.start == start:
+        raise await gauge.too_large(history) from refusal
+
+
 def system_messages(system: str, summary: str) -> list[Message]:
     """Return the system message with the summary of earlier turns, as a list; it is empty if both are."""
     said = [system] if system else []

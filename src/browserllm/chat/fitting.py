@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..errors import ContextExceeded
 from ..types import ChatRequest, ChatResponse, ChatWarning, Message
-from .context import ContextStrategy, Gauge, KnownPrompt, prompt_prefix_of, system_messages
+from .context import ContextStrategy, Gauge, KnownPrompt, make_room, prompt_prefix_of, system_messages
 from .history import History
 from .window import reported_window
 
@@ -102,7 +102,13 @@ class Fitting:
                 reserve=strategy.reserve,
                 known=fitted.known if fitted.known and self._at(fitted.known.count - 1) is fitted.last else None,
             )
-            await self._make_room(history, gauge, refusal)
+            if refusal is not None and not strategy.retries:
+                raise refusal
+            try:
+                await make_room(strategy, history, gauge, refusal)
+            finally:
+                self._spent += gauge.spent
+                self._warnings += gauge.warnings
         fitted.start, fitted.summary, fitted.before = history.start, history.summary, self._at(history.start - 1)
         start = len(history.messages) - len(request.messages) + len(head)
         shorter = request if before == history.start == start else request_of(history)
@@ -118,22 +124,6 @@ class Fitting:
             sent.fitted.known = KnownPrompt(tokens, len(history.messages), sent.prefix)
             sent.fitted.last = history.messages[-1]
         return sent.start
-
-    async def _make_room(self, history: History, gauge: Gauge, refusal: ContextExceeded | None) -> None:
-        start, strategy = history.start, self._strategy
-        if refusal is not None and not strategy.retries:
-            raise refusal
-        if refusal is None and not await gauge.is_full(history):
-            return
-        try:
-            await strategy.make_room(history, gauge)
-        except ContextExceeded as error:
-            raise error from refusal
-        finally:
-            self._spent += gauge.spent
-            self._warnings += gauge.warnings
-        if refusal is not None and history.start == start:
-            raise await gauge.too_large(history) from refusal
 
     def _as_history(self, request: ChatRequest, fitted: Fitted) -> tuple[History, list[Message]]:
         """Return a request's messages in the place of the conversation's, and its system messages.

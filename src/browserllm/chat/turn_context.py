@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..errors import BrowserLLMError, ContextExceeded
+from ..errors import BrowserLLMError
 from ..types import ChatRequest, ChatResponse, ChatWarning
-from .context import Gauge, KnownPrompt, prompt_prefix_of
+from .context import Gauge, KnownPrompt, make_room, prompt_prefix_of
 from .conversation import Conversation, Setup
 from .fitting import Fitting
 from .history import History
@@ -51,18 +51,11 @@ class TurnContext:
         if refusal is None and self._fits_surely(history):
             return
         gauge = await self._gauge(history)
-        if refusal is None and not await gauge.is_full(history):
-            return
-        start = history.start
         try:
-            await self._strategy.make_room(history, gauge)
-        except ContextExceeded as error:
-            raise error from refusal
+            await make_room(self._strategy, history, gauge, refusal)
         finally:
             self.spent += gauge.spent
             self.warnings += gauge.warnings
-        if refusal is not None and history.start == start:
-            raise await gauge.too_large(history) from refusal
 
     def can_be_shorter(self, error: Exception, response: ChatResponse) -> bool:
         """Return whether to try a shorter prompt after a failure: once, and only before the answer began."""

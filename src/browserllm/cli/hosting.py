@@ -24,6 +24,8 @@ HASHED = "public, max-age=31536000, immutable"
 """For the files in ``assets/``: a changed file has another name."""
 OTHERS = "no-cache"
 """For all others: the browser asks whether they have changed."""
+ASKED = "public, max-age=0, must-revalidate"
+"""What Netlify, Cloudflare Pages and Vercel send by themselves: it means the same as `OTHERS`."""
 
 
 def host_file(host: Host) -> tuple[str, str]:
@@ -32,9 +34,10 @@ def host_file(host: Host) -> tuple[str, str]:
 
 
 def _headers_file() -> tuple[str, str]:
-    # Both hosts join the values of a header that two rules give, and let browsers ask for all files by themselves.
+    # Both hosts join the values of a header that two rules give: one for all files would reach `assets/`.
     common = "".join(f"  {name}: {value}\n" for name, value in HEADERS.items())
-    return "_headers", f"/*\n{common}\n/assets/*\n  Cache-Control: {HASHED}\n"
+    note = f"# All other files: the host sends Cache-Control: {ASKED} by itself.\n"
+    return "_headers", f"/*\n{common}\n{note}/assets/*\n  Cache-Control: {HASHED}\n"
 
 
 def _vercel() -> tuple[str, str]:

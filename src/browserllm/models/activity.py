@@ -26,7 +26,8 @@ class Activity:
     ``loaded`` has the models in memory, the most recent last, and ``kept`` their stored files. ``fetching`` maps
     downloads to the models being downloaded, and ``last_progress`` to their last update. The load that may use the
     GPU holds ``turn``. ``readiness_cache`` keeps what routers have asked about models. ``idleness`` knows which models
-    are in use, and ``reasons`` why a model that the page reports as unloaded was freed.
+    are in use, and ``reasons`` why a model that the page reports as unloaded was freed. ``on_visibility`` is called
+    when the page may have been hidden or seen again.
     """
 
     def __init__(self) -> None:
@@ -41,6 +42,7 @@ class Activity:
         self.idleness = Idleness()
         self.reasons: dict[str, str] = {}
         self.persist_asked = False
+        self.on_visibility: Callable[[], None] | None = None
         self._evicted: set[str] = set()
         self._subscribers: Subscribers[ModelEvent] = Subscribers()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,6 +144,8 @@ class Activity:
     def _on_event(self, event: Event) -> None:
         if event.name == "environment":
             self.readiness_cache.forget()  # the network decides what can be downloaded
+            if self.on_visibility is not None:
+                self.on_visibility()
         if event.name not in ("device_lost", "unloaded"):
             return
         self.readiness_cache.forget()

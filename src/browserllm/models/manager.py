@@ -422,7 +422,9 @@ class ModelManager(KeepAlive):
                         return other
                     if other.model == card.id or not request.keep_others:
                         await self.unload(other.model)
-                return await load_one(self.host, card, artifact, route, report_load)
+                return await self._load_with_memory(
+                    card.id, artifact, route, lambda hops: load_one(self.host, card, artifact, hops, report_load)
+                )
 
         choice = await choose_builds(self.host, card, pinned, request.engine, request.device, self.storage)
         return await load_first(card, choice, load)

@@ -176,7 +176,7 @@ def _gone() -> Unavailable:
 
 
 def read_buffer(buffers: list[Any]) -> bytes:
-    """Return the first buffer of a message. Raises `ProtocolError` if there is none."""
+    """Return the first buffer of a message. Raises `ProtocolError` if the message has no buffer."""
     if not buffers:
         raise ProtocolError("a message of the notebook has no data")
     return bytes(buffers[0])

@@ -105,7 +105,7 @@ class Views:
     async def ready_view(self, timeout_s: float) -> View:
         """Return a view whose frame has started; wait for one up to ``timeout_s``.
 
-        Raises `Unavailable` if the views cannot show the page, or there is none.
+        Raises `Unavailable` if no view is there, or none can show the page.
         """
         try:
             async with asyncio.timeout(timeout_s):

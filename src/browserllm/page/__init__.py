@@ -1,6 +1,6 @@
 """The connection to a page: the `Host`, the facts of its device, and its progress reports and events.
 
-`browserllm.connect` opens one.
+`browserllm.connect` opens one. `load_extra` adds packages to a page's Python.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from .._internal.lazy_names import lazy_names
 _NAMES = {
     "device": "DeviceFacts",
     "environment": "Environment",
+    "extras": "load_extra",
     "host": "Event Host Progress",
 }
 

@@ -2,6 +2,7 @@
 
 from .device import DeviceFacts as DeviceFacts
 from .environment import Environment as Environment
+from .extras import load_extra as load_extra
 from .host import Event as Event
 from .host import Host as Host
 from .host import Progress as Progress

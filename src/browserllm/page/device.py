@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -70,6 +72,7 @@ class EnvironmentFacts(msgspec.Struct, frozen=True):
     online: bool | None = None
     connection: ConnectionFacts | None = None
     battery: BatteryFacts | None = None
+    visibility: Literal["visible", "hidden", "frozen"] | None = None
 
 
 class BrowserFacts(msgspec.Struct, frozen=True):

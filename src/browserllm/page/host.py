@@ -230,7 +230,7 @@ class Host(ABC):
 
     @property
     def environment(self) -> Environment:
-        """The network and the battery, as the page last reported them; reading this asks nothing of the page."""
+        """The network, the battery and whether the page is seen, as last reported; asks nothing of the page."""
         return self._environment
 
     def disk_free_bytes(self) -> int | None:
@@ -286,7 +286,7 @@ class Host(ABC):
         return msgspec.structs.replace(facts, storage=storage)
 
     def _update_environment(self, now: EnvironmentFacts) -> None:
-        """Store the current network and battery."""
+        """Store the current environment."""
         self._environment_facts = now
         if self._facts is not None:
             self._facts = _with_environment(self._facts, now)
@@ -297,6 +297,7 @@ class Host(ABC):
             save_data=connection.save_data if connection is not None else None,
             battery_level=battery.level if battery is not None else None,
             charging=battery.charging if battery is not None else None,
+            visibility=now.visibility,
         )
 
 

@@ -202,7 +202,7 @@ describe("the message box", () => {
     expect(parts.map((part) => Object.keys(part).sort())).toEqual([["filename", "mediaType", "sizeBytes", "type", "url"], ["filename", "mediaType", "sizeBytes", "type", "url"], ["text", "type"]]);
   });
 
-  it("refuses what is called an image and is none, and waits with sending while it looks", async () => {
+  it("refuses a file that is named like an image and is not one, and sends only when it knows", async () => {
     let answer: (error: unknown) => void = () => undefined;
     vi.stubGlobal("createImageBitmap", () => new Promise((_, reject) => { answer = reject; }));
     const { callsOf, advance } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });

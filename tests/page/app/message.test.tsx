@@ -42,11 +42,28 @@ describe("branches", () => {
 describe("a new conversation", () => {
   it("begins once, although a suggestion is clicked twice", async () => {
     const { advance, callsOf } = await show(<Chat id={null} target={null} />, {});
-    const suggestion = screen.getByRole("button", { name: /^Explain how a lighthouse/ });
+    const suggestion = screen.getByRole("button", { name: "Why is the sky blue?" });
     fireEvent.click(suggestion);
     fireEvent.click(suggestion);
     await advance();
     expect(callsOf("conversations.create")).toHaveLength(1);
+  });
+
+  it("suggests what the built-in model can do while that is the one to answer, in English on any page", async () => {
+    const pocket = make("Model", { id: "pocket", name: "Pocket", bundled: true, downloaded: true });
+    const qwen = make("Model", { id: "qwen", name: "Qwen", downloaded: true });
+    const base = stateWith([]);
+    const suggestions = (): (string | null)[] => within(screen.getByRole("group", { name: "Suggestions" })).getAllByRole("button").map((one) => one.textContent);
+    const first = await show(<Chat id={null} target={null} />, { state: { ...base, models: { pocket } } });
+    expect(suggestions()).toContain("Why is the sky blue?");
+    expect(screen.getByRole("button", { name: "Why is the sky blue?" }).lang).toBe("en");
+    expect(screen.getByText(/^Pocket is a very small model/)).toBeTruthy();
+    first.unmount();
+    const second = await show(<Chat id={null} target={null} />, { state: { ...base, models: { pocket, qwen }, settings: { ...base.settings, model: "qwen" } } });
+    expect(suggestions()).not.toContain("Why is the sky blue?");
+    second.unmount();
+    await show(<Chat id={null} target={null} />, { state: { ...base, models: { pocket, qwen }, settings: { ...base.settings, model: "pocket" } } });
+    expect(suggestions()).toContain("Why is the sky blue?");
   });
 });
 

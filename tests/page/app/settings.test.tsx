@@ -184,6 +184,7 @@ test("memory and storage have a time and a budget; what is not a number is not k
   const user = userEvent.setup();
   const { callsOf, advance } = await section("memory");
   await user.selectOptions(screen.getByRole("combobox", { name: "Free a model that is not used" }), "300");
+  await user.selectOptions(screen.getByRole("combobox", { name: "Free models while this page is hidden" }), "60");
   const budget = screen.getByRole("textbox", { name: "Storage for models, in GB" });
   await user.type(budget, "much");
   await user.tab();
@@ -192,7 +193,7 @@ test("memory and storage have a time and a budget; what is not a number is not k
   await user.type(budget, "7,5");
   await user.tab();
   await advance();
-  expect(callsOf("settings.update")).toEqual([{ changes: { keepAliveS: 300 } }, { changes: { storageBudgetBytes: 7.5e9 } }]);
+  expect(callsOf("settings.update")).toEqual([{ changes: { keepAliveS: 300 } }, { changes: { freeHiddenS: 60 } }, { changes: { storageBudgetBytes: 7.5e9 } }]);
 });
 
 test("presets are added, checked for their name, changed and deleted", async () => {

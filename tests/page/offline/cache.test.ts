@@ -2,41 +2,9 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { SiteCache } from "../../../web/src/offline/cache.ts";
 import { CACHE_PREFIX, pathOf, readRange, type SiteFiles } from "../../../web/src/offline/files.ts";
+import { MemoryCaches } from "./memory_caches.ts";
 
 const SCOPE = new URL("https://site.test/llm/");
-
-/** The Cache API, as far as a site's cache uses it: bodies are kept as bytes. */
-class MemoryCaches {
-  readonly stored = new Map<string, Map<string, { body: ArrayBuffer; status: number; headers: Headers }>>();
-
-  open(name: string): Promise<Cache> {
-    const entries = this.stored.get(name) ?? new Map<string, { body: ArrayBuffer; status: number; headers: Headers }>();
-    this.stored.set(name, entries);
-    const cache = {
-      match: (key: string) => {
-        const entry = entries.get(key);
-        return Promise.resolve(entry && new Response(entry.body, entry));
-      },
-      put: async (key: string, response: Response) => {
-        entries.set(key, { body: await response.arrayBuffer(), status: response.status, headers: response.headers });
-      },
-      keys: () => Promise.resolve([...entries.keys()].map((url) => ({ url }))),
-    };
-    return Promise.resolve(cache as unknown as Cache);
-  }
-
-  keys(): Promise<string[]> {
-    return Promise.resolve([...this.stored.keys()]);
-  }
-
-  delete(name: string): Promise<boolean> {
-    return Promise.resolve(this.stored.delete(name));
-  }
-
-  paths(version: string): string[] {
-    return [...(this.stored.get(CACHE_PREFIX + version)?.keys() ?? [])].map((url) => url.slice(SCOPE.href.length)).sort();
-  }
-}
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -58,7 +26,7 @@ function site(version: string, contents: Record<string, string>, core: readonly 
     if (integrity !== undefined && integrity !== real) return Promise.reject(new TypeError("Failed to fetch"));
     return Promise.resolve(new Response(text, { headers: { "Content-Type": "text/javascript" } }));
   };
-  return { cache: new SiteCache(files, SCOPE, memory as unknown as CacheStorage, server), memory, asked };
+  return { cache: new SiteCache(files, SCOPE, memory, server), memory, asked };
 }
 
 const request = (path: string, headers: Record<string, string> = {}): Request => new Request(new URL(path, SCOPE), { headers });
@@ -67,7 +35,7 @@ describe("SiteCache", () => {
   it("fetches the core at the first visit, and answers from it without the server", async () => {
     const { cache, memory, asked } = site("1", { "index.html": "page", "app.js": "code", "engine.js": "big" }, ["index.html", "app.js"]);
     await cache.install();
-    expect(memory.paths("1")).toEqual(["app.js", "index.html"]);
+    expect(memory.paths(CACHE_PREFIX + "1", SCOPE)).toEqual(["app.js", "index.html"]);
     asked.length = 0;
     expect(await (await cache.answer("app.js", request("app.js"))).text()).toBe("code");
     expect(asked).toEqual([]);
@@ -77,7 +45,7 @@ describe("SiteCache", () => {
     const { cache, memory } = site("1", { "index.html": "page", "engine.js": "big" }, ["index.html"]);
     await cache.install();
     await cache.keep(["engine.js", "from-another-site.js"]);
-    expect(memory.paths("1")).toEqual(["engine.js", "index.html"]);
+    expect(memory.paths(CACHE_PREFIX + "1", SCOPE)).toEqual(["engine.js", "index.html"]);
   });
 
   it("takes unchanged files from the version before, and what that one had kept", async () => {
@@ -87,7 +55,7 @@ describe("SiteCache", () => {
     const second = site("2", { "index.html": "new", "app.js": "same", "engine.js": "big", "other.js": "x" }, ["index.html", "app.js"], first.memory);
     await second.cache.install();
     expect(second.asked).toEqual(["index.html"]);
-    expect(second.memory.paths("2")).toEqual(["app.js", "engine.js", "index.html"]);
+    expect(second.memory.paths(CACHE_PREFIX + "2", SCOPE)).toEqual(["app.js", "engine.js", "index.html"]);
     await second.cache.removeOld();
     expect([...second.memory.stored.keys()]).toEqual([`${CACHE_PREFIX}2`]);
   });
@@ -96,7 +64,7 @@ describe("SiteCache", () => {
     const missing = site("1", { "index.html": "page" }, ["index.html"]);
     const files = { version: "1", files: [{ path: "gone.js", sha256: sha256("gone"), core: true }] };
     const answer404 = (): Promise<Response> => Promise.resolve(new Response("", { status: 404 }));
-    const broken = new SiteCache(files, SCOPE, missing.memory as unknown as CacheStorage, answer404);
+    const broken = new SiteCache(files, SCOPE, missing.memory, answer404);
     await expect(broken.install()).rejects.toThrow("gone.js could not be fetched: the server answered 404");
   });
 

@@ -55,6 +55,46 @@ test("a patch changes its path and leaves the identity of everything else", () =
   expect(after.settings).toBe(before.settings);
 });
 
+const INHERITED = ["constructor", "__proto__", "toString", "hasOwnProperty"];
+
+test("what is looked up by an id has no names but ids, from the start and after every change", () => {
+  const { pipe, receive } = byHand();
+  const client = createClient(pipe);
+  const nothingInherited = (): void => {
+    const { models, downloads, conversations, threads, approvals, clouds } = client.getState();
+    const dictionaries = [models, downloads, conversations, threads, approvals, clouds, ...Object.values(threads).flatMap(({ messages, children }) => [messages, children])];
+    for (const dictionary of dictionaries) expect(INHERITED.filter((id) => (dictionary as Record<string, unknown>)[id] !== undefined)).toEqual([]);
+  };
+  nothingInherited();
+  receive({ type: "state", state: { ...EMPTY_STATE, threads: { a: make("Thread", { id: "a" }) } } });
+  nothingInherited();
+  const set = (path: string[], value: unknown): void => { receive({ type: "patch", patches: [{ op: "set", path, value }] }); };
+  set(["threads", "b"], make("Thread", { id: "b", messages: { m: make("ChatMessage", { id: "m", role: "user" }) } }));
+  set(["threads", "a", "messages"], {});
+  set(["threads", "b", "messages", "n"], make("ChatMessage", { id: "n", role: "user" }));
+  set(["conversations"], {});
+  nothingInherited();
+  receive({ type: "patch", patches: [{ op: "delete", path: ["threads", "b", "messages", "m"] }, { op: "delete", path: ["threads", "a"] }] });
+  nothingInherited();
+  expect(Object.keys(client.getState().threads["b"]?.messages ?? {})).toEqual(["n"]);
+  receive({ type: "state", state: { ...EMPTY_STATE, version: "2" } });
+  nothingInherited();
+  set([], { ...EMPTY_STATE, version: "3" });
+  nothingInherited();
+});
+
+test("an id may be a name that objects inherit", () => {
+  const { pipe, receive } = byHand();
+  const client = createClient(pipe);
+  receive({ type: "state", state: EMPTY_STATE });
+  for (const id of INHERITED) {
+    receive({ type: "patch", patches: [{ op: "set", path: ["threads", id], value: make("Thread", { id }) }] });
+    receive({ type: "patch", patches: [{ op: "set", path: ["threads", id, "status"], value: "streaming" }] });
+    expect(client.getState().threads[id]).toMatchObject({ id, status: "streaming" });
+  }
+  expect(Object.keys(client.getState().threads)).toEqual(INHERITED);
+});
+
 test("a state that comes again keeps the identity of what is equal, and tells the listeners of changes only", () => {
   const { pipe, receive } = byHand();
   const client = createClient(pipe);
@@ -105,6 +145,33 @@ test("a failed call rejects with what to do", async () => {
   const error = make("ErrorInfo", { code: "quota_exceeded", title: "Full", message: "no room", remedy: "Delete models.", actions: ["free_space"], data: { needed: 5 } });
   receive({ type: "error", id: 1, error });
   await expect(call).rejects.toMatchObject({ name: "BrowserLLMError", ...error });
+});
+
+test("arguments that cannot be written as JSON fail their own call, and no other", async () => {
+  const { pipe, sent, receive, closed } = byHand();
+  const client = createClient(pipe);
+  const other = client.call("models.refresh");
+  const circle: { messages: unknown[] } = { messages: [] };
+  circle.messages.push(circle);
+  for (const args of [circle, { messages: [1n] }]) {
+    await expect(client.call("generate", args as never)).rejects.toMatchObject({ name: "BrowserLLMError", code: "invalid_request", cause: expect.any(TypeError) as unknown });
+  }
+  expect(sent).toHaveLength(2);
+  expect(closed()).toBe(0);
+  receive({ type: "result", id: 1, value: null });
+  await expect(other).resolves.toBeNull();
+});
+
+test("a mistake in a callback for events stays out of the pipe", async () => {
+  const later = vi.spyOn(globalThis, "queueMicrotask").mockImplementation(() => undefined);
+  const { pipe, receive } = byHand();
+  const mistake = new Error("a mistake of the caller's");
+  const call = createClient(pipe).call("generate", { messages: [] }, { onEvent: () => { throw mistake; } });
+  expect(() => { receive({ type: "event", id: 1, value: {} }); }).not.toThrow();
+  expect(later.mock.lastCall?.[0]).toThrow(mistake);
+  later.mockRestore();
+  receive({ type: "result", id: 1, value: { text: "Hi" } });
+  await expect(call).resolves.toEqual({ text: "Hi" });
 });
 
 test("aborting a call cancels it and rejects at once; what still comes of it is dropped", async () => {

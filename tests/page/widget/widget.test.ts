@@ -39,6 +39,20 @@ test("a model that must be downloaded waits for the user, with its size on the b
   expect(element.getStatus().model).toBe("small");
 });
 
+test("a model that does not exist is an error once the models are known, until another one is chosen", async () => {
+  const { src, app } = site();
+  const { element } = widget(src, { model: "nonsense" });
+  button(element, "Start").click();
+  await app.advance(1000);
+  expect(element.getStatus()).toMatchObject({ state: "error", error: { code: "model_not_found" } });
+  expect(app.calls.map(({ action }) => action)).not.toContain("models.load");
+  element.getControls().find((control) => control.kind === "select")?.run("pocket");
+  button(element, "Try again").click();
+  await app.advance(1000);
+  await app.advance(1000); // the list of models, then the load
+  expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket", error: null });
+});
+
 test("with auto-load it loads by itself, and its events tell how: they bubble and leave shadow roots", async () => {
   const { src, app } = site();
   const outer = document.createElement("div");

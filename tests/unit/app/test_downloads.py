@@ -326,6 +326,26 @@ async def test_what_is_not_being_downloaded_cannot_be_paused_or_cancelled() -> N
     await app.app.close()
 
 
+async def test_the_files_that_a_download_lacks_are_listed() -> None:
+    """With what the manifest promises, and how much of each has arrived; those that are complete are not among them."""
+    files = ScriptedFiles(web(tiny=[400, HANG]))
+    app = await with_models(files, "tiny")
+    with pytest.raises(bl.errors.InvalidRequest, match="tiny"):
+        await app.call(act.ListMissingFiles(model="tiny"))
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    await app.call(act.PauseDownload(model="tiny"))
+    (missing,) = await app.call(act.ListMissingFiles(model="tiny"))
+    assert missing.url == folder("tiny") + "onnx/model_quantized.onnx"
+    assert (missing.cache, missing.size_bytes, missing.received_bytes) == ("transformers-cache", SIZE, 400)
+    # A service worker, for example, puts the file where the engine reads it; the resumed download finds it there.
+    app.host.files.store(missing.cache, missing.url, SIZE)
+    assert await app.call(act.ListMissingFiles(model="tiny")) == []
+    await app.call(act.ResumeDownload(model="tiny"))
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    await app.app.close()
+
+
 async def test_the_time_of_a_download_is_estimated_only_from_facts() -> None:
     """Without any it is unknown; a slow connection's name gives a speed; a measured one is better."""
     files = ScriptedFiles(web(tiny=[500, HANG], other=[]))

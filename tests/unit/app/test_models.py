@@ -172,6 +172,16 @@ async def test_a_source_without_a_model_adds_nothing() -> None:
     await app.app.close()
 
 
+async def test_a_folder_without_a_library_says_what_to_choose() -> None:
+    """Not Python's argument for it, which a person in the page cannot pass."""
+    files = ScriptedFiles(picked={"mlc-chat-config.json": "{}", "tensor-cache.json": "{}", "tokenizer.json": "{}"})
+    app = await opened(ScriptedHost(files=files, facts=GPU))
+    with pytest.raises(bl.errors.LoadFailed, match=r"has no \.wasm; choose a folder that has it") as caught:
+        await app.call(act.AddModel(id="mine"))
+    assert "library=" not in str(caught.value)
+    await app.app.close()
+
+
 async def test_a_deleted_model_frees_its_space() -> None:
     """One model, or all of them; the bytes are returned."""
     app = await with_models(ScriptedFiles(web(one=[], two=[])), "one", "two")
@@ -242,6 +252,46 @@ async def test_a_load_that_runs_out_of_memory_frees_idle_models_if_asked() -> No
         assert list(host.loaded) == left
         assert [notice.id for notice in app.state.notices] == (["freed"] if option else [])
         await app.app.close()
+
+
+async def test_a_load_that_runs_out_of_memory_is_tried_once_more_without_idle_models(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It succeeds then; where it runs says what happened, and a notice names what was freed."""
+    host = ScriptedHost(files=ScriptedFiles(web(tiny=[])), facts=device_facts(webgpu=False))
+    app = await with_models(host.files, "tiny", host=host)
+    load = host.engine.answer
+
+    async def short_beside_another(op: str, args: dict[str, Any], request: Any) -> Any:
+        if op == "load" and args["model"] == "tiny" and "pocket" in host.loaded:
+            raise bl.errors.OutOfMemory("the memory is full")
+        return await load(op, args, request)
+
+    monkeypatch.setattr(host.engine, "answer", short_beside_another)
+    await app.call(act.LoadModel(model="tiny", keep_others=True))
+    assert [(one.model, one.hops[-1].code) for one in app.state.loaded] == [("tiny", "out_of_memory")]
+    assert "pocket was freed" in app.state.loaded[0].hops[-1].reason
+    await app.until(lambda: app.state.notices)
+    assert [(notice.code, notice.data["names"]) for notice in app.state.notices] == [("freed", ["Pocket"])]
+    await app.app.close()
+
+
+async def test_a_hidden_page_frees_a_model_after_the_time_of_the_settings() -> None:
+    """The state says when; a page that is seen again keeps it."""
+    app = await opened()
+    await app.settings(freeHiddenS=30)
+    await app.until(lambda: app.state.loaded)
+    app.host.emit("environment", online=True, visibility="hidden")
+    await app.until(lambda: app.state.loaded[0].expires_at == 1_030_000)
+    app.host.emit("environment", online=True, visibility="visible")
+    await app.until(lambda: app.state.loaded[0].expires_at is None)
+    await pass_time(app, 30)
+    assert app.state.loaded
+    app.host.emit("environment", online=True, visibility="hidden")
+    await pass_time(app, 30)
+    assert app.state.loaded == ()
+    assert (await app.ask("Hi")).status == "done"
+    await app.app.close()
 
 
 async def test_answers_are_counted_and_plotted() -> None:

@@ -47,6 +47,7 @@ async def test_a_change_is_shown_and_kept() -> None:
         ("keepAliveS", float("nan")),
         ("keepAliveS", float("inf")),
         ("keepAliveS", 2_000_001),
+        ("freeHiddenS", 0),
         ("storageBudgetBytes", 0),
         ("storageBudgetBytes", -1),
         ("storageBudgetBytes", float("nan")),

@@ -10,7 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
-from browserllm.app.state import ConversationSettings, FilePart, TextPart
+from browserllm.app.state import ConversationSettings, FilePart, TextPart, ToolPart
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
 from browserllm.types import ReasoningDelta, ToolCallPart
@@ -224,3 +224,37 @@ async def test_what_was_in_progress_is_exported_as_stopped() -> None:
     assert file["conversations"][0]["messages"][1]["status"] == "stopped"
     assert TextPart(text="Half", state="streaming") in chats.shown(conversation)[1].parts
     await chats.rooms.close()
+
+
+async def test_a_finished_message_of_a_file_has_nothing_in_progress() -> None:
+    _, _, text = await exported()
+    file = json.loads(text)
+    answer = next(message for message in _messages(file) if message["role"] == "assistant")
+    call = {"toolName": "web_fetch", "toolCallId": "x", "input": {}, "approvalId": "a1"}
+    answer |= {
+        "status": "done",
+        "parts": [
+            {"type": "dynamic-tool", "state": "approval-requested", **call},
+            {"type": "text", "text": "Hm", "state": "streaming"},
+        ],
+    }
+    other = Chats()
+    [conversation] = await other.app.call(act.ImportConversations(text=json.dumps(file)))
+    await other.app.call(act.OpenConversation(id=conversation))
+    [settled] = [each for each in other.thread(conversation).messages.values() if TextPart(text="Hm") in each.parts]
+    tool = settled.parts[0]
+    assert settled.status == "done"
+    assert isinstance(tool, ToolPart)
+    assert (tool.state, tool.approval_id) == ("output-error", None)
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "toString", "hasOwnProperty"])
+async def test_an_id_is_no_name_that_every_object_of_a_page_has(name: str) -> None:
+    _, _, text = await exported()
+    file = json.loads(text)
+    _conversation(file)["id"] = name
+    other = Chats()
+    [conversation] = await other.app.call(act.ImportConversations(text=json.dumps(file)))
+    assert conversation != name
+    with pytest.raises(bl.InvalidRequest, match="not valid"):
+        await other.create(id=name)

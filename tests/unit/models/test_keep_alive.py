@@ -174,3 +174,78 @@ async def test_free_idle_spares_what_is_in_use() -> None:
     with manager.using("two"):
         assert await manager.free_idle() == ["one"]
     assert list(host.loaded) == ["two"]
+
+
+def show(host: ScriptedHost, visibility: str) -> None:
+    """Let the page be hidden, frozen, or seen."""
+    host.emit("environment", online=True, visibility=visibility)
+
+
+async def test_a_hidden_page_frees_a_model_after_a_time() -> None:
+    """The time counts from when it was hidden; a page that is seen again keeps its model."""
+    host = ScriptedHost()
+    manager = managed(host, None)
+    manager.keep_alive(None, hidden_s=30)
+    events: list[bl.models.ModelEvent] = []
+    await manager.load("pocket")
+    await pass_time(host.clock, 1000)
+    assert manager.expires_at("pocket") is None
+    show(host, "hidden")
+    assert manager.expires_at("pocket") == 2030
+    await pass_time(host.clock, 29)
+    show(host, "visible")
+    assert manager.expires_at("pocket") is None
+    await pass_time(host.clock, 1000)
+    assert "pocket" in host.loaded
+    manager.subscribe(events.append)
+    show(host, "hidden")
+    await pass_time(host.clock, 30)
+    assert host.loaded == {}
+    reasons = [event.message for event in events if event.kind == "unloaded"]
+    assert reasons == ["it was not used while the page was hidden for 30 seconds"]
+
+
+async def test_a_hidden_page_keeps_the_model_that_answers() -> None:
+    """The time counts from the end of an answer that began before the page was hidden."""
+    host = ScriptedHost([["one ", Wait(300), "two"]])
+    manager = managed(host, None)
+    manager.keep_alive(None, hidden_s=30)
+    answer = asyncio.ensure_future(bl.LocalBackend(host).complete("Hi"))
+    await pass_time(host.clock, 100)
+    show(host, "hidden")
+    await pass_time(host.clock, 199)
+    show(host, "frozen")
+    await settle()
+    assert "pocket" in host.loaded
+    await pass_time(host.clock, 1)
+    assert (await answer).text == "one two"
+    assert manager.expires_at("pocket") == 1330
+    await pass_time(host.clock, 30)
+    assert host.loaded == {}
+
+
+@pytest.mark.parametrize(("hidden_s", "left"), [(3600, []), (None, ["pocket"])])
+async def test_a_frozen_page_frees_its_models_at_once_if_asked(hidden_s: float | None, left: list[str]) -> None:
+    """Without the option the browser decides alone."""
+    host = ScriptedHost()
+    manager = managed(host, None)
+    manager.keep_alive(None, hidden_s=hidden_s)
+    await manager.load("pocket")
+    show(host, "hidden")
+    show(host, "frozen")
+    await settle()
+    assert list(host.loaded) == left
+
+
+async def test_the_sooner_of_both_limits_counts() -> None:
+    """Also for a page that was hidden before the limits were set."""
+    host = ScriptedHost()
+    manager = managed(host, 60)
+    await manager.load("pocket")
+    show(host, "hidden")
+    manager.keep_alive(60, hidden_s=500)
+    assert manager.expires_at("pocket") == 1060
+    manager.keep_alive(60, hidden_s=5)
+    assert manager.expires_at("pocket") == 1005
+    with pytest.raises(bl.errors.InvalidRequest, match="hidden_s"):
+        manager.keep_alive(60, hidden_s=0)

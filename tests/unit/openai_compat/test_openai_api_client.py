@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gc
 import struct
+import warnings
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -353,6 +354,9 @@ def test_the_sync_client_does_all_that_the_async_one_does() -> None:
 
 def test_leaving_a_sync_stream_ends_the_answer() -> None:
     """By ``break``, `close`, ``with``, and when it is no longer referenced."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()  # what earlier tests of this process left behind is not this one's
     backend = bl.ScriptedBackend([["Hi", HANG]])
     with bl.Client(backend) as client:
         create = client.chat.completions.create

@@ -240,7 +240,9 @@ async def test_privacy_is_enforced_even_when_the_device_cannot_answer(server: Ve
     assert answered.status == "error"
     assert answered.error is not None
     assert app.asked == 0
-    assert "private" in answered.error.message
+    assert "the GPU is full" in answered.error.message, "what failed, not what was not asked"
+    assert answered.answer is not None
+    assert any("private" in hop.reason for hop in answered.answer.hops)
     await app.app.close()
 
 
@@ -308,7 +310,9 @@ async def test_the_mode_cloud_asks_only_clouds(server: VendorServer) -> None:
     answered = await app.ask("Hi")
     assert answered.status == "error"
     assert answered.error is not None
-    assert "the settings allow only clouds" in answered.error.message
+    assert answered.error.code == "authentication", "what failed, not what was not asked"
+    assert answered.answer is not None
+    assert any("the settings allow only clouds" in hop.reason for hop in answered.answer.hops)
     await app.app.close()
 
 

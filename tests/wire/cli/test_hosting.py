@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from browserllm.cli.build import MARKER, copy_site, next_step
-from browserllm.cli.hosting import HASHED, HEADERS, HOSTS, OTHERS, Host, host_file
+from browserllm.cli.hosting import ASKED, HASHED, HEADERS, HOSTS, OTHERS, Host, host_file
 
 NAMES = {
     "netlify": "_headers",
@@ -43,6 +43,8 @@ def test_each_file_has_every_header_and_both_cache_rules(host: Host) -> None:
     assert text.count(HASHED) == 1
     # The other hosts let browsers ask for changes by themselves; a second rule would be joined to the first.
     assert text.count(OTHERS) == (1 if host in ("nginx", "caddy", "apache") else 0)
+    table = Path(__file__).parents[3] / "docs" / "deploy.md"
+    assert all(f"`{value}`" in table.read_text() for value in (HASHED, OTHERS, ASKED))
 
 
 @pytest.mark.parametrize("host", HOSTS)

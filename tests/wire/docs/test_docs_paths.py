@@ -23,6 +23,7 @@ BASES: dict[str, list[str]] = {
     "CONTRIBUTING.md": ["src/browserllm"],
     "docs/features.md": ["tests", "docs", "src/browserllm", "web/src/engine"],
     "docs/README.md": ["docs"],
+    "docs/tour.md": ["docs"],
     "docs/decisions.md": ["src/browserllm", "docs"],
     "docs/protocol.md": [],
     "docs/rooms.md": ["src/browserllm", "web/src", "web/src/engine/constraint", "docs"],
@@ -113,8 +114,8 @@ def test_every_page_is_in_the_list() -> None:
 
 
 def test_the_table_of_names_has_every_public_name() -> None:
-    """In docs/README.md, each package has the names that can be imported from it."""
-    text = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    """In docs/names.md, each package has the names that can be imported from it."""
+    text = (ROOT / "docs" / "names.md").read_text(encoding="utf-8")
     rows = {row[0]: set(row[1:]) for row in (re.findall(r"`([^`]+)`", line) for line in text.splitlines()) if row}
     for name in (row for row in rows if re.fullmatch(r"browserllm(\.[a-z_]+)*", row)):
         package = importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""README.md and the tour in docs/README.md: what they show, runs."""
+"""README.md and docs/tour.md: what they show, runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import browserllm as bl
 
 ROOT = Path(__file__).parents[3]
-TOUR = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+TOUR = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "tour.md").read_text(encoding="utf-8"), re.DOTALL)
 [PROGRAM] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -62,7 +62,7 @@ def test_the_first_program_runs(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("scripted")
 def test_the_tour_loads_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     """It lists what fits, and tells that the model is ready."""
-    run(TOUR[0], "docs/README.md")
+    run(TOUR[0], "docs/tour.md")
     assert "ready pocket" in capsys.readouterr().out
 
 
@@ -78,7 +78,7 @@ def test_the_tour_has_a_conversation(capsys: pytest.CaptureFixture[str]) -> None
     async def main() -> None:
         approvals = bl.Approvals()
         person = asyncio.create_task(say_yes(approvals))
-        await run(TOUR[1], "docs/README.md")["talk"](llm, approvals)
+        await run(TOUR[1], "docs/tour.md")["talk"](llm, approvals)
         approvals.close()
         await person
 
@@ -90,7 +90,7 @@ def test_the_tour_has_a_conversation(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_tour_makes_an_object_and_a_router(capsys: pytest.CaptureFixture[str]) -> None:
     """Both functions do what they say."""
     llm = bl.ScriptedBackend('{"title": "Pasta", "minutes": 12, "ingredients": ["water"]}')
-    asyncio.run(run(TOUR[2], "docs/README.md")["cook"](llm))
+    asyncio.run(run(TOUR[2], "docs/tour.md")["cook"](llm))
     assert capsys.readouterr().out.startswith("Pasta ['water']\n")
-    assert isinstance(run(TOUR[3], "docs/README.md")["assistant"](bl.ScriptedHost()), bl.Router)
+    assert isinstance(run(TOUR[3], "docs/tour.md")["assistant"](bl.ScriptedHost()), bl.Router)
     assert len(TOUR) == 4

@@ -1,13 +1,14 @@
 import { type Thread, type UserPart, useClient, useSelector } from "@browserllm/react";
 import { type JSX, useCallback, useEffect, useRef, useState } from "react";
 import { Composer } from "../composer/composer.tsx";
+import { keepDraft } from "../composer/drafts.ts";
 import { ErrorPanel } from "../error_panel.tsx";
 import { isBusy, Message } from "../message/message.tsx";
 import { goTo } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
 import { Badge, Button } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
-import { answeringModel } from "./answering_model.ts";
+import { builtInAnswering, expectedModel } from "./answering_model.ts";
 import { Announcer } from "./announcer.tsx";
 import { MessageList } from "./message_list.tsx";
 import { useRoute } from "./route.tsx";
@@ -35,10 +36,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const failed = useSelector((state) => (id === null ? null : lonelyError(state.threads[id])));
   const route = useRoute();
   const blindModel = useSelector((state) => {
-    const [first] = route?.ranked ?? [];
-    if (first?.where === "cloud") return null;
-    const chosen = first?.model ?? (id === null ? null : state.conversations[id]?.settings.model) ?? state.settings.model ?? answeringModel(state, route);
-    const model = chosen === null ? undefined : state.models[chosen];
+    const model = expectedModel(state, route, id);
     return model && !model.vision ? model.name : null;
   });
   const lastQuestion = useSelector((state) => {
@@ -48,6 +46,8 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const [editing, setEditing] = useState<string | null>(null);
   const [sent, setSent] = useState(0);
   const picked = useRef(false);
+  /** The conversation that a new chat has become. */
+  const created = useRef<string | null>(null);
 
   useEffect(() => {
     if (id === null || !known) return;
@@ -62,13 +62,18 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
     };
   }, [call, client, id, known]);
 
-  const send = async (parts: UserPart[]): Promise<boolean> => {
-    const conversation = id ?? (await call("conversations.create"));
+  const send = async (parts: UserPart[], written: () => string = () => ""): Promise<boolean> => {
+    const conversation = id ?? created.current ?? (await call("conversations.create"));
     if (conversation === undefined) return false;
     const message = await call("chat.send", { conversation, parts });
     if (message === undefined) return false;
     setSent((count) => count + 1);
-    if (id === null) goTo("chat", conversation);
+    if (id === null && created.current === null) {
+      created.current = conversation;
+      // The box of the conversation is another one: what was written meanwhile goes along.
+      keepDraft(conversation, written());
+      goTo("chat", conversation);
+    }
     return true;
   };
   const pick = async (text: string): Promise<void> => {
@@ -104,7 +109,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   return (
     <div className="chat">
       {path.length === 0 ? (
-        <Greeting quiet={id !== null && !opened} onPick={(text) => void pick(text)} />
+        <Greeting conversation={id} quiet={id !== null && !opened} onPick={(text) => void pick(text)} />
       ) : (
         <MessageList ids={path} kept={editing} sent={sent} target={target}>
           {row}
@@ -133,23 +138,32 @@ function lonelyError(thread: Thread | undefined): Thread["error"] {
   return Object.values(thread.messages).some((message) => message.error !== null) ? null : thread.error;
 }
 
+/** What the built-in model was trained for. It knows English alone, and so these are in no other language. */
+const BUILT_IN_SUGGESTIONS = ["Tell me a story about a fox.", "Why is the sky blue?", "What is WebGPU?"];
+
 interface GreetingProps {
+  readonly conversation: string | null;
   readonly quiet: boolean;
   readonly onPick: (text: string) => void;
 }
 
 /** What a conversation without messages shows. */
-function Greeting({ quiet, onPick }: GreetingProps): JSX.Element {
+function Greeting({ conversation, quiet, onPick }: GreetingProps): JSX.Element {
   const strings = useStrings().chat;
   const local = useSelector((state) => state.settings.neverLeaveDevice || state.settings.mode === "local" || Object.keys(state.clouds).length === 0);
+  const route = useRoute();
+  const builtIn = useSelector((state) => builtInAnswering(state, route, conversation)?.name ?? null);
+  const suggestions = builtIn === null ? strings.suggestions : BUILT_IN_SUGGESTIONS;
+  const language = builtIn === null ? {} : { lang: "en", dir: "ltr" };
   if (quiet) return <div className="greeting" aria-busy="true" />;
   return (
     <div className="greeting">
       <h1>{strings.greeting}</h1>
       <p className="quiet">{local ? strings.greetingLocal : strings.greetingCloud}</p>
+      {builtIn !== null && <p className="quiet">{strings.suggestionsBuiltIn(builtIn)}</p>}
       <div className="suggestions" role="group" aria-label={strings.suggestionsLabel}>
-        {strings.suggestions.map((text) => (
-          <button key={text} type="button" className="suggestion" onClick={() => { onPick(text); }}>
+        {suggestions.map((text) => (
+          <button key={text} type="button" className="suggestion" {...language} onClick={() => { onPick(text); }}>
             {text}
           </button>
         ))}

@@ -17,8 +17,8 @@ import "./composer.css";
 interface ComposerProps {
   /** The open conversation, or `null` for one that begins with this message. */
   readonly conversation: string | null;
-  /** Sends; resolves to whether it worked, so that nothing that was written is lost. */
-  readonly onSend: (parts: UserPart[]) => Promise<boolean>;
+  /** Sends; resolves to whether it worked, so that nothing that was written is lost. `written` returns what the box has by then. */
+  readonly onSend: (parts: UserPart[], written: () => string) => Promise<boolean>;
   /** Stops the answer; resolves to the messages that were queued and are drafts again. */
   readonly onStop: () => Promise<readonly (readonly UserPart[])[]>;
   /** The up arrow in an empty box. */
@@ -38,7 +38,10 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
   const [text, setText] = useState(() => readDraft(draftKey));
   const [files, setFiles] = useState<readonly Attachment[]>([]);
   const [problems, setProblems] = useState<readonly string[]>([]);
-  const [sending, setSending] = useState(false);
+  /** The message that is on its way, and whether it was accepted. */
+  const sending = useRef<Promise<boolean>>(Promise.resolve(true));
+  /** Whether what is in the box is sent already: a key that is pressed twice at once is one message. */
+  const taken = useRef(false);
   const [reading, setReading] = useState(0);
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
@@ -73,24 +76,26 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     return null;
   };
   const send = async (): Promise<void> => {
-    if (empty || sending || reading > 0) return;
+    if (empty || taken.current || reading > 0) return;
     const problem = problemOf();
     if (problem !== null) {
       setProblems([problem]);
       return;
     }
     const sent = { text, files };
-    setSending(true);
+    taken.current = true;
     setProblems([]);
     setText("");
     setFiles([]);
     const parts: UserPart[] = [...sent.files.map(asPart), ...(isBlank(sent.text) ? [] : [{ type: "text" as const, text: sent.text }])];
-    const worked = await onSend(parts);
-    setSending(false);
-    if (worked) {
-      keepDraft(draftKey, area.current?.value ?? "");
+    // One after the other: what is written while a message is on its way is sent after it.
+    const before = sending.current;
+    const worked = (sending.current = before.then(() => onSend(parts, () => area.current?.value ?? "")));
+    if (await worked) {
+      keepDraft(draftKey, conversation === null ? "" : (area.current?.value ?? ""));
       return;
     }
+    if (area.current === null) keepDraft(draftKey, joined(sent.text, readDraft(draftKey)));
     setText((now) => joined(sent.text, now));
     setFiles((now) => [...sent.files, ...now]);
   };
@@ -101,7 +106,10 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
     setFiles((now) => [...drafts.filter((part) => part.type === "file").map(asAttachment), ...now]);
   };
 
-  useEffect(() => { noteDraft(text, files); }, [text, files]);
+  useEffect(() => {
+    taken.current = false;
+    noteDraft(text, files);
+  }, [text, files]);
   useEffect(() => () => { noteDraft("", []); }, []);
   useFitHeight(area, text);
   useEffect(() => {
@@ -192,7 +200,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
           <span className="composer-space" />
           {busy && <IconButton icon={StopIcon} kind={empty ? "primary" : "quiet"} label={strings.stop} keys="Esc" onClick={() => void stop()} />}
           {(!busy || !empty) && (
-            <IconButton icon={SendIcon} kind="primary" type="submit" label={busy ? strings.sendQueued : strings.send} disabled={empty || sending || reading > 0} />
+            <IconButton icon={SendIcon} kind="primary" type="submit" label={busy ? strings.sendQueued : strings.send} disabled={empty || reading > 0} />
           )}
         </div>
       </div>

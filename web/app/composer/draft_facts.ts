@@ -1,6 +1,7 @@
 /** What of an unsent message decides who would answer it: the header asks for it while the message is being written. */
 
 import { isBlank } from "@browserllm/react";
+import { Listeners } from "@browserllm/react/listeners";
 import { useSyncExternalStore } from "react";
 import type { Attachment } from "./files.ts";
 
@@ -16,7 +17,8 @@ const STEP_CHARS = 500;
 export const NO_DRAFT: DraftFacts = { text: "", images: 0, fileChars: 0 };
 
 let facts = NO_DRAFT;
-const listeners = new Set<() => void>();
+const listeners = new Listeners();
+const subscribe = (listener: () => void): (() => void) => listeners.add(listener);
 
 /** Takes the draft as it is now. Listeners hear of it only when it may be answered by another model than before. */
 export function noteDraft(text: string, files: readonly Attachment[]): void {
@@ -25,7 +27,7 @@ export function noteDraft(text: string, files: readonly Attachment[]): void {
   const next = isBlank(text) && files.length === 0 ? NO_DRAFT : { text, images, fileChars };
   if (images === facts.images && fileChars === facts.fileChars && stepOf(next.text) === stepOf(facts.text)) return;
   facts = next;
-  for (const listener of listeners) listener();
+  listeners.tell();
 }
 
 function stepOf(text: string): number {
@@ -35,11 +37,4 @@ function stepOf(text: string): number {
 /** Returns what of the draft decides who would answer it. */
 export function useDraftFacts(): DraftFacts {
   return useSyncExternalStore(subscribe, () => facts);
-}
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => {
-    listeners.delete(listener);
-  };
 }

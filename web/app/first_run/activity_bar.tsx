@@ -2,6 +2,7 @@ import { type Download, useSelector } from "@browserllm/react";
 import type { JSX } from "react";
 import { formatCount, formatPercent } from "../format.ts";
 import { formatTimeLeft, shareOf } from "../models/words.ts";
+import { useBackgroundFetch } from "../offline/use_background.ts";
 import { hashOf } from "../router.ts";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Milestones, Progress } from "../ui/index.ts";
@@ -16,10 +17,15 @@ export function ActivityBar(): JSX.Element | null {
   // The built-in model comes with the app: its start is said where a model's start always is, unless it fails.
   const all = Object.values(downloads).filter((download) => download.state === "failed" || models[download.model]?.bundled !== true);
   const [first] = all;
+  const { fetch: away } = useBackgroundFetch(first?.model ?? "");
   if (!first) return null;
-  const share = together(all);
+  const inBackground = all.length === 1 && away !== null && away.phase !== "incomplete" ? away : null;
+  const share = inBackground === null ? together(all) : inBackground.totalBytes === null ? null : Math.min(1, inBackground.receivedBytes / inBackground.totalBytes);
   const nameOf = (download: Download): string => models[download.model]?.name ?? download.model;
-  const text = say(all, first, nameOf, share, strings.welcome, language);
+  const text =
+    inBackground === null
+      ? say(all, first, nameOf, share, strings.welcome, language)
+      : strings.background.activity(nameOf(first), share === null ? "…" : formatPercent(share, language));
   const left = all.length === 1 && first.state === "running" ? first.leftS : null;
   return (
     <a className={`activity activity-${first.state}`} href={hashOf("models", all.length === 1 ? first.model : null)} aria-label={`${strings.welcome.activity}: ${text}`}>

@@ -1,5 +1,7 @@
 /** The page's end of the service worker: registers it, keeps what a visit used, and says when a new version is ready. */
 
+import { Listeners } from "@browserllm/react/listeners";
+
 export interface SiteStatus {
   /** A new version has been fetched, and takes over when `update` is called or the last tab is closed. */
   readonly updateReady: boolean;
@@ -23,7 +25,7 @@ export class SiteWorker {
   #registration: ServiceWorkerRegistration | null = null;
   #install: InstallPrompt | null = null;
   #updating = false;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   readonly #page: Page;
 
   constructor(page: Page) {
@@ -38,10 +40,7 @@ export class SiteWorker {
 
   readonly getStatus = (): SiteStatus => this.#status;
 
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener);
-    return () => { this.#listeners.delete(listener); };
-  };
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
 
   /** Register the worker. Where there is none (a plain http address, a private window), the site works without. */
   async start(script: string): Promise<void> {
@@ -91,7 +90,7 @@ export class SiteWorker {
     const next = { ...this.#status, ...change };
     if (next.updateReady === this.#status.updateReady && next.canInstall === this.#status.canInstall) return;
     this.#status = next;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 

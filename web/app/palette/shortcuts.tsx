@@ -22,7 +22,7 @@ export const SHORTCUTS = {
 
 /** The list of keyboard shortcuts. */
 export function Shortcuts({ onClose }: { readonly onClose: () => void }): JSX.Element {
-  const { shortcuts, keys } = useStrings().shell;
+  const { shortcuts, keys, keyNames } = useStrings().shell;
   return (
     <Dialog title={shortcuts} onClose={onClose}>
       <dl className="shortcuts">
@@ -31,7 +31,7 @@ export function Shortcuts({ onClose }: { readonly onClose: () => void }): JSX.El
             <dt>{keys[name]}</dt>
             <dd>
               {SHORTCUTS[name].split(" ").map((key) => (
-                <kbd key={key}>{key}</kbd>
+                <kbd key={key}>{keyNames[key] ?? key}</kbd>
               ))}
             </dd>
           </div>

@@ -18,18 +18,29 @@ export function Memory(): JSX.Element {
   const strings = useStrings().settings;
   const language = useLanguageCode();
   const [keepAlive, setKeepAlive] = useSetting("keepAliveS");
+  const [freeHidden, setFreeHidden] = useSetting("freeHiddenS");
   const [pressure, setPressure] = useSetting("freeUnderPressure");
   const [budget, setBudget] = useSetting("storageBudgetBytes");
   const [error, setError] = useState<string | null>(null);
-  const seconds = [...new Set([...KEEP_ALIVE_S, ...(keepAlive === null ? [] : [keepAlive])])].sort((a, b) => a - b);
+  const times = (chosen: number | null) =>
+    [...new Set([...KEEP_ALIVE_S, ...(chosen === null ? [] : [chosen])])]
+      .sort((a, b) => a - b)
+      .map((s) => [String(s), strings.keepAliveAfter(formatDuration(s * 1000, language))] as const);
   return (
     <>
       <Select
         label={strings.keepAlive}
         note={strings.keepAliveNote}
         value={keepAlive === null ? "" : String(keepAlive)}
-        options={[["", strings.keepAliveNever], ...seconds.map((s) => [String(s), strings.keepAliveAfter(formatDuration(s * 1000, language))] as const)]}
+        options={[["", strings.keepAliveNever], ...times(keepAlive)]}
         onChange={(event) => { setKeepAlive(event.target.value === "" ? null : Number(event.target.value)); }}
+      />
+      <Select
+        label={strings.freeHidden}
+        note={strings.freeHiddenNote}
+        value={freeHidden === null ? "" : String(freeHidden)}
+        options={[["", strings.keepAliveNever], ...times(freeHidden)]}
+        onChange={(event) => { setFreeHidden(event.target.value === "" ? null : Number(event.target.value)); }}
       />
       <Switch label={strings.pressure} note={strings.pressureNote} checked={pressure} onChange={setPressure} />
       <Entered

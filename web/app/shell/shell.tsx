@@ -5,6 +5,7 @@ import { RouteProvider } from "../chat/route.tsx";
 import { forgetOtherDrafts } from "../composer/drafts.ts";
 import { FullPageProblem } from "../errors/full_page.tsx";
 import { useNothingRuns } from "../errors/nothing_runs.ts";
+import { ViewBoundary } from "../errors/view_boundary.tsx";
 import { ActivityBar } from "../first_run/activity_bar.tsx";
 import { Palette } from "../palette/palette.tsx";
 import { Shortcuts } from "../palette/shortcuts.tsx";
@@ -142,28 +143,30 @@ export function Shell(): JSX.Element {
         <Sidebar place={place} actions={actions} search={search} onHide={toggleSidebar} onShortcuts={does.shortcuts} />
       </aside>
       <div className="stage" inert={narrow && drawer}>
-        <RouteProvider conversation={conversation}>
-          <Header
-            conversation={conversation}
-            view={view ? view.label(strings) : null}
-            sidebarShown={shown && !narrow}
-            onSidebar={toggleSidebar}
-            onSettings={does.settings}
-          />
-          {place.view !== "models" && <ActivityBar />}
-          <Notices />
-          <main ref={main} id="main" tabIndex={-1}>
-            {view ? (
-              <Suspense fallback={<div className="page" aria-busy="true" />}>
-                <view.component id={place.id} />
-              </Suspense>
-            ) : nothingRuns !== null && place.id === null ? (
-              <FullPageProblem error={nothingRuns} />
-            ) : (
-              <Chat key={place.id ?? ""} id={place.id} target={place.part} />
-            )}
-          </main>
-        </RouteProvider>
+        <ViewBoundary place={where}>
+          <RouteProvider conversation={conversation}>
+            <Header
+              conversation={conversation}
+              view={view ? view.label(strings) : null}
+              sidebarShown={shown && !narrow}
+              onSidebar={toggleSidebar}
+              onSettings={does.settings}
+            />
+            {place.view !== "models" && <ActivityBar />}
+            <Notices />
+            <main ref={main} id="main" tabIndex={-1}>
+              {view ? (
+                <Suspense fallback={<div className="page" aria-busy="true" />}>
+                  <view.component id={place.id} />
+                </Suspense>
+              ) : nothingRuns !== null && place.id === null ? (
+                <FullPageProblem error={nothingRuns} />
+              ) : (
+                <Chat key={place.id ?? ""} id={place.id} target={place.part} />
+              )}
+            </main>
+          </RouteProvider>
+        </ViewBoundary>
       </div>
       {open === "palette" && (
         <Palette commands={commandsOf(strings, does, actions, conversation, title ?? strings.shell.untitled)} onClose={() => { setOpen(null); }} />

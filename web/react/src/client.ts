@@ -2,10 +2,11 @@
 
 import type { Actions } from "./actions.ts";
 import { deferred } from "./deferred.ts";
-import { BrowserLLMError, cancelled, disconnected } from "./errors.ts";
+import { bare, EMPTY_STATE } from "./dictionaries.ts";
+import { BrowserLLMError, cancelled, disconnected, unwritable } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { applyPatches, share, type Patch } from "./patches.ts";
-import { EMPTY_STATE, type AppState, type ErrorInfo } from "./state.ts";
+import type { AppState, ErrorInfo } from "./state.ts";
 
 /** Carries texts between the page and Python, in order. */
 export interface AppPipe {
@@ -117,6 +118,12 @@ class PipeClient {
     if (this.#ended) return Promise.reject(this.#ended);
     if (signal?.aborted) return Promise.reject(cancelled(signal.reason));
     const id = ++this.#lastId;
+    let text: string;
+    try {
+      text = JSON.stringify({ type: "call", id, action, args });
+    } catch (error) {
+      return Promise.reject(unwritable(error));
+    }
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         this.#pending.delete(id);
@@ -131,7 +138,7 @@ class PipeClient {
       });
       signal?.addEventListener("abort", abort, { once: true });
       try {
-        this.#pipe.send(JSON.stringify({ type: "call", id, action, args }));
+        this.#pipe.send(text);
       } catch (error) {
         this.end(disconnected(error));
       }
@@ -165,14 +172,14 @@ class PipeClient {
     switch (message.type) {
       case "state":
         this.#waitsForState = false;
-        this.#show(share(this.state, message.state) as AppState);
+        this.#show(share(this.state, bare(message.state)) as AppState);
         this.#ready.resolve(undefined);
         break;
       case "patch":
         this.#patch(message.patches);
         break;
       case "event":
-        this.#pending.get(message.id)?.onEvent?.(message.value as never);
+        this.#tell(message.id, message.value);
         break;
       case "result":
         this.#finish(message.id)?.resolve(message.value);
@@ -184,9 +191,19 @@ class PipeClient {
     }
   }
 
+  #tell(id: number, value: unknown): void {
+    try {
+      this.#pending.get(id)?.onEvent?.(value as never);
+    } catch (error) {
+      // The connection goes on; the caller's mistake is to be found where uncaught errors are.
+      queueMicrotask(() => { throw error; });
+    }
+  }
+
   #patch(patches: readonly Patch[]): void {
     if (this.#waitsForState) return; // what comes next has these changes
     try {
+      for (const { path, value } of patches) bare(value, path);
       this.#show(applyPatches(this.state, patches) as AppState);
     } catch (error) {
       // A copy that is not what Python thinks it is cannot be mended: ask for the whole.

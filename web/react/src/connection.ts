@@ -2,9 +2,10 @@
 
 import type { AppClient, Boot, Call, CallOptions } from "./client.ts";
 import { deferred, type Deferred } from "./deferred.ts";
+import { EMPTY_STATE } from "./dictionaries.ts";
 import { type BrowserLLMError, connectFailed, disconnected } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
-import { EMPTY_STATE, type AppState } from "./state.ts";
+import type { AppState } from "./state.ts";
 import { until } from "./until.ts";
 
 export interface ConnectionStatus {

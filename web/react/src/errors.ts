@@ -36,6 +36,13 @@ export function cancelled(cause?: unknown): BrowserLLMError {
   return new BrowserLLMError(info, { cause });
 }
 
+/** The error of a call whose arguments JSON cannot write: they are circular, or have a `BigInt`. */
+export function unwritable(cause: unknown): BrowserLLMError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const info = { code: "invalid_request", title: "That did not work", message: `the arguments cannot be sent: ${why}`, remedy: null, actions: [], data: {} };
+  return new BrowserLLMError(info, { cause });
+}
+
 /** The error of calls after the connection to Python ended. */
 export function disconnected(cause?: unknown): BrowserLLMError {
   const reason = cause instanceof Error ? cause.message : cause;

@@ -41,13 +41,19 @@ function atEnd(value: unknown, patch: Patch): unknown {
 
 function without(value: object, step: Step, patch: Patch): unknown {
   if (Array.isArray(value) || !Object.hasOwn(value, step)) throw misfit(patch);
-  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== String(step)));
+  return fromEntries(Object.entries(value).filter(([key]) => key !== String(step)), value);
 }
 
 function copyOf(value: object, fresh: Set<object>): object {
-  const copy = Array.isArray(value) ? [...(value as unknown[])] : { ...value };
+  const copy = Array.isArray(value) ? [...(value as unknown[])] : fromEntries(Object.entries(value), value);
   fresh.add(copy);
   return copy;
+}
+
+/** An object that inherits nothing if `like` does not either. */
+function fromEntries(entries: readonly [string, unknown][], like: object): object {
+  const made = Object.fromEntries(entries);
+  return Object.getPrototypeOf(like) === null ? (Object.setPrototypeOf(made, null) as object) : made;
 }
 
 function misfit(patch: Patch): Error {
@@ -69,5 +75,5 @@ export function share(old: unknown, next: unknown): unknown {
     return [key, shared];
   });
   if (same) return old;
-  return Array.isArray(next) ? entries.map(([, value]) => value) : Object.fromEntries(entries);
+  return Array.isArray(next) ? entries.map(([, value]) => value) : fromEntries(entries, next);
 }

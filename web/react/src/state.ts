@@ -24,7 +24,7 @@ export interface Notice {
   readonly at: number;
   readonly kind: "info" | "warning" | "error";
   readonly text: string;
-  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "tab_not_read";
+  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "storage_lost" | "tab_not_read";
   readonly data: Readonly<Record<string, unknown>>;
   readonly error: ErrorInfo | null;
 }
@@ -296,6 +296,20 @@ export interface Download {
   readonly error: ErrorInfo | null;
 }
 
+/**
+ * A file that a download still lacks: its address, the engine's cache for it, and what its manifest promises.
+ *
+ * `received_bytes` is what a download in the app would skip; `hash` is in hexadecimal.
+ */
+export interface MissingFile {
+  readonly url: string;
+  readonly cache: string;
+  readonly sizeBytes: number | null;
+  readonly hashAlgorithm: "md5" | "sha256" | null;
+  readonly hash: string | null;
+  readonly receivedBytes: number;
+}
+
 /** A model on its way into memory; `fraction` is 0..1, or `None` if not known. */
 export interface Loading {
   readonly model: string;
@@ -378,7 +392,7 @@ export interface Preset {
  *
  * `mode` `local` never asks a cloud, `cloud` asks only clouds, `auto` follows `policy`.
  * `never_leave_device` wins over both. `keep_alive_s`: after how many seconds without use a model is freed
- * (`None`: never).
+ * (`None`: never); `free_hidden_s`: the same while the page is hidden, and at once when the browser freezes it.
  */
 export interface Settings {
   readonly theme: "system" | "light" | "dark";
@@ -388,6 +402,7 @@ export interface Settings {
   readonly neverLeaveDevice: boolean;
   readonly model: string | null;
   readonly keepAliveS: number | null;
+  readonly freeHiddenS: number | null;
   readonly freeUnderPressure: boolean;
   readonly storageBudgetBytes: number | null;
   readonly enterSends: boolean;
@@ -480,6 +495,7 @@ export const EMPTY_STATE: AppState = {
     "neverLeaveDevice": true,
     "model": null,
     "keepAliveS": null,
+    "freeHiddenS": null,
     "freeUnderPressure": true,
     "storageBudgetBytes": null,
     "enterSends": true,

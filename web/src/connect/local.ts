@@ -13,6 +13,9 @@ import type { AppPipe, OnBoot } from "./pipe.ts";
 
 const MAIN = "from browserllm.app.page import main; main()";
 
+/** The extras that Python has added: all else that it fetches is kept anyway. */
+const FETCHED = "from js import performance\n[entry.name for entry in performance.getEntriesByType('resource')]";
+
 /** Where the site's files are: the folder of this very file. */
 const BASE = new URL("./", import.meta.url).href;
 
@@ -71,10 +74,11 @@ class PageApp {
     };
   }
 
-  /** The addresses of the files that this page and its engine have fetched. */
+  /** The addresses of the files that this page, its engine and its Python have fetched. */
   async usedFiles(): Promise<string[]> {
     const own = performance.getEntriesByType("resource").map(({ name }) => name);
-    return [...own, ...(await this.#engine.usedFiles())];
+    const python = JSON.parse((await this.#python.run(FETCHED)) ?? "[]") as string[];
+    return [...own, ...python, ...(await this.#engine.usedFiles())];
   }
 
   #end(reason: string): void {

@@ -15,6 +15,8 @@ export interface DatabaseOptions {
   /** Its name in errors. */
   readonly what: string;
   readonly clock?: Clock;
+  /** Called when the browser closes it: the person cleared the site's data, or the disk failed. */
+  readonly onLost?: () => void;
 }
 
 export class Database {
@@ -59,7 +61,7 @@ export class Database {
   }
 
   #openAnew(closed: () => void): Promise<IDBDatabase> {
-    const { factory, name, version, store, clock = systemClock } = this.#options;
+    const { factory, name, version, store, clock = systemClock, onLost } = this.#options;
     return new Promise((resolve, reject) => {
       if (factory === undefined) throw this.#unusable("this browser has no IndexedDB here");
       const request = factory.open(name, version);
@@ -95,7 +97,10 @@ export class Database {
           database.close();
           closed();
         };
-        database.onclose = closed; // the person cleared the site's data
+        database.onclose = () => {
+          closed();
+          onLost?.();
+        };
         resolve(database);
       };
     });

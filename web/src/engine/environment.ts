@@ -1,10 +1,13 @@
-/** The network and the battery, as far as the browser reports them; every change is reported to the listener. */
+/** The network, the battery and whether the page is seen, as far as the browser reports them; every change is reported to the listener. */
 
 export interface Battery {
   /** 0 up to 1. */
   readonly level: number;
   readonly charging: boolean;
 }
+
+/** `frozen`: the browser is about to stop the page, and may discard it, to save memory. */
+export type Visibility = "visible" | "hidden" | "frozen";
 
 /** What changes while a device runs. A value that the browser does not report is null. */
 export interface Environment {
@@ -17,6 +20,7 @@ export interface Environment {
     readonly save_data: boolean | null;
   };
   readonly battery: Battery | null;
+  readonly visibility: Visibility | null;
 }
 
 /** The parts of a worker's global scope that are read; some browsers have only some of them. */
@@ -32,6 +36,7 @@ export class EnvironmentWatch {
   readonly #navigator: EnvironmentScope["navigator"];
   readonly #changed: (environment: Environment) => void;
   #battery: Battery | null = null;
+  #visibility: Visibility | null = null;
   #reported: Environment;
 
   constructor(scope: EnvironmentScope, changed: (environment: Environment) => void) {
@@ -60,6 +65,12 @@ export class EnvironmentWatch {
     this.look();
   }
 
+  /** Whether the page is seen, as the window reports it. */
+  setVisibility(visibility: Visibility): void {
+    this.#visibility = visibility;
+    this.look();
+  }
+
   #read(): Environment {
     const { onLine, connection } = this.#navigator;
     return {
@@ -70,6 +81,7 @@ export class EnvironmentWatch {
         save_data: connection?.saveData ?? null,
       },
       battery: this.#battery,
+      visibility: this.#visibility,
     };
   }
 }

@@ -84,6 +84,12 @@ export function describeAdapter(info: Partial<GPUAdapterInfo> | undefined): stri
   return parts.length === 0 ? null : parts.join(" ");
 }
 
+/** Whether an error says that the GPU is gone: Chromium's for a lost GPU process, and what runtimes make of a lost device. */
+export function isGpuGone(error: unknown): boolean {
+  const message = error instanceof Error || error instanceof DOMException ? error.message : String(error);
+  return /device[^.]*\blost\b|\blost\b[^.]*device|external Instance reference no longer exists/i.test(message);
+}
+
 export function gpuError(fault: GpuFault, model: string): PageError {
   if (fault.kind === "out_of_memory") {
     return new PageError("out_of_memory", `the GPU's memory is not enough for "${model}": ${fault.reason}`, { model });

@@ -1,5 +1,6 @@
 /** Carries out the operations of the protocol, with one queue and the models that are loaded. */
 
+import { isGpuGone } from "./gpu.ts";
 import { cancelled, PageError, toPageError } from "./errors.ts";
 import type { EmitText, LoadedModel, LoadProgress } from "./engine.ts";
 import type { EngineRegistry } from "./registry.ts";
@@ -233,7 +234,9 @@ export class Service {
     if (this.#models.get(name) !== entry) return;
     this.#models.delete(name);
     this.#options.event("device_lost", { model: name, engine: entry.request.engine, reason });
-    void entry.model.unload().catch(this.#complain);
+    void entry.model.unload().catch((error: unknown) => {
+      if (!isGpuGone(error)) this.#complain(error);
+    });
   }
 
   readonly #complain = (error: unknown): void => {

@@ -14,6 +14,7 @@ export const MAX_KEY_CHARS = 1024;
 const MAX_VALUE_CHARS = 12 * 1024 * 1024;
 /** A list is sent in pages of about this many characters; a longer value is a page of its own. */
 export const PAGE_CHARS = 2 * 1024 * 1024;
+const FIRST_BATCH = 8;
 
 export type ValuesRequest = { readonly name: string } & (
   | { readonly action: "get" | "delete"; readonly key: string }
@@ -81,9 +82,9 @@ function text(args: Fields, name: string, least: number, most: number): string {
 export class Values {
   readonly #database: Database;
 
-  constructor(factory: IDBFactory | undefined) {
+  constructor(factory: IDBFactory | undefined, onLost: () => void = () => undefined) {
     const what = "what is kept in this page";
-    this.#database = new Database({ factory, name: VALUES_DATABASE, version: VALUES_VERSION, store: VALUES_STORE, what });
+    this.#database = new Database({ factory, name: VALUES_DATABASE, version: VALUES_VERSION, store: VALUES_STORE, what, onLost });
   }
 
   run(args: ValuesRequest): Promise<unknown> {
@@ -128,22 +129,38 @@ function swap(store: IDBObjectStore, key: [string, string], expected: string | n
   return () => ({ swapped });
 }
 
+/**
+ * Read in batches: a cursor takes a step of the event loop for each value. Batches begin small, since a value may be large, and
+ * grow while there is room on the page.
+ */
 function readPage(store: IDBObjectStore, name: string, prefix: string, after: string | null): () => Page {
   const items: [string, string][] = [];
   let chars = 0;
   let more = false;
-  const range = after === null ? from(name, prefix) : from(name, after, true);
-  walk(store.openCursor(range), prefix, (key, cursor) => {
-    if (chars >= PAGE_CHARS) {
-      more = true;
-      return false;
-    }
-    const { value } = cursor as { value?: unknown };
-    if (typeof value !== "string") return true; // not written by us
-    items.push([key, value]);
-    chars += key.length + value.length;
-    return true;
-  });
+  const read = (range: IDBKeyRange, count: number): void => {
+    const keys = store.getAllKeys(range, count);
+    const values = store.getAll(range, count) as IDBRequest<unknown[]>;
+    values.onsuccess = () => {
+      let last = "";
+      for (const [index, stored] of keys.result.entries()) {
+        const key: unknown = (stored as readonly unknown[])[1];
+        if (typeof key !== "string" || !key.startsWith(prefix)) return;
+        if (chars >= PAGE_CHARS) {
+          more = true;
+          return;
+        }
+        last = key;
+        const value = values.result[index];
+        if (typeof value !== "string") continue; // not written by us
+        items.push([key, value]);
+        chars += key.length + value.length;
+      }
+      if (keys.result.length < count) return;
+      const average = Math.max(1, chars / Math.max(1, items.length));
+      read(from(name, last, true), Math.max(1, Math.min(count * 8, Math.ceil((PAGE_CHARS - chars) / average))));
+    };
+  };
+  read(after === null ? from(name, prefix) : from(name, after, true), FIRST_BATCH);
   return () => ({ items, more });
 }
 

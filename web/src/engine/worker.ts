@@ -11,6 +11,7 @@
 import { version } from "../../package.json";
 import { toPageError } from "./errors.ts";
 import { isRecord } from "./fields.ts";
+import { isGpuGone } from "./gpu.ts";
 import { asGuest } from "./guest.ts";
 import { Peer } from "./peer.ts";
 import { Prober, type ProbeScope } from "./probe.ts";
@@ -53,6 +54,7 @@ const prober = new Prober(scope, environment);
 const windowLink = new WindowLink(
   (message, transfer) => { scope.postMessage(message, transfer); },
   (battery) => { environment.setBattery(battery); },
+  (visibility) => { environment.setVisibility(visibility); },
 );
 const registry = new EngineRegistry(engines, windowLink);
 const platform = browserPlatform();
@@ -87,7 +89,7 @@ function addPeer(base: string, send: (text: string) => void, guest = false): Pee
     prober,
     fetcher: new Downloader(platform),
     store: makeStore(base),
-    values: new Values(scope.indexedDB),
+    values: new Values(scope.indexedDB, () => { broadcast("storage_lost", {}); }),
     base,
     event: broadcast,
   });
@@ -140,5 +142,6 @@ scope.onmessage = ({ data }) => {
 // An unhandled rejection of a runtime must not end the worker, and must be reported.
 scope.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
+  if (isGpuGone(event.reason)) return; // what was begun on a lost GPU: its models have said that it is lost
   broadcast("internal_error", { ...toPageError(event.reason).body() });
 });

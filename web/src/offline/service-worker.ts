@@ -1,10 +1,13 @@
 /**
- * The site's `sw.js`: keeps the site on the device, so that it opens without a network, and takes what is shared to it.
+ * The site's `sw.js`: keeps the site on the device, so that it opens without a network, takes what is shared to it, and the
+ * models that the browser has fetched while the site was closed.
  *
  * The build puts `self.BROWSERLLM_FILES = {...};` above this code, so that a changed file makes a changed worker. A page may
- * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files) and `{type: "version"}`.
+ * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files; answers a port with whether they are) and `{type: "version"}`.
  */
 
+import { Arrivals } from "./arrivals.ts";
+import { BACKGROUND_ENDED, BackgroundRecords, type BackgroundFetchRegistration } from "./background.ts";
 import { SiteCache } from "./cache.ts";
 import { SHARED_CACHE, pathOf, type SiteFiles } from "./files.ts";
 
@@ -12,10 +15,15 @@ import { SHARED_CACHE, pathOf, type SiteFiles } from "./files.ts";
 interface Scope {
   readonly BROWSERLLM_FILES: SiteFiles;
   readonly registration: { readonly scope: string };
-  readonly clients: { claim(): Promise<void> };
+  readonly clients: {
+    claim(): Promise<void>;
+    matchAll(options: { includeUncontrolled: boolean }): Promise<readonly { postMessage(message: unknown): void }[]>;
+    openWindow(url: string): Promise<unknown>;
+  };
   skipWaiting(): Promise<void>;
   addEventListener(type: "install" | "activate", listener: (event: Extendable) => void): void;
   addEventListener(type: "fetch", listener: (event: FetchEvent) => void): void;
+  addEventListener(type: `backgroundfetch${"success" | "fail" | "abort" | "click"}`, listener: (event: BackgroundFetchEvent) => void): void;
   addEventListener(type: "message", listener: (event: MessageEvent<unknown> & Extendable) => void): void;
 }
 
@@ -26,6 +34,10 @@ interface Extendable {
 interface FetchEvent extends Extendable {
   readonly request: Request;
   respondWith(response: Promise<Response>): void;
+}
+
+interface BackgroundFetchEvent extends Extendable {
+  readonly registration: BackgroundFetchRegistration;
 }
 
 const worker = self as unknown as Scope;
@@ -47,7 +59,8 @@ worker.addEventListener("message", (event) => {
   if (data?.type === "keep" && Array.isArray(data.urls)) {
     const paths = data.urls.map((url) => pathOf(new URL(String(url), scope), scope)).filter((path) => path !== null);
     // A file that cannot be kept now will be at the next visit.
-    event.waitUntil(site.keep(paths).catch((error: unknown) => { console.warn(error); }));
+    const kept = site.keep(paths).then(() => true, (error: unknown) => { console.warn(error); return false; });
+    event.waitUntil(kept.then((done) => { event.ports[0]?.postMessage(done); }));
   }
 });
 
@@ -56,6 +69,22 @@ worker.addEventListener("fetch", (event) => {
   const path = pathOf(new URL(request.url), scope);
   if (path === "share" && request.method === "POST") event.respondWith(takeShared(request));
   else if (request.method === "GET" && path !== null && site.has(path)) event.respondWith(site.answer(path, request));
+});
+
+const arrivals = new Arrivals(new BackgroundRecords(caches, scope), caches, navigator.locks);
+
+/** Take what a fetch by the browser has brought, and tell the pages that are open. */
+async function takeFetched({ registration }: BackgroundFetchEvent): Promise<void> {
+  const record = await arrivals.take(registration);
+  if (record === null) return;
+  for (const client of await worker.clients.matchAll({ includeUncontrolled: true })) client.postMessage({ type: BACKGROUND_ENDED });
+}
+
+worker.addEventListener("backgroundfetchsuccess", (event) => { event.waitUntil(takeFetched(event)); });
+worker.addEventListener("backgroundfetchfail", (event) => { event.waitUntil(takeFetched(event)); });
+worker.addEventListener("backgroundfetchabort", (event) => { event.waitUntil(takeFetched(event)); });
+worker.addEventListener("backgroundfetchclick", (event) => {
+  event.waitUntil(worker.clients.openWindow(new URL("./#models", scope).href));
 });
 
 /** Put what another app shared where the chat app finds it, and open that. */

@@ -11,8 +11,15 @@ export class EnginePort {
   #hello: string | null = null;
   #environment: string | null = null;
 
-  constructor(port: Pick<MessagePort, "postMessage" | "onmessage">) {
+  readonly #local: (text: string) => boolean;
+
+  /** `local` makes what answers a message here, with a function that gives Python a text; it returns false for other messages. */
+  constructor(
+    port: Pick<MessagePort, "postMessage" | "onmessage">,
+    local: (reply: (text: string) => void) => (text: string) => boolean = () => () => false,
+  ) {
     this.#port = port;
+    this.#local = local((text) => { this.#slot.call(text); });
     port.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (typeof data !== "string") return;
       this.#hello ??= data;
@@ -23,7 +30,7 @@ export class EnginePort {
 
   // Python calls these as functions of an object, so they are bound.
   readonly send = (text: string): void => {
-    this.#port.postMessage(text);
+    if (!this.#local(text)) this.#port.postMessage(text);
   };
 
   /**

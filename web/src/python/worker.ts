@@ -3,6 +3,7 @@
 import type { loadPyodide, PyodideAPI } from "pyodide";
 import type { FromPython, ToPython } from "./messages.ts";
 import { EnginePort } from "./engine-port.ts";
+import { answerValues } from "./local-values.ts";
 import { HandlerSlot } from "./handler.ts";
 import { serveLazily } from "../patches/pyodide/lazy-file.ts";
 import { awake, receiveSnapshot, snapshotOptions, type CreateModule } from "../patches/pyodide/snapshot.ts";
@@ -45,7 +46,7 @@ async function boot(base: string, port: MessagePort): Promise<Run> {
   const loaded = performance.now();
   pyodide.registerJsModule("_browserllm_page", {
     base,
-    engine_port: new EnginePort(port),
+    engine_port: new EnginePort(port, (reply) => answerValues(self.indexedDB, reply)),
     ui_send: (text: string) => { post({ type: "ui", text }); },
     ui_set_handler: setUiHandler,
     tabs_send: (text: string) => { tabs.postMessage(text); },

@@ -46,7 +46,8 @@ _LOOKED_AT_AGAIN = 100
 # A whole value (a JSON string) that begins like this is a URL to its end, even with spaces in it.
 _BEGINS_AS_URL = re.compile(
     rf"[a-z][a-z0-9+.\-]*:[/\\]|(?:{_SCHEMES}|{_SHORT_SCHEMES}):|[/\\]{{2}}|www[0-9]{{0,3}}[{DOT}]"
-    rf"|[\w-]{{1,63}}(?:[{DOT}][\w-]{{1,63}})+(?:[/?#\\]|:[0-9])",
+    # Some dots are numbers to Unicode ("⒈"), so that \w has them, too: a label ends before each.
+    rf"|(?:(?![{DOT}])[\w-]){{1,63}}(?:[{DOT}](?:(?![{DOT}])[\w-]){{1,63}})+(?:[/?#\\]|:[0-9])",
     re.IGNORECASE,
 )
 _HEAD = 320

@@ -51,7 +51,7 @@ async def fit(choice: Choice, backend: Backend, request: ChatRequest, draft: Dra
 async def refit(
     choice: Choice, backend: Backend, request: ChatRequest, draft: Draft, refusal: ContextExceeded
 ) -> ChatRequest:
-    """Return a shorter request for a backend that has refused one. Raises `ContextExceeded` if there is none."""
+    """Return a shorter request for a backend that has refused one. Raises `ContextExceeded` if it cannot be shorter."""
     facts = choice.candidate.facts
     if draft.shortener is None or facts.shortens or draft.stopped:
         raise refusal

@@ -197,5 +197,5 @@ def _library(folder: Folder, library: str | None) -> str:
         why = f"{folder.name!r} has {'no .wasm' if not wasm else 'several: ' + ', '.join(sorted(wasm))}"
     raise LoadFailed(
         f"WebLLM needs the library compiled for this model, and {why}; pass library= (a file of the folder or a URL)",
-        data={"url": folder.url},
+        data={"url": folder.url, "missing": "library", "why": why},
     )

@@ -1,6 +1,7 @@
 /** The texts of the app in Arabic. */
 
 import type { Strings } from "../index.ts";
+import { background } from "./background.ts";
 import { chat } from "./chat.ts";
 import { common } from "./common.ts";
 import { compare } from "./compare.ts";
@@ -16,4 +17,4 @@ import { settings } from "./settings.ts";
 import { shell } from "./shell.ts";
 import { welcome } from "./welcome.ts";
 
-export const ar: Strings = { chat, common, compare, conversation, header, markdown, models, offline, plot, problems, python, settings, shell, welcome };
+export const ar: Strings = { background, chat, common, compare, conversation, header, markdown, models, offline, plot, problems, python, settings, shell, welcome };

@@ -61,6 +61,7 @@ export const shell: Strings["shell"] = {
   palette: "الأوامر والمحادثات",
   palettePlaceholder: "اكتب أمرًا أو اسم محادثة",
   paletteEmpty: (text) => `لا شيء يطابق «${own(text)}».`,
+  keyNames: {},
   keys: {
     palette: "فتح الأوامر والمحادثات",
     newChat: "محادثة جديدة",

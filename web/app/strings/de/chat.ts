@@ -13,6 +13,7 @@ export const chat: Strings["chat"] = {
     "Schreibe eine kurze, freundliche Absage auf eine Einladung",
     "Worin unterscheiden sich in Python eine Liste und ein Tupel?",
   ],
+  suggestionsBuiltIn: (model) => `${model} ist ein sehr kleines Modell und versteht nur Englisch. Es kann zum Beispiel:`,
   suggestionsLabel: "Vorschläge",
   toBottom: "Zum Ende des Gesprächs",
 
@@ -71,7 +72,7 @@ export const chat: Strings["chat"] = {
   localNote: "Die Antwort entstand auf diesem Gerät. Nichts hat es verlassen.",
   cloudNote: (backend) => `Das Gespräch wurde an ${backend} gesendet.`,
   details: "Angaben zu dieser Antwort",
-  speed: (tokens) => `${tokens} Token/s`,
+  speed: (tokens) => `${tokens} Tokens/s`,
   firstToken: (time) => `erstes Token nach ${time}`,
   tokens: (prompt, completion) => `${prompt} Token gelesen, ${completion} geschrieben`,
   cached: (count) => `${count} davon aus dem Zwischenspeicher`,

@@ -88,6 +88,7 @@ export const python: PythonWords = {
     gpu_lost: ({ name }) => `Die Grafikkarte ist ausgefallen, und mit ihr ${String(name)}. Die nächste Nachricht lädt das Modell wieder.`,
     model_damaged: ({ name }) => `Das Modell, das du als „${String(name)}“ hinzugefügt hast, ließ sich nicht lesen.`,
     models_not_listed: () => "Die Modelle dieses Geräts ließen sich nicht alle auflisten.",
+    storage_lost: () => "Der Browser hat gelöscht, was hier gespeichert war. Das offene Gespräch ist noch in diesem Tab: Exportieren Sie es, bevor Sie den Tab schließen.",
     no_storage: () => "Dieser Browser behält nichts für diese Seite: Gespräche und Einstellungen sind weg, wenn sie geschlossen wird.",
     not_deleted: () => "Ein gelöschtes Gespräch ist noch gespeichert; beim nächsten Besuch wird noch einmal versucht, es zu löschen.",
     not_downloaded: ({ name }) => `${String(name)} ließ sich nicht herunterladen.`,

@@ -60,6 +60,7 @@ export const shell: Strings["shell"] = {
   palette: "Befehle und Gespräche",
   palettePlaceholder: "Befehl oder Name eines Gesprächs",
   paletteEmpty: (text) => `Nichts passt zu „${text}“.`,
+  keyNames: { Ctrl: "Strg", Shift: "Umschalt" },
   keys: {
     palette: "Befehle und Gespräche öffnen",
     newChat: "Neues Gespräch",

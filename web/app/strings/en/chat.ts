@@ -11,6 +11,7 @@ export const chat = {
     "Write a short, friendly reply that declines an invitation",
     "What is the difference between a list and a tuple in Python?",
   ],
+  suggestionsBuiltIn: (model: string) => `${model} is a very small model. It can do things like these:`,
   suggestionsLabel: "Suggestions",
   toBottom: "Go to the end of the conversation",
 

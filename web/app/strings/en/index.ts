@@ -1,5 +1,6 @@
 /** The texts of the app in English. Every other language has the same names. */
 
+import { background } from "./background.ts";
 import { chat } from "./chat.ts";
 import { common } from "./common.ts";
 import { compare } from "./compare.ts";
@@ -18,4 +19,4 @@ import { welcome } from "./welcome.ts";
 /** Python's own sentences are English. */
 const python: PythonWords | null = null as PythonWords | null;
 
-export const en = { chat, common, compare, conversation, header, markdown, models, offline, plot, problems, python, settings, shell, welcome };
+export const en = { background, chat, common, compare, conversation, header, markdown, models, offline, plot, problems, python, settings, shell, welcome };

@@ -58,6 +58,8 @@ export const shell = {
   palette: "Commands and conversations",
   palettePlaceholder: "Type a command or the name of a conversation",
   paletteEmpty: (text: string) => `Nothing matches “${text}”.`,
+  /** How this language writes keys; others are written as they are. */
+  keyNames: {} as Readonly<Record<string, string>>,
   keys: {
     palette: "Open commands and conversations",
     newChat: "New chat",

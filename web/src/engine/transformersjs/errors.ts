@@ -1,5 +1,6 @@
 /** Failures of Transformers.js and ONNX Runtime as errors of the protocol. */
 
+import { isGpuGone } from "../gpu.ts";
 import { describe, PageError, toPageError } from "../errors.ts";
 
 export interface FailedFile {
@@ -18,6 +19,7 @@ export function loadError(error: unknown, model: string, failed: FailedFile | nu
     return new PageError("load_failed", `"${model}" could not be loaded: the server answered ${status} for ${url}`, { model, url, status }, error);
   }
   const { name, message } = describe(error);
+  if (isGpuGone(error)) return lost(message, model, error);
   if (isOutOfMemory(message)) {
     return new PageError("out_of_memory", `not enough memory to load "${model}": ${message}`, { model }, error);
   }
@@ -31,10 +33,12 @@ export function runError(error: unknown, model: string): PageError {
   if (error instanceof PageError) return error;
   const { message } = describe(error);
   if (isOutOfMemory(message)) return new PageError("out_of_memory", `not enough memory to run "${model}": ${message}`, { model }, error);
-  if (/device.*lost|lost.*device/i.test(message)) {
-    return new PageError("device_lost", `the GPU device was lost (${message}); load the model again`, { model }, error);
-  }
+  if (isGpuGone(error)) return lost(message, model, error);
   return toPageError(error);
+}
+
+function lost(message: string, model: string, cause: unknown): PageError {
+  return new PageError("device_lost", `the GPU device was lost (${message}); load the model again`, { model }, cause);
 }
 
 function isOutOfMemory(message: string): boolean {

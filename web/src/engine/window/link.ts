@@ -2,7 +2,7 @@
 
 import { cancelled, PageError } from "../errors.ts";
 import { isRecord, type JsonRecord } from "../fields.ts";
-import type { Battery } from "../environment.ts";
+import type { Battery, Visibility } from "../environment.ts";
 import type { FromWindow, PickedFolder, ToWindow, WindowTask } from "./messages.ts";
 
 export type { PickedFile, PickedFolder } from "./messages.ts";
@@ -10,15 +10,21 @@ export type { PickedFile, PickedFolder } from "./messages.ts";
 export class WindowLink {
   readonly #post: (message: ToWindow, transfer: Transferable[]) => void;
   readonly #onBattery: (battery: Battery) => void;
+  readonly #onVisibility: (visibility: Visibility) => void;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #present = false;
   #seen = false;
   #engines: readonly string[] = [];
   #lastId = 0;
 
-  constructor(post: (message: ToWindow, transfer: Transferable[]) => void, onBattery: (battery: Battery) => void = () => undefined) {
+  constructor(
+    post: (message: ToWindow, transfer: Transferable[]) => void,
+    onBattery: (battery: Battery) => void = () => undefined,
+    onVisibility: (visibility: Visibility) => void = () => undefined,
+  ) {
     this.#post = post;
     this.#onBattery = onBattery;
+    this.#onVisibility = onVisibility;
   }
 
   /** Handle a message from the page. Returns whether it was for this link. */
@@ -32,6 +38,9 @@ export class WindowLink {
         return true;
       case "battery":
         this.#onBattery(message.battery);
+        return true;
+      case "visibility":
+        this.#onVisibility(message.visibility);
         return true;
       case "answer": {
         const asker = this.#waiting.get(message.id);

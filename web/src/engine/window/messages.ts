@@ -1,6 +1,6 @@
 /** The messages between the engine worker and the window that started it, for tasks that need a window. */
 
-import type { Battery } from "../environment.ts";
+import type { Battery, Visibility } from "../environment.ts";
 
 /** A file of a picked folder; `path` is relative to the folder. */
 export interface PickedFile {
@@ -27,6 +27,8 @@ export type FromWindow =
   | { readonly type: "window"; readonly seen: boolean; readonly engines: readonly string[] }
   /** Sent at the start and at every change, if the browser reports the battery. */
   | { readonly type: "battery"; readonly battery: Battery }
+  /** Sent at the start and at every change. */
+  | { readonly type: "visibility"; readonly visibility: Visibility }
   | { readonly type: "answer"; readonly id: number; readonly ok: true; readonly value: unknown }
   /** `cancelled`: by the user. */
   | { readonly type: "answer"; readonly id: number; readonly ok: false; readonly cancelled: boolean; readonly message: string };

@@ -1,9 +1,10 @@
-/** The window's side: carries out the worker's tasks that need a window, and reports the battery. */
+/** The window's side: carries out the worker's tasks that need a window, and reports the battery and whether the page is seen. */
 
 import type { FromWindow, ToWindow } from "./messages.ts";
 import { watchBattery, type BatteryNavigator } from "./battery.ts";
 import { windowEngines } from "./engines.ts";
 import { askForFolder } from "./folder.ts";
+import { watchVisibility } from "./visibility.ts";
 
 /** Serve a worker for as long as the page lives. `seen`: whether a user can see this window and answer. */
 export function serveWindow(worker: Worker, seen: boolean): void {
@@ -32,4 +33,5 @@ export function serveWindow(worker: Worker, seen: boolean): void {
   });
   post({ type: "window", seen, engines: windowEngines.filter((engine) => engine.isThere()).map(({ name }) => name) });
   void watchBattery(navigator as BatteryNavigator, (battery) => { post({ type: "battery", battery }); });
+  watchVisibility(document, (visibility) => { post({ type: "visibility", visibility }); });
 }

@@ -1,0 +1,120 @@
+"""Agents: sessions of Amplifier that a page opens, asks and cancels. The page shows what they do and runs its tools."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .._internal import lazy_asyncio as asyncio
+from ..backends.base import Backend
+from ..errors import InvalidRequest, Unavailable
+from ..page.extras import load_extra
+from .actions import (
+    AgentAnswer,
+    AgentEvent,
+    AgentHistory,
+    AgentInfo,
+    AskAgent,
+    CancelAgent,
+    ChangeAgent,
+    CloseAgent,
+    OpenAgent,
+    ReplyToAgent,
+)
+from .answering import Answering
+from .app import App, Emit
+from .chat_settings import check_settings
+from .state import ConversationSettings
+
+if TYPE_CHECKING:
+    from .agent_session import AgentSession
+
+EXTRA = "amplifier"
+
+BackendOf = Callable[[ConversationSettings, Sequence[str]], Backend]
+"""Returns the backend of some settings, with the models that are asked next."""
+
+
+class Agents:
+    """The open agents, by the ids of their sessions."""
+
+    def __init__(self, app: App, backend_of: BackendOf, answering: Answering) -> None:
+        """Ask what ``backend_of`` returns; the built-in tools and the privacy are those of conversations."""
+        self._backend_of = backend_of
+        self._answering = answering
+        self._agents: dict[str, AgentSession] = {}
+        app.on_events(OpenAgent, self._open)
+        app.on_events(AskAgent, self._ask)
+        app.on(ReplyToAgent, self._reply)
+        app.on(CancelAgent, self._cancel)
+        app.on(ChangeAgent, self._change)
+        app.on(AgentHistory, self._history)
+        app.on(CloseAgent, self._close)
+
+    async def close(self) -> None:
+        """Cancel what the agents do, and end their sessions."""
+        agents, self._agents = list(self._agents.values()), {}
+        await asyncio.gather(*(agent.close() for agent in agents))
+
+    async def _open(self, action: OpenAgent, emit: Emit) -> AgentInfo:
+        check_settings(action.settings)
+        if action.settings.schema is not None:
+            raise InvalidRequest("an agent's answers are texts; leave out the schema", parameter="schema")
+        if action.id in self._agents:
+            raise InvalidRequest(f"the agent {action.id!r} is open already; close it first", parameter="id")
+        backend = self._backend_of(action.settings, action.fallback)
+        emit(AgentEvent(type="stage", name="packages"))
+        await load_extra(EXTRA)
+        try:
+            from .agent_session import AgentSession
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != "amplifier_core":
+                raise
+            raise Unavailable(
+                "agents need amplifier-core in the Python that serves this page: pip install 'browserllm[amplifier]'",
+                reason="missing_feature",
+            ) from error
+        emit(AgentEvent(type="stage", name="session"))
+        agent = await AgentSession.open(action, backend, self._answering)
+        self._agents[agent.id] = agent
+        if sys.platform == "emscripten":
+            from ..amplifier.bridge import install_bridge
+
+            install_bridge(agent.backend)
+        return AgentInfo(id=agent.id, tools=agent.tools)
+
+    async def _ask(self, action: AskAgent, emit: Emit) -> AgentAnswer:
+        agent = self._find(action.agent)
+        # Clouds may have changed since the last prompt.
+        agent.use(self._backend_of(agent.settings, agent.fallback))
+        return await agent.execute(action.prompt, emit)
+
+    async def _reply(self, action: ReplyToAgent) -> None:
+        self._find(action.agent).questions.answer(action.id, action.value, action.error)
+
+    async def _cancel(self, action: CancelAgent) -> None:
+        await self._find(action.agent).cancel(immediate=action.immediate)
+
+    async def _change(self, action: ChangeAgent) -> tuple[str, ...]:
+        agent = self._find(action.agent)
+        if action.page_tool is not None:
+            await agent.add_tool(action.page_tool)
+        if action.clear:
+            await agent.clear()
+        if action.system is not None:
+            await agent.set_system(action.system)
+        return agent.tools
+
+    async def _history(self, action: AgentHistory) -> list[dict[str, Any]]:
+        return await self._find(action.agent).history()
+
+    async def _close(self, action: CloseAgent) -> None:
+        with suppress(KeyError):
+            await self._agents.pop(action.agent).close()
+
+    def _find(self, agent: str) -> AgentSession:
+        if agent not in self._agents:
+            raise InvalidRequest(f"no agent {agent!r} is open; open one with 'agent.open'", parameter="agent")
+        return self._agents[agent]

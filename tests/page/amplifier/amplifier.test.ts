@@ -1,0 +1,288 @@
+// @vitest-environment happy-dom
+/** Agents in a page: their calls of the app, their tools, approvals and streams, over an app that follows a script. */
+
+import { describe, expect, it, vi } from "vitest";
+import type { AgentEvent } from "@browserllm/react/actions";
+import type { AppClient, CallOptions } from "@browserllm/react/client";
+import { BrowserLLMError } from "@browserllm/react/errors";
+import { EMPTY_STATE } from "@browserllm/react/state";
+import { AmplifierWeb, type Options, type Progress } from "../../../web/amplifier/amplifier.ts";
+import { WorkerManager } from "../../../web/amplifier/worker_manager.ts";
+import { serviceFor } from "../../../web/widget/service.ts";
+
+type Emit = (event: Partial<AgentEvent> & Pick<AgentEvent, "type">) => void;
+type Handler = (args: never, emit: Emit) => unknown;
+
+let sites = 0;
+
+/** An app whose actions are these functions; every call is noted. */
+function app(handlers: Record<string, Handler>): { base: string; calls: { action: string; args: Record<string, unknown> }[] } {
+  sites += 1;
+  const base = new URL(`/agents-${sites}/`, document.baseURI).href;
+  const calls: { action: string; args: Record<string, unknown> }[] = [];
+  const known: Record<string, Handler> = {
+    "agent.open": () => ({ id: "s1", tools: ["todo_list", "add"] }),
+    "agent.execute": () => answer("Hello."),
+    "models.load": () => null,
+    ...handlers,
+  };
+  const client: AppClient = {
+    getState: () => ({ ...EMPTY_STATE, status: "ready" }),
+    subscribe: () => () => undefined,
+    ready: Promise.resolve(),
+    onClose: () => () => undefined,
+    close: () => undefined,
+    call: (async (action: string, args: Record<string, unknown>, options: CallOptions = {}) => {
+      calls.push({ action, args });
+      await Promise.resolve();
+      const emit: Emit = (event) => (options.onEvent as ((event: AgentEvent) => void) | undefined)?.({ text: "", id: null, name: null, arguments: null, output: null, error: null, options: [], ...event });
+      return (known[action] ?? (() => null))(args as never, emit);
+    }) as AppClient["call"],
+  };
+  serviceFor(base, () => Promise.resolve(client));
+  return { base, calls };
+}
+
+const answer = (text: string): object => ({ text, inputTokens: 1, outputTokens: 1, costUsd: 0, model: "pocket" });
+
+const failure = (code: string, remedy: string | null = null, data = {}): BrowserLLMError =>
+  new BrowserLLMError({ code, title: "", message: `it is ${code}`, remedy, actions: [], data });
+
+async function ready(handlers: Record<string, Handler> = {}, options: Options = {}): Promise<{ agent: AmplifierWeb; calls: ReturnType<typeof app>["calls"] }> {
+  const { base, calls } = app(handlers);
+  const agent = new AmplifierWeb({ base, ...options });
+  await agent.init();
+  return { agent, calls };
+}
+
+describe("init", () => {
+  it("opens the session while the model loads, and tells each stage", async () => {
+    let loaded: (value: null) => void = () => undefined;
+    const { base, calls } = app({
+      "models.load": () => new Promise((resolve) => { loaded = resolve; }),
+      "agent.open": (_, emit) => {
+        emit({ type: "stage", name: "packages" });
+        emit({ type: "stage", name: "session" });
+        return { id: "s1", tools: ["todo_list", "add"] };
+      },
+    });
+    const stages: Progress[] = [];
+    const add = { name: "add", description: "Adds.", schema: { type: "object" }, execute: () => 3 };
+    const agent = new AmplifierWeb({ base, model: "small", fallback: ["pocket"], systemPrompt: "Be brief.", builtinTools: ["todo"], tools: [add], ask: ["add"], temperature: 0, onProgress: (progress) => stages.push(progress) });
+    expect([agent.isReady, agent.sessionId, agent.getToolNames()]).toEqual([false, null, ["todo_list", "add"]]);
+    const started = agent.init();
+    expect(agent.init()).toBe(started);
+    await vi.waitFor(() => { expect(calls.map(({ action }) => action).sort()).toEqual(["agent.open", "models.load"]); });
+    expect(agent.isReady).toBe(false);
+    loaded(null);
+    await started;
+    expect([agent.isReady, agent.sessionId, agent.model]).toEqual([true, "s1", "small"]);
+    expect(stages.map(({ stage }) => stage)).toEqual(["pyodide", "model", "packages", "session", "ready"]);
+    expect(calls.find(({ action }) => action === "agent.open")?.args).toEqual({
+      settings: { model: "small", system: "Be brief.", temperature: 0, private: false, tools: ["todo_list"] },
+      fallback: ["pocket"],
+      pageTools: [{ name: "add", description: "Adds.", parameters: { type: "object" } }],
+      ask: ["add"],
+    });
+  });
+
+  it("loads the next model where one cannot be loaded, and none where a cloud comes next", async () => {
+    const load = ({ model }: { model: string }): null => {
+      if (model === "large") throw failure("out_of_memory");
+      return null;
+    };
+    expect((await ready({ "models.load": load }, { model: "large", fallback: ["pocket"] })).agent.model).toBe("pocket");
+    expect((await ready({ "models.load": load }, { model: "large", fallback: ["cloud:c1", "pocket"] })).agent.model).toBeNull();
+  });
+
+  it("says what failed and what to do, closes the session, and may be tried again", async () => {
+    let broken = true;
+    const { base, calls } = app({
+      "models.load": () => {
+        if (broken) throw failure("out_of_memory", "Take a smaller model.");
+        return null;
+      },
+    });
+    const agent = new AmplifierWeb({ base });
+    const error = await agent.init().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: "AmplifierError", code: "out_of_memory", recoverable: true, suggestion: "Take a smaller model.", cause: { name: "BrowserLLMError" } });
+    expect(calls.at(-1)).toEqual({ action: "agent.close", args: { agent: "s1" } });
+    broken = false;
+    await agent.init();
+    expect(agent.isReady).toBe(true);
+  });
+
+  it("knows what trying again does not help", async () => {
+    for (const [code, data] of [["invalid_request", {}], ["unavailable", { reason: "missing_feature" }]] as const) {
+      const { base } = app({ "agent.open": () => { throw failure(code, null, data); } });
+      await expect(new AmplifierWeb({ base }).init()).rejects.toMatchObject({ code, recoverable: false });
+    }
+  });
+});
+
+describe("a prompt", () => {
+  it("is answered piece by piece: by a loop, a function, or as a whole", async () => {
+    const { agent } = await ready({
+      "agent.execute": async (_, emit) => {
+        for (const text of ["It ", "is ", "3."]) {
+          emit({ type: "text", text });
+          await Promise.resolve();
+        }
+        return answer("It is 3.");
+      },
+    });
+    const pieces: string[] = [];
+    for await (const text of agent.executeStreaming("1 + 2?")) pieces.push(text);
+    expect(pieces).toEqual(["It ", "is ", "3."]);
+    const heard: string[] = [];
+    expect(await agent.executeStreaming("1 + 2?", (text) => { heard.push(text); })).toBe("It is 3.");
+    expect(heard).toEqual(pieces);
+    expect(await agent.execute("1 + 2?")).toBe("It is 3.");
+    expect(agent.lastAnswer).toMatchObject({ outputTokens: 1 });
+    expect(agent.isExecuting).toBe(false);
+  });
+
+  it("runs the page's tools and tells what they throw", async () => {
+    const { agent, calls } = await ready({
+      "agent.execute": (_, emit) => {
+        emit({ type: "page-tool", id: "q1", name: "add", arguments: { a: 1, b: 2 } });
+        emit({ type: "page-tool", id: "q2", name: "broken", arguments: {} });
+        emit({ type: "page-tool", id: "q3", name: "missing", arguments: {} });
+        return new Promise((resolve) => { setTimeout(() => { resolve(answer("Done.")); }); });
+      },
+      "agent.change": () => ["add", "broken"],
+    });
+    await agent.registerTool("add", "Adds.", { type: "object" }, ({ a, b }) => Promise.resolve(Number(a) + Number(b)));
+    await agent.registerTool({ name: "broken", description: "Fails.", execute: () => { throw new TypeError("no"); } });
+    expect(agent.getToolNames()).toEqual(["add", "broken"]);
+    await agent.execute("Add");
+    expect(calls.filter(({ action }) => action === "agent.reply").map(({ args }) => args)).toEqual(expect.arrayContaining([
+      { agent: "s1", id: "q1", value: 3 },
+      { agent: "s1", id: "q2", error: "TypeError: no" },
+      { agent: "s1", id: "q3", error: "this page has no such tool" },
+    ]));
+    await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request" });
+  });
+
+  it.each([[true, "Allow"], [false, "Deny"], ["Allow", "Allow"], [new Error("closed"), "Deny"], [undefined, "Deny"]])("asks the user about a call: %s", async (says, value) => {
+    vi.spyOn(console, "error").mockReturnValue();
+    const onApproval = vi.fn(() => {
+      if (says instanceof Error) throw says;
+      return says as boolean | string;
+    });
+    const { agent, calls } = await ready(
+      {
+        "agent.execute": (_, emit) => {
+          emit({ type: "approval", id: "q1", text: "Run add?", name: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] });
+          return new Promise((resolve) => { setTimeout(() => { resolve(answer("Done.")); }); });
+        },
+      },
+      says === undefined ? {} : { onApproval },
+    );
+    await agent.execute("Add");
+    expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "s1", id: "q1", value } });
+    if (says !== undefined) expect(onApproval).toHaveBeenCalledWith(expect.objectContaining({ prompt: "Run add?", tool: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] }));
+  });
+});
+
+describe("cancelling", () => {
+  /** An app whose agent works until it is cancelled. */
+  function hanging(): { handlers: Record<string, Handler>; begun: Promise<void> } {
+    let stop: (error: Error) => void = () => undefined;
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>((resolve) => { begin = resolve; });
+    return {
+      begun,
+      handlers: {
+        "agent.execute": (_, emit) => {
+          emit({ type: "text", text: "Half " });
+          emit({ type: "page-tool", id: "q1", name: "wait", arguments: {} });
+          begin();
+          return new Promise((_resolve, reject) => { stop = reject; });
+        },
+        "agent.cancel": () => { stop(failure("cancelled")); return null; },
+      },
+    };
+  }
+
+  it("stops the agent and its tools at once, or lets tools end", async () => {
+    const { handlers, begun } = hanging();
+    const signals: AbortSignal[] = [];
+    const wait = { name: "wait", description: "Waits.", execute: (_: unknown, { signal }: { signal: AbortSignal }) => { signals.push(signal); return new Promise(() => undefined); } };
+    const { agent, calls } = await ready(handlers, { tools: [wait] });
+    const running = agent.execute("Hi");
+    const ended = expect(running).rejects.toMatchObject({ code: "cancelled", recoverable: true });
+    await begun;
+    expect(agent.isExecuting).toBe(true);
+    await expect(agent.execute("Again")).rejects.toMatchObject({ code: "busy" });
+    await agent.cancel();
+    await ended;
+    expect(calls.at(-1)).toEqual({ action: "agent.cancel", args: { agent: "s1", immediate: true } });
+    expect([agent.isExecuting, signals.map(({ aborted }) => aborted)]).toEqual([false, [true]]);
+    await agent.cancel(); // nothing runs
+  });
+
+  it("happens by a signal, and when a loop is left", async () => {
+    const first = hanging();
+    const { agent, calls } = await ready(first.handlers);
+    const abort = new AbortController();
+    const running = expect(agent.execute("Hi", { signal: abort.signal })).rejects.toMatchObject({ code: "cancelled" });
+    await first.begun;
+    abort.abort();
+    await running;
+    for await (const text of agent.executeStreaming("Hi")) {
+      expect(text).toBe("Half ");
+      break;
+    }
+    expect(calls.filter(({ action }) => action === "agent.cancel")).toHaveLength(2);
+    await expect(agent.execute("Hi", { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "cancelled" });
+  });
+});
+
+describe("a session", () => {
+  it("has a history, a system prompt and an end", async () => {
+    const { agent, calls } = await ready({ "agent.history": () => [{ role: "user", content: "Hi" }] });
+    expect(await agent.getHistory()).toEqual([{ role: "user", content: "Hi" }]);
+    await agent.setSystemPrompt("Be brief.");
+    await agent.clearHistory();
+    await agent.dispose();
+    await agent.dispose();
+    expect(calls.slice(-3).map(({ action, args }) => [action, args])).toEqual([
+      ["agent.change", { agent: "s1", system: "Be brief." }],
+      ["agent.change", { agent: "s1", clear: true }],
+      ["agent.close", { agent: "s1" }],
+    ]);
+    expect(agent.isReady).toBe(false);
+    await expect(agent.execute("Hi")).rejects.toMatchObject({ code: "disposed" });
+    await expect(agent.init()).rejects.toMatchObject({ code: "disposed" });
+  });
+
+  it("is needed before prompts", async () => {
+    const { base } = app({});
+    await expect(new AmplifierWeb({ base }).execute("Hi")).rejects.toMatchObject({ code: "not_ready" });
+    await expect(new AmplifierWeb({ base }).getHistory()).rejects.toMatchObject({ code: "not_ready" });
+  });
+});
+
+it("a worker manager answers without an agent", async () => {
+  const { base, calls } = app({
+    generate: (_, emit) => {
+      emit({ type: "text", text: "Hel" });
+      emit({ type: "text", text: "lo." });
+      return { text: "Hello.", reasoning: "", value: null, answer: { model: "pocket", finishReason: "stop", promptTokens: 3, completionTokens: 2 } };
+    },
+  });
+  const manager = new WorkerManager({ base });
+  expect(await manager.init({ model: "pocket" })).toBe("pocket");
+  const chunks: unknown[] = [];
+  const request = { messages: [{ role: "user" as const, content: "Hi" }], max_tokens: 5 };
+  const whole = await manager.completeStreaming(request, (chunk) => chunks.push(chunk));
+  expect(chunks).toEqual([{ type: "delta", content: "Hel" }, { type: "delta", content: "lo." }]);
+  expect(whole).toMatchObject({ object: "chat.completion", choices: [{ message: { content: "Hello." }, finish_reason: "stop" }], usage: { total_tokens: 5 } });
+  expect(calls.at(-1)?.args).toEqual({ messages: [{ role: "user", parts: [{ type: "text", text: "Hi" }] }], settings: { model: "pocket", maxTokens: 5 } });
+  expect((await manager.complete(request)).id).toBe("chat-2");
+});
+
+it("without WebGPU in the browser there is none", async () => {
+  expect(await AmplifierWeb.isWebGPUSupported()).toBe(false);
+});

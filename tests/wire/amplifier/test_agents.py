@@ -1,0 +1,218 @@
+"""Agents of the app: what a page opens, asks, answers and cancels, over a backend that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import browserllm as bl
+from browserllm.app import actions as act
+from browserllm.app.agents import Agents
+from browserllm.app.app import App
+from browserllm.app.chat_rooms import ChatRooms
+from browserllm.app.notices import Notices
+from browserllm.app.state import ConversationSettings, Settings
+from browserllm.errors import DeviceLost
+from browserllm.stores.memory import MemoryStore
+from browserllm.testing.script import HANG
+from browserllm.types import ReasoningDelta
+
+ADD = act.PageTool(name="add", description="Adds.", parameters={"type": "object", "properties": {"a": {}, "b": {}}})
+CALL = bl.ToolCallPart("c1", "add", '{"a": 1, "b": 2}')
+
+
+class Page:
+    """A page with one agent. It runs the tool ``add``, and lets the user answer with ``says``."""
+
+    def __init__(self, answers: Any, *, says: str | None = "Allow", settings: Settings | None = None) -> None:
+        self.app = App()
+        self.app.state.put(settings or Settings(never_leave_device=False), "settings")
+        self.backend = bl.ScriptedBackend(answers, model="paper")
+        rooms = ChatRooms(self.app, MemoryStore(), lambda settings: self.backend, Notices(self.app))
+        self.agents = Agents(self.app, self._backend_of, rooms.answering)
+        self.asked: list[tuple[str | None, Sequence[str]]] = []
+        self.events: list[act.AgentEvent] = []
+        self.says = says
+        self.runs = True
+        self.agent = ""
+        self._tasks: set[Any] = set()
+
+    def _backend_of(self, settings: ConversationSettings, fallback: Sequence[str]) -> bl.Backend:
+        self.asked.append((settings.model, fallback))
+        return self.backend
+
+    async def open(self, **options: Any) -> act.AgentInfo:
+        info = await self.app.call(act.OpenAgent(page_tools=(ADD,), **options), self.events.append)
+        self.agent = info.id
+        return info
+
+    async def ask(self, prompt: str = "1 + 2?") -> act.AgentAnswer:
+        return await self.app.call(act.AskAgent(agent=self.agent, prompt=prompt), self._on_event)
+
+    def _on_event(self, event: act.AgentEvent) -> None:
+        self.events.append(event)
+        if event.type == "page-tool" and self.runs:
+            arguments = event.arguments or {}
+            self._reply(event, value=arguments["a"] + arguments["b"])
+        elif event.type == "approval" and self.says is not None:
+            self._reply(event, value=self.says)
+
+    def _reply(self, event: act.AgentEvent, value: Any) -> None:
+        reply = act.ReplyToAgent(agent=self.agent, id=event.id or "", value=value)
+        self._tasks.add(asyncio.get_running_loop().create_task(self.app.call(reply)))
+
+    async def until(self, kind: str) -> act.AgentEvent:
+        while True:
+            for event in self.events:
+                if event.type == kind:
+                    return event
+            await asyncio.sleep(0)
+
+    def types(self) -> list[str]:
+        return [event.type for event in self.events]
+
+
+async def test_a_prompt_is_answered_with_a_tool_of_the_page() -> None:
+    page = Page([["Let me see. ", CALL], [ReasoningDelta(reasoning="Hm."), "It is ", "3."]])
+    info = await page.open(settings=ConversationSettings(system="Be brief.", tools=("clock",)), id="s")
+    assert (info.id, info.tools) == ("s", ("clock", "add"))
+    answer = await page.ask()
+    assert (answer.text, answer.model, answer.cost_usd) == ("It is 3.", "paper", 0)
+    assert page.types() == [
+        *("stage", "stage", "text", "tool-call", "page-tool", "tool-result", "thinking", "text", "text")
+    ]
+    call, result = page.events[3], page.events[5]
+    assert (call.id, call.name, call.arguments) == ("c1", "add", {"a": 1, "b": 2})
+    assert (result.id, result.output, result.error) == ("c1", 3, None)
+    history = await page.app.call(act.AgentHistory(agent="s"))
+    assert [message["role"] for message in history] == ["system", "user", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.parametrize(("says", "error"), [("Allow", None), ("Deny", "the user refused the call")])
+async def test_the_user_decides_about_a_tool(says: str, error: str | None) -> None:
+    page = Page([[CALL], "Done."], says=says)
+    await page.open(ask=("add",))
+    await page.ask()
+    approval = await page.until("approval")
+    assert (approval.name, approval.arguments, approval.options) == ("add", {"a": 1, "b": 2}, ("Allow", "Deny"))
+    assert (await page.until("tool-result")).error == error
+    assert ("page-tool" in page.types()) is (error is None)
+
+
+async def test_a_tool_that_sends_data_elsewhere_asks_by_itself_and_never_runs_in_private() -> None:
+    call = bl.ToolCallPart("c1", "web_fetch", '{"url": "https://example.org"}')
+    page = Page([[call], "Then not."], says="Deny")
+    await page.open(settings=ConversationSettings(tools=("web_fetch",)))
+    await page.ask()
+    assert "approval" in page.types()
+    private = Page([[call], "Then not."], says="Allow", settings=Settings(never_leave_device=True))
+    await private.open(settings=ConversationSettings(tools=("web_fetch",)))
+    await private.ask()
+    assert "approval" not in private.types()
+    assert "stays on the device" in str((await private.until("tool-result")).error)
+
+
+async def test_a_tool_of_the_page_that_fails_is_read_by_the_model() -> None:
+    page = Page([[CALL], "Sorry."])
+    page.runs = False
+    await page.open()
+    running = asyncio.create_task(page.ask())
+    question = await page.until("page-tool")
+    await page.app.call(act.ReplyToAgent(agent=page.agent, id=question.id or "", error="TypeError: no"))
+    assert (await running).text == "Sorry."
+    read = page.backend.requests[1].messages[-1].content[0]
+    assert getattr(read, "content", None) == "TypeError: no"
+    with pytest.raises(bl.InvalidRequest, match="no question"):
+        await page.app.call(act.ReplyToAgent(agent=page.agent, id=question.id or "", value=1))
+
+
+@pytest.mark.parametrize("immediate", [False, True])
+@pytest.mark.parametrize("phase", ["decode", "tool", "approval"])
+async def test_cancelling_stops_the_model_and_takes_questions_back(phase: str, immediate: bool) -> None:
+    answers: Any = [["Half ", HANG], "Whole."] if phase == "decode" else [[CALL], "Whole."]
+    page = Page(answers, says=None)
+    page.runs = False
+    await page.open(ask=("add",) if phase == "approval" else ())
+    running = asyncio.create_task(page.ask())
+    kind = {"decode": "text", "tool": "page-tool", "approval": "approval"}[phase]
+    question = await page.until(kind)
+    await page.app.call(act.CancelAgent(agent=page.agent, immediate=immediate))
+    if phase == "tool" and not immediate:
+        await page.app.call(act.ReplyToAgent(agent=page.agent, id=question.id or "", value=3))
+    with pytest.raises(bl.Cancelled):
+        await running
+    assert len(page.backend.stopped) == (phase == "decode")
+    assert ("question-withdrawn" in page.types()) is (phase == "approval" or (phase == "tool" and immediate))
+    page.runs = True
+    assert (await page.ask("Again")).text == "Whole."
+
+
+async def test_cancelling_the_call_stops_the_agent() -> None:
+    page = Page([["Half ", HANG], "Whole."])
+    await page.open()
+    running = asyncio.create_task(page.ask())
+    await page.until("text")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert len(page.backend.stopped) == 1
+    assert (await page.ask("Again")).text == "Whole."
+
+
+async def test_a_failure_keeps_its_code_and_the_next_prompt_works() -> None:
+    page = Page([[DeviceLost("the GPU is gone; try again")], "Better."])
+    await page.open()
+    with pytest.raises(DeviceLost):
+        await page.ask()
+    assert (await page.ask()).text == "Better."
+
+
+async def test_an_agent_is_changed_and_cleared_and_closed() -> None:
+    page = Page(["One.", "Two."])
+    await page.open(id="s", settings=ConversationSettings(system="Old."))
+    await page.ask()
+    tool = act.PageTool(name="sub")
+    assert await page.app.call(act.ChangeAgent(agent="s", system="New.", page_tool=tool, clear=True)) == ("add", "sub")
+    await page.ask("Second?")
+    assert [message.text for message in page.backend.requests[1].messages] == ["New.", "Second?"]
+    assert [tool.name for tool in page.backend.requests[1].tools] == ["add", "sub"]
+    await page.app.call(act.CloseAgent(agent="s"))
+    await page.app.call(act.CloseAgent(agent="s"))
+    with pytest.raises(bl.InvalidRequest, match="no agent 's' is open"):
+        await page.ask()
+
+
+async def test_an_agent_goes_on_with_the_messages_of_an_earlier_one() -> None:
+    page = Page(["Two."])
+    earlier = ({"role": "user", "content": "First?"}, {"role": "assistant", "content": "One."})
+    await page.open(settings=ConversationSettings(system="Be brief.", model="m"), messages=earlier, fallback=("n",))
+    await page.ask("Second?")
+    assert [message.text for message in page.backend.requests[0].messages] == ["Be brief.", "First?", "One.", "Second?"]
+    assert page.asked == [("m", ("n",)), ("m", ("n",))]
+
+
+async def test_one_prompt_at_a_time_and_a_closed_app_stops_it() -> None:
+    page = Page([[HANG]])
+    await page.open()
+    running = asyncio.create_task(page.ask())
+    while not page.backend.requests:
+        await asyncio.sleep(0)
+    with pytest.raises(bl.InvalidRequest, match="another prompt"):
+        await page.ask()
+    await page.agents.close()
+    with pytest.raises(bl.Cancelled):
+        await running
+
+
+async def test_what_cannot_be_opened_is_said() -> None:
+    page = Page("x")
+    with pytest.raises(bl.InvalidRequest, match="unknown tool"):
+        await page.open(settings=ConversationSettings(tools=("nothing",)))
+    with pytest.raises(bl.InvalidRequest, match="schema"):
+        await page.open(settings=ConversationSettings(schema={"type": "object"}))
+    await page.open(id="s")
+    with pytest.raises(bl.InvalidRequest, match="open already"):
+        await page.open(id="s")
