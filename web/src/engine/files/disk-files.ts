@@ -38,7 +38,8 @@ export class DiskFiles {
     const { id } = request;
     try {
       if (request.op !== "open") return { id, ...this.#run(request) };
-      this.#open.set(request.file, await this.#openFile(request.name));
+      const opening = this.#openFile(request.name);
+      this.#open.set(request.file, await soon(this.#clock, DISK_PATIENCE_MS, "open a file", opening, (late) => { late.close(); }));
       return { id };
     } catch (error) {
       // A PageError has its code and data beside the message; other errors are known by their names.
@@ -73,21 +74,15 @@ export class DiskFiles {
   }
 
   async #openFile(name: string): Promise<SyncFile> {
-    const folder = await openFolder(this.#clock, this.#root());
-    const file = await this.#soon("create a file", written(folder.getFileHandle(name, { create: true }))) as FileHandle;
+    const folder = await openFolder(this.#root());
+    const file = await written(folder.getFileHandle(name, { create: true })) as FileHandle;
     // Keep a reference until it is open: Chromium has only a weak one, and after a garbage collection the promise never settles.
     this.#opening.add(file);
-    const opening = file.createSyncAccessHandle();
     try {
-      return await this.#soon("open a file", written(opening), (late) => { late.close(); });
+      return await written(file.createSyncAccessHandle());
     } finally {
-      // One that opens late is still referred to, or it could never be closed.
-      void opening.catch(() => undefined).finally(() => this.#opening.delete(file));
+      this.#opening.delete(file);
     }
-  }
-
-  #soon<T>(what: string, promise: Promise<T>, late?: (value: T) => void): Promise<T> {
-    return soon(this.#clock, DISK_PATIENCE_MS, what, promise, late);
   }
 }
 

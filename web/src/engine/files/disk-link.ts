@@ -4,10 +4,14 @@ import type { Clock } from "../clock.ts";
 import { PageError } from "../errors.ts";
 import type { OpenFile } from "./disk.ts";
 import type { DiskAnswer, DiskOrder, DiskRequest } from "./disk-messages.ts";
-import { DISK_PATIENCE_MS } from "./private-files.ts";
 
-/** How much longer than the disk worker waits for an opening, so that its own answer comes first. */
-const GRACE_MS = 5_000;
+/**
+ * How often a silent worker is looked at, and how many looks in a row find it silent before it is ended: later than it gives up
+ * an opening itself. Several short waits, because a computer that slept, or an engine that computed for seconds, is late for
+ * answers and timers alike.
+ */
+const LOOK_MS = 4_000;
+const LOOKS = 5;
 
 /** A disk worker that was started. */
 export interface DiskPort {
@@ -64,9 +68,13 @@ class Disk {
   }
 
   /** Calls are carried out one after another, so any answer shows that the worker is not blocked. */
-  #watch(): void {
-    this.#stopTimer = this.#clock.after(DISK_PATIENCE_MS + GRACE_MS, () => {
-      const message = `the disk is full: the browser has not returned from it for ${(DISK_PATIENCE_MS + GRACE_MS) / 1000} s`;
+  #watch(silent = 0): void {
+    this.#stopTimer = this.#clock.after(LOOK_MS, () => {
+      if (silent + 1 < LOOKS) {
+        this.#watch(silent + 1);
+        return;
+      }
+      const message = `the disk is full: the browser has not returned from it for ${(LOOK_MS * LOOKS) / 1000} s`;
       this.#end(new DOMException(message, "QuotaExceededError"), [...this.files.values()]);
     });
   }

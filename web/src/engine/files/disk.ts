@@ -54,7 +54,7 @@ export class OriginDisk implements Disk {
       return await this.#soon("read a file", file.getFile());
     } catch (error) {
       if (isNotFound(error)) return null;
-      throw error;
+      throw asFullDisk(error);
     }
   }
 
@@ -80,10 +80,10 @@ export class OriginDisk implements Disk {
   }
 
   #folder(): Promise<FileSystemDirectoryHandle> {
-    return openFolder(this.#clock, this.#root());
+    return this.#soon("open its private files", openFolder(this.#root()));
   }
 
-  #soon<T>(what: string, promise: Promise<T>, late?: (value: T) => void): Promise<T> {
-    return soon(this.#clock, DISK_PATIENCE_MS, what, promise, late);
+  #soon<T>(what: string, promise: Promise<T>): Promise<T> {
+    return soon(this.#clock, DISK_PATIENCE_MS, what, promise);
   }
 }

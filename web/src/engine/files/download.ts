@@ -154,7 +154,7 @@ export class Downloader implements FileFetcher {
           const blob = await partial.blob();
           const { caches } = this.#platform;
           await this.#explainQuota(file.url, blob.size, () => putFile(caches, file, blob, partial.source?.content_type ?? null));
-          await partial.remove();
+          await PartialData.discard(this.#platform, file);
           resolve(done(file, blob.size, transfer, verified, tell));
         } catch (error) {
           reject(toPageError(error));
@@ -196,7 +196,7 @@ export class Downloader implements FileFetcher {
       } catch {
         // A full disk cannot store the journal's last line either; the bytes that were flushed before stay.
       }
-      if (error instanceof PageError && error.code === "integrity") await partial.remove();
+      if (error instanceof PageError && error.code === "integrity") await PartialData.discard(this.#platform, file);
       throw error;
     }
   }

@@ -77,7 +77,7 @@ export class PartialData {
     }
   }
 
-  /** Remove the partial of a file that is stored. The caller holds the file's lock. */
+  /** Remove what the disk has of a file, also under the names that stand in for stuck ones. The caller holds the file's lock. */
   static async discard({ disk }: Home, file: FileRef): Promise<void> {
     const name = await nameOf(file);
     const files = (await disk.names()).filter((each) => each.startsWith(name) && !disk.isStuck(each));
@@ -149,11 +149,6 @@ export class PartialData {
     const blob = await this.#disk.blob(dataName(this.#name));
     if (blob === null) throw new DOMException(`the partial file of ${this.#file.url} is gone`, "NotFoundError");
     return blob;
-  }
-
-  /** Remove it from the disk. Closed partials only. */
-  remove(): Promise<void> {
-    return removeNamed(this.#disk, this.#name);
   }
 
   async #recover(): Promise<void> {

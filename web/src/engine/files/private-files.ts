@@ -12,9 +12,9 @@ export const DISK_PATIENCE_MS = 15_000;
 export type Root = Pick<StorageManager, "getDirectory">;
 
 /** Open the folder, creating it if needed. */
-export async function openFolder(clock: Clock, storage: Root): Promise<FileSystemDirectoryHandle> {
-  const root = await soon(clock, DISK_PATIENCE_MS, "open its private files", storage.getDirectory());
-  return soon(clock, DISK_PATIENCE_MS, "open a folder", written(root.getDirectoryHandle(FOLDER, { create: true })));
+export async function openFolder(storage: Root): Promise<FileSystemDirectoryHandle> {
+  const root = await written(storage.getDirectory());
+  return written(root.getDirectoryHandle(FOLDER, { create: true }));
 }
 
 /** Wait for the browser's storage, but not for ever; `late` takes a value that comes after that. */
