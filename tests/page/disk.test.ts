@@ -51,6 +51,26 @@ describe("a full disk", () => {
     await diskOf(new ManualClock(), () => fileSystem({ remove: fails("NotFoundError") })).remove("a");
   });
 
+  it("gets back what a piece took that does not fit", async () => {
+    const size = (): number => bytes.length;
+    let bytes = new Uint8Array();
+    const file: SyncFile = {
+      ...handle(),
+      getSize: size,
+      truncate: (length) => { bytes = bytes.slice(0, length); },
+      write: (piece, { at }) => {
+        const count = Math.min(piece.length, 100, 250 - at);
+        if (count <= 0) throw new DOMException("full", "QuotaExceededError");
+        bytes = new Uint8Array([...bytes.slice(0, at), ...piece.subarray(0, count)]);
+        return count;
+      },
+    };
+    const open = await diskOf(new ManualClock(), () => fileSystem({ open: () => Promise.resolve(file) })).open("a");
+    await open.write(new Uint8Array(150), 0); // in two parts
+    await expect(open.write(new Uint8Array(150), 150)).rejects.toMatchObject({ name: "QuotaExceededError" });
+    expect(size()).toBe(150);
+  });
+
   it("is no reason for a file that another tab has open", async () => {
     const disk = diskOf(new ManualClock(), () => fileSystem({ open: fails("NoModificationAllowedError") }));
     await expect(disk.open("a")).rejects.toMatchObject({ name: "NoModificationAllowedError" });

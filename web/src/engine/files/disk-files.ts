@@ -86,10 +86,16 @@ export class DiskFiles {
   }
 }
 
+/** Write all of `bytes`, or leave the file as long as it was: the browser needs a few bytes of a full disk to close files. */
 function writeAll(file: SyncFile, bytes: Uint8Array, at: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    const count = file.write(done === 0 ? bytes : bytes.subarray(done), { at: at + done });
-    if (count <= 0) throw new DOMException("the disk is full", "QuotaExceededError");
-    done += count;
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const count = file.write(done === 0 ? bytes : bytes.subarray(done), { at: at + done });
+      if (count <= 0) throw new DOMException("the disk is full", "QuotaExceededError");
+      done += count;
+    }
+  } catch (error) {
+    file.truncate(at);
+    throw error;
   }
 }
