@@ -138,7 +138,7 @@ describe("a browser that never returns from a call on an open file", () => {
     expect(clock.now()).toBe(20_000);
     await told;
     expect([ended, disk.isStuck("a"), disk.isStuck("b")]).toEqual([1, true, false]);
-    await expect(file.size()).rejects.toMatchObject({ name: "QuotaExceededError" });
+    await expect(file.flush()).rejects.toMatchObject({ name: "QuotaExceededError" });
     await (await disk.open("b")).close();
     expect(started).toBe(2);
   });

@@ -32,7 +32,7 @@ export class MemoryDisk implements Disk {
     this.files.set(name, file);
     file.open = true;
     return Promise.resolve({
-      size: () => Promise.resolve(file.size),
+      size: file.size,
       read: (at, length) => Promise.resolve(new Uint8Array(file.bytes.subarray(at, Math.min(file.size, at + length)))),
       write: async (bytes, at) => {
         await this.onCall();

@@ -6,8 +6,8 @@ const PIECE_BYTES = 1024 * 1024;
 export interface BodyReader {
   /** The next piece. */
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-  /** Let later reads overwrite a piece: its buffer is reused. */
-  giveBack(piece: Uint8Array): void;
+  /** Let later reads overwrite a piece, if there is one: its buffer is reused. */
+  giveBack(piece: Uint8Array | null): void;
 }
 
 export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
@@ -25,6 +25,6 @@ export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
       room = null;
       return reader.read(into);
     },
-    giveBack: (piece) => { room = piece.buffer; },
+    giveBack: (piece) => { room = piece?.buffer ?? room; },
   };
 }

@@ -39,20 +39,19 @@ export class DiskFiles {
     try {
       if (request.op !== "open") return { id, ...this.#run(request) };
       const opening = this.#openFile(request.name);
-      this.#open.set(request.file, await soon(this.#clock, DISK_PATIENCE_MS, "open a file", opening, (late) => { late.close(); }));
-      return { id };
+      const file = await soon(this.#clock, DISK_PATIENCE_MS, "open a file", opening, (late) => { late.close(); });
+      this.#open.set(request.file, file);
+      return { id, size: file.getSize() };
     } catch (error) {
       // A PageError has its code and data beside the message; other errors are known by their names.
       return { id, error: error instanceof PageError ? error.body() : describe(error) };
     }
   }
 
-  #run(request: Exclude<DiskRequest, { op: "open" }>): { size?: number; bytes?: Uint8Array<ArrayBuffer> } {
+  #run(request: Exclude<DiskRequest, { op: "open" }>): { bytes?: Uint8Array<ArrayBuffer> } {
     const file = this.#open.get(request.file);
     if (file === undefined) throw new DOMException("the file is closed", "InvalidStateError");
     switch (request.op) {
-      case "size":
-        return { size: file.getSize() };
       case "read": {
         const bytes = new Uint8Array(request.length);
         return { bytes: bytes.subarray(0, file.read(bytes, { at: request.at })) };

@@ -108,14 +108,15 @@ export class DiskLink {
     const disk = (this.#disk ??= this.#newDisk());
     const file = this.#opened++;
     disk.files.set(file, name);
+    let size: number | undefined;
     try {
-      await disk.ask({ op: "open", file, name });
+      ({ size } = await disk.ask({ op: "open", file, name }));
     } catch (error) {
       disk.files.delete(file);
       throw error;
     }
     return {
-      size: async () => (await disk.ask({ op: "size", file })).size ?? 0,
+      size: size ?? 0,
       read: async (at, length) => (await disk.ask({ op: "read", file, at, length })).bytes ?? new Uint8Array(),
       write: async (bytes, at) => {
         const owned = bytes as Uint8Array<ArrayBuffer>; // shared memory cannot move, and no response or encoder has it

@@ -4,7 +4,7 @@ import type { PageError } from "../errors.ts";
 
 type Request =
   | { readonly op: "open"; readonly name: string }
-  | { readonly op: "size" | "flush" | "close" }
+  | { readonly op: "flush" | "close" }
   | { readonly op: "read"; readonly at: number; readonly length: number }
   | { readonly op: "write"; readonly at: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly op: "truncate"; readonly size: number };
@@ -16,6 +16,7 @@ export type DiskOrder = Request & { readonly file: number };
 
 export interface DiskAnswer {
   readonly id: number;
+  /** The size of a file that was opened. */
   readonly size?: number;
   /** What was read, or the array that was written, for its buffer. */
   readonly bytes?: Uint8Array<ArrayBuffer>;

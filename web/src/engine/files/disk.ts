@@ -6,7 +6,8 @@ import { asFullDisk, DISK_PATIENCE_MS, isNotFound, openFolder, soon, type Root }
 
 /** A file that is open, in the disk worker, for this tab alone. */
 export interface OpenFile {
-  size(): Promise<number>;
+  /** Its size when it was opened. */
+  readonly size: number;
   /** Read up to `length` bytes from `at` on; fewer at the file's end. */
   read(at: number, length: number): Promise<Uint8Array>;
   /** Write all of `bytes`. Their buffer moves to the disk worker; the returned array has it again. */

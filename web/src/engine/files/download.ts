@@ -183,12 +183,12 @@ export class Downloader implements FileFetcher {
     const transfer = new Transfer(this.#platform, file, request, partial, signal, tell);
     try {
       const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);
-      const verified = await line.take(signal, async () => {
-        const found = await this.#explainQuota(file.url, needed, () => transfer.run());
+      const verified = await line.take(signal, () => this.#explainQuota(file.url, needed, async () => {
+        const found = await transfer.run();
         // Close it within the turn: the files that have a turn share the limit of unflushed bytes.
         await partial.close();
         return found;
-      });
+      }));
       return { partial, transfer, verified };
     } catch (error) {
       try {

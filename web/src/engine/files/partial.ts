@@ -44,6 +44,8 @@ export class PartialData {
   #flushed = 0;
   #size = 0;
   #source: Source | null = null;
+  /** The write in progress, and where it began. */
+  #writing: { readonly at: number; readonly done: Promise<Uint8Array> } | null = null;
 
   private constructor({ disk, now }: Home, file: FileRef, flushEvery: number, name: string, data: OpenFile, journal: OpenFile) {
     this.#disk = disk;
@@ -104,6 +106,11 @@ export class PartialData {
 
   /** Delete the stored bytes. */
   async reset(): Promise<void> {
+    if (this.#source !== null) await this.#empty();
+  }
+
+  async #empty(): Promise<void> {
+    await this.#written();
     // The journal goes first: bytes without a journal cannot be used, and a journal without its bytes would be wrong.
     await this.#journal.truncate(0);
     this.#journalSize = 0;
@@ -113,16 +120,36 @@ export class PartialData {
     this.#source = null;
   }
 
-  /** Add bytes. Their buffer is used up: the returned array has it again. */
-  async append(bytes: Uint8Array): Promise<Uint8Array> {
-    const { length } = bytes;
-    const back = await this.#data.write(bytes, this.#size);
+  /**
+   * Add bytes, which are written while the next ones are read; a failure is the next call's. Their buffer is used up. Returns
+   * an array that has the buffer of earlier bytes, to be reused, or null.
+   */
+  async append(bytes: Uint8Array): Promise<Uint8Array | null> {
+    const back = await this.#written();
+    const [at, { length }] = [this.#size, bytes];
+    this.#writing = { at, done: this.#data.write(bytes, at) };
+    this.#writing.done.catch(() => undefined); // it is awaited later
     this.#size += length;
     if (this.#size - this.#flushed >= this.#flushEvery) await this.flush();
     return back;
   }
 
+  /** Wait for the write in progress. */
+  async #written(): Promise<Uint8Array | null> {
+    const writing = this.#writing;
+    if (writing === null) return null;
+    this.#writing = null;
+    try {
+      return await writing.done;
+    } catch (error) {
+      this.#size = writing.at;
+      throw error;
+    }
+  }
+
+  /** Wait until all bytes have reached the disk. */
   async flush(): Promise<void> {
+    await this.#written();
     if (this.#size === this.#flushed) return;
     await this.#data.flush();
     // The journal itself need not be flushed: a line that a power cut takes away only makes the partial shorter.
@@ -152,11 +179,11 @@ export class PartialData {
   }
 
   async #recover(): Promise<void> {
-    const bytes = await this.#journal.read(0, await this.#journal.size());
-    const found = readJournal(new TextDecoder().decode(bytes));
-    const kept = found === null ? 0 : Math.min(found.flushed, await this.#data.size());
+    const { size } = this.#journal;
+    const found = size === 0 ? null : readJournal(new TextDecoder().decode(await this.#journal.read(0, size)));
+    const kept = found === null ? 0 : Math.min(found.flushed, this.#data.size);
     if (found === null || kept === 0 || found.head.url !== this.#file.url || found.head.cache !== this.#file.cache) {
-      await this.reset();
+      if (size > 0 || this.#data.size > 0) await this.#empty();
       return;
     }
     await this.#data.truncate(kept);
