@@ -1,6 +1,6 @@
 /** One of the site's databases (IndexedDB), with one store of records. It is opened on first use. */
 
-import { describe, PageError, toPageError } from "./errors.ts";
+import { describe, PageError } from "./errors.ts";
 import { systemClock, type Clock } from "./clock.ts";
 
 /** An open database answers in milliseconds. If it takes longer, another tab blocks it, or it is broken. */
@@ -108,8 +108,11 @@ export class Database {
 
   #failure(error: unknown): PageError {
     const { name, message } = describe(error);
-    if (error instanceof PageError || name === "QuotaExceededError") return toPageError(error);
-    if (isFullDisk(name, message)) return new PageError("quota_exceeded", `the disk is full: ${name}: ${message}; free disk space`, {}, error);
+    if (error instanceof PageError) return error;
+    if (name === "QuotaExceededError" || isFullDisk(name, message)) {
+      const why = name === "QuotaExceededError" ? "the browser's storage is full" : "the disk is full";
+      return new PageError("quota_exceeded", `${this.#options.what} cannot be written, because ${why}: delete a model or free disk space`, {}, error);
+    }
     if (name === "VersionError") return this.#unusable("a newer version of this site wrote it: reload the page", error);
     return this.#unusable(`${name}: ${message}; if reloading the page does not help, clear this site's data in the browser`, error);
   }
