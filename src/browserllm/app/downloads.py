@@ -260,7 +260,12 @@ class Downloads:
                 code="download_not_recorded",
             )
         )
-        await self._record(model, handle.key, cancelled=False)
+        try:
+            await self._record(model, handle.key, cancelled=False)
+        except BaseException:  # a full disk, for one; a download left running unseen would be joined by the next one
+            del self._handles[model]
+            await handle.cancel()
+            raise
 
     async def _follow(self, model: str, handle: Handle) -> None:
         error = await handle.outcome()

@@ -120,6 +120,33 @@ async def test_a_failed_download_stays_with_its_error_and_can_go_on() -> None:
     await app.app.close()
 
 
+class FullStore(MemoryStore):
+    """A store on a disk that is full for a while."""
+
+    full = False
+
+    async def put(self, key: str, value: bytes) -> None:
+        if self.full:
+            raise bl.errors.QuotaExceeded("the disk is full")
+        await super().put(key, value)
+
+
+async def test_a_download_that_cannot_be_recorded_does_not_run_on_unseen() -> None:
+    """The next attempt begins a new one: it does not join one that nothing shows."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG])), FullStore()
+    app = await with_models(files, "tiny", store=store)
+    store.full = True
+    with pytest.raises(bl.errors.QuotaExceeded):
+        await app.call(act.DownloadModel(model="tiny"))
+    assert app.state.downloads == {}
+    store.full = False
+    files.web[folder("tiny") + "onnx/model_quantized.onnx"] = ScriptedFile(SIZE)
+    await app.call(act.DownloadModel(model="tiny"))
+    assert "tiny" in app.state.downloads
+    await app.until(lambda: app.state.models["tiny"].downloaded)
+    await app.app.close()
+
+
 async def test_a_download_over_the_budget_fails_with_what_can_go() -> None:
     """The error's data has the plan, its actions the way out, and a notice tells of it."""
     app = await with_models(ScriptedFiles(web(old=[], new=[])), "old", "new")
