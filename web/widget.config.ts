@@ -25,10 +25,11 @@ export default defineConfig({
   ...alone({ widget: file("widget/widget.ts"), "notebook-widget": file("notebook/widget.ts") }),
   plugins: [
     {
-      // In a build of its own: with the widget it would share a third file.
-      name: "amplifier",
+      // Each in a build of its own: with the widget they would share a third file.
+      name: "others",
       closeBundle: async () => {
-        await build({ ...alone({ amplifier: file("amplifier/amplifier.ts") }), configFile: false, root: import.meta.dirname });
+        const others = { amplifier: "amplifier/amplifier.ts", "widget-de": "widget/languages/de.ts", "widget-ar": "widget/languages/ar.ts" };
+        for (const [name, source] of Object.entries(others)) await build({ ...alone({ [name]: file(source) }), configFile: false, root: import.meta.dirname });
         execFileSync(process.execPath, [file("scripts/amplifier-types.mjs")], { stdio: "inherit" });
       },
     },

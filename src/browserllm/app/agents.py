@@ -28,6 +28,7 @@ from .actions import (
 from .answering import Answering
 from .app import App, Emit
 from .chat_settings import check_settings
+from .checks import checked_id
 from .state import ConversationSettings
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Agents:
         check_settings(action.settings)
         if action.settings.schema is not None:
             raise InvalidRequest("an agent's answers are texts; leave out the schema", parameter="schema")
+        if action.id is not None:
+            checked_id(action.id)
         if action.max_iterations is not None and action.max_iterations < 1:
             raise InvalidRequest(
                 f"max_iterations={action.max_iterations} is out of range: it must be at least 1",

@@ -59,6 +59,17 @@ export interface PageToolInput {
   readonly parameters?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+/**
+ * The conversations of a file that was imported.
+ *
+ * `added` are new here, `joined` were here and got messages of the file, `present` had all of them already.
+ */
+export interface Imported {
+  readonly added: readonly string[];
+  readonly joined: readonly string[];
+  readonly present: readonly string[];
+}
+
 /** A piece of an answer. `value` is the object so far, for requests with a schema. */
 export interface GenerateEvent {
   readonly type: "start" | "text" | "reasoning" | "object" | "restart";
@@ -239,7 +250,11 @@ export interface ExportConversations {
   readonly format?: "json" | "markdown" | undefined;
 }
 
-/** Add the conversations of an exported JSON file; returns their ids. A broken file adds nothing. */
+/**
+ * Add the conversations of an exported JSON file, or what is missing of those that are here.
+ *
+ * A broken file adds nothing.
+ */
 export interface ImportConversations {
   readonly text: string;
 }
@@ -392,7 +407,7 @@ export type PersistStorage = object;
 /** Delete files that belong to no model; returns the bytes freed. */
 export type CleanStorage = object;
 
-/** Let each of the `runs` answer the prompt in turn; returns at the end. Cancel to stop. */
+/** Let each of the `models` answer the prompt in turn; returns at the end. Cancel to stop. */
 export interface RunComparison {
   readonly prompt: string;
   /** Model, engine and device of each side. */
@@ -565,10 +580,14 @@ export interface Actions {
     readonly result: string;
     readonly event: never;
   };
-  /** Add the conversations of an exported JSON file; returns their ids. A broken file adds nothing. */
+  /**
+   * Add the conversations of an exported JSON file, or what is missing of those that are here.
+   *
+   * A broken file adds nothing.
+   */
   readonly "conversations.import": {
     readonly args: ImportConversations;
-    readonly result: readonly string[];
+    readonly result: Imported;
     readonly event: never;
   };
   /**
@@ -730,7 +749,7 @@ export interface Actions {
     readonly result: number;
     readonly event: never;
   };
-  /** Let each of the `runs` answer the prompt in turn; returns at the end. Cancel to stop. */
+  /** Let each of the `models` answer the prompt in turn; returns at the end. Cancel to stop. */
   readonly "compare.run": {
     readonly args: RunComparison;
     readonly result: null;
