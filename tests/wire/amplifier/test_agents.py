@@ -393,8 +393,8 @@ async def test_agents_with_an_id_keep_their_to_do_list_and_others_have_their_own
         await page.ask()
         return (await page.until("tool-result")).output
 
-    assert await result(id="söme id/1") == "1. [ ] write"
-    assert await result(id="söme id/1") == "1. [ ] write"
+    assert await result(id="some_id-1") == "1. [ ] write"
+    assert await result(id="some_id-1") == "1. [ ] write"
     assert "write" not in await result(id="another")
     assert await result() == "1. [ ] write"
     assert "write" not in await result()
