@@ -104,6 +104,7 @@ def test_the_package_index_can_read_both_packages(python_packages: tuple[Path, P
     assert of_wheel == of_archive
     checked = Metadata.from_email(of_wheel)  # raises for each field that is not valid
     assert str(checked.version) == __version__
+    assert checked.author == "The browserllm authors"
     assert checked.license_expression == "Apache-2.0"
     assert checked.license_files == ["LICENSE", "NOTICE"]
     assert set(checked.classifiers or []) <= trove_classifiers.classifiers
