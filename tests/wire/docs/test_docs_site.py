@@ -253,6 +253,8 @@ def module(name: str) -> Path | None:
     """The source of a module of ours that pages import."""
     if name.endswith("/widget.js"):
         return ROOT / "web" / "widget" / "widget.ts"
+    if name.endswith("/amplifier.js"):
+        return ROOT / "web" / "amplifier" / "amplifier.ts"
     if name.startswith("@browserllm/react"):
         return ROOT / "web" / "react" / "src" / f"{name.removeprefix('@browserllm/react').lstrip('/') or 'index'}.ts"
     return None
@@ -283,6 +285,7 @@ def test_exports_are_found() -> None:
     """Lists, constants that are taken apart, types, and what another module exports."""
     assert {"chat", "init", "LocalLLM", "BrowserLLMError", "ChatOptions"} <= exports(module("./llm/widget.js") or ROOT)
     assert {"useChat", "UIMessage", "AppState", "connect"} <= exports(module("@browserllm/react") or ROOT)
+    assert {"AmplifierWeb", "WorkerManager", "Tool"} <= exports(module("./llm/amplifier.js") or ROOT)
     assert "BrowserLLMChatTransport" in exports(module("@browserllm/react/ai-sdk") or ROOT)
 
 
