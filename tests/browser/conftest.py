@@ -28,6 +28,7 @@ LONG_FILES = (
     "test_tools",
     "test_app_hostile",
     "test_page_attacks",
+    "test_first_steps",
 )
 """The files that take longest, the longest first: one that begins last keeps one process busy and the other waiting."""
 

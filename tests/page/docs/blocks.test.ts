@@ -12,7 +12,7 @@ const WEB = resolve(ROOT, "web");
 const SITE: Readonly<Record<string, string>> = {
   "./llm/widget.js": "./widget/widget.ts",
   "/llm/widget.js": "./widget/widget.ts",
-  "/llm/amplifier.js": "./amplifier/amplifier.ts",
+  "./llm/amplifier.js": "./amplifier/amplifier.ts",
 };
 
 /** What scripts have from their page, and the examples of other libraries from the lines before them. */

@@ -365,7 +365,7 @@ def test_the_errors_quoted_are_those_of_the_code() -> None:
         ("24 of 35 valid objects freely, and 35 of 35", "| objects that are valid, of 35 texts | 24 | 35"),
         ("20 and 25 of them are right", "| objects that are right | 20 | 25"),
         ("59.9 frames a second", "59.9; 99.3"),
-        ("The wheel has 39.5 MB", "wheel | 39.5 MB"),
+        ("The wheel has 39.7 MB", "wheel | 39.7 MB"),
         ("8.5 MB with gzip until one can write", "until one can write, without the engine, gzip | 8.5 MB"),
         ("10.7 MB until the first answer", "with WebLLM and without the model, gzip | 10.7 MB"),
         ("snapshot with this package 4.3, Pyodide 3.9", "with this package is 4.3 MB, Pyodide 3.9 MB"),
