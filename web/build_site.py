@@ -58,7 +58,7 @@ KEPT_WHEN_USED = ("ort/", "models/", "python/extras/", "amplifier.js", "examples
 NOT_KEPT = (
     ".",
     "sw",
-    "widget.js",
+    "widget",
     "notebook-widget.js",
     "notebook.html",
     "assets/notebook",
@@ -179,6 +179,9 @@ def build_python(site: Path) -> None:
             "wheels": [listed(wheel) for wheel in packed],
             "libraries": [listed(file) | {"path": path} for path, file in libraries],
             "snapshot": listed(snapshot),
+            "start": {
+                file.name: file.stat().st_size for file in [*pyodide_files(), snapshot, *(so for _, so in libraries)]
+            },
             "extras": {name: pack_extra(name, out, work) for name in EXTRAS},
         }
         (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
@@ -233,6 +236,11 @@ def page_examples() -> list[Path]:
     """The files of the examples' pages."""
     folders = [page.parent for page in EXAMPLES.glob("*/index.html")]
     return [file for folder in folders for file in files_under(folder) if file.suffix in PAGE_SUFFIXES]
+
+
+def pyodide_files() -> list[Path]:
+    """What a page fetches of Pyodide itself before Python starts."""
+    return [WEB / "node_modules" / "pyodide" / name for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")]
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:

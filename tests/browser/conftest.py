@@ -87,6 +87,8 @@ def start_browser(
             args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU), *flags],
         )
         context.set_default_timeout(PATIENCE_MS)
+        # Playwright takes over file choosers once a page has a listener, a moment later: one opened before is lost.
+        context.on("page", lambda page: page.on("filechooser", lambda _: None))
         contexts.append(context)
         return context
 

@@ -360,3 +360,24 @@ describe("file names", () => {
     expect(fileNameFor("../..", "json")).toBe("conversation.json");
   });
 });
+
+describe("a new chat", () => {
+  it("is there to be written in, also when it is open already", async () => {
+    await shell([]);
+    const box = screen.getByRole("textbox", { name: "Message" });
+    expect(document.activeElement).not.toBe(box);
+    await userEvent.click(screen.getByRole("button", { name: "New chat" }));
+    expect(document.activeElement).toBe(box);
+  });
+
+  it("closes the drawer of a phone first, behind which nothing can have the focus", async () => {
+    vi.stubGlobal("matchMedia", (query: string) => ({ matches: query.includes("max-width"), media: query, addEventListener: () => undefined, removeEventListener: () => undefined }));
+    await shell([]);
+    await userEvent.click(screen.getByRole("button", { name: "Open the list of conversations" }));
+    const stage = document.querySelector(".stage");
+    expect(stage?.hasAttribute("inert")).toBe(true);
+    await userEvent.click(screen.getByRole("button", { name: "New chat" }));
+    expect(stage?.hasAttribute("inert")).toBe(false);
+    expect(document.activeElement).toBe(screen.getByRole("textbox", { name: "Message" }));
+  });
+});

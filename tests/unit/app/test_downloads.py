@@ -422,7 +422,7 @@ async def test_the_files_that_a_download_lacks_are_listed() -> None:
 
 
 async def test_the_time_of_a_download_is_estimated_only_from_facts() -> None:
-    """Without any it is unknown; a slow connection's name gives a speed; a measured one is better."""
+    """Without any it is unknown; a slow connection's name gives a speed; what the browser measures is better."""
     files = ScriptedFiles(web(tiny=[500, HANG], other=[]))
     app = await with_models(files, "tiny", "other")
     assert await app.call(act.EstimateDownload(model="tiny")) is None
@@ -433,4 +433,9 @@ async def test_the_time_of_a_download_is_estimated_only_from_facts() -> None:
     slow = bl.page.DeviceFacts(webgpu=facts.webgpu, wasm=facts.wasm, connection=ConnectionFacts(effective_type="2g"))
     app = await with_models(files, "other", host=ScriptedHost(files=files, facts=slow))
     assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 8750)
+    await app.app.close()
+    fast = ConnectionFacts(effective_type="4g", downlink_mbps=2.5)
+    measured = bl.page.DeviceFacts(webgpu=facts.webgpu, wasm=facts.wasm, connection=fast)
+    app = await with_models(files, "other", host=ScriptedHost(files=files, facts=measured))
+    assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 312_500)
     await app.app.close()

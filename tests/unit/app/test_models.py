@@ -47,6 +47,19 @@ async def test_every_model_of_the_catalog_is_judged() -> None:
     await app.app.close()
 
 
+async def test_models_have_the_names_that_people_give_them() -> None:
+    """Without what all of them are, with sizes and families written alike, and no two of them the same."""
+    app = await opened(ScriptedHost(facts=GPU))
+    names = {model.id: model.name for model in app.state.models.values()}
+    assert names["Qwen3-0.6B"] == "Qwen3 0.6B"
+    assert names["gemma-2-2b-it"] == "Gemma 2 2B"
+    assert names["gemma3-1b-it"] == "Gemma 3 1B"
+    assert names["OLMo-2-1124-7B-Instruct"] == "OLMo 2 7B"
+    assert names["Phi-3.5-vision-instruct"] == "Phi 3.5 vision"
+    assert len(set(names.values())) == len(names)
+    await app.app.close()
+
+
 async def test_the_tiers_are_those_of_this_device() -> None:
     """Three models that run comfortably, from quick to strong."""
     app = await opened(ScriptedHost(facts=GPU))

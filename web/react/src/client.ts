@@ -22,6 +22,9 @@ export interface AppPipe {
 export interface Boot {
   readonly text: string;
   readonly fraction: number | null;
+  /** While Python is fetched: how much of it has arrived. */
+  readonly receivedBytes?: number;
+  readonly totalBytes?: number;
 }
 
 export type ActionName = keyof Actions;

@@ -15,6 +15,7 @@ export const shell: Strings["shell"] = {
   navigation: "المحادثات والصفحات",
   views: "الصفحات",
   starting: "يجري تشغيل بايثون في هذه الصفحة",
+  loadingPython: (received, total) => `يجري تحميل بايثون: ${own(received)} من ${own(total)}`,
   reload: "إعادة تحميل الصفحة",
   notFound: "هذه المحادثة ليست على هذا الجهاز",
   notFoundText: "ربما حُذفت، أو أنها في متصفح آخر.",

@@ -14,6 +14,7 @@ export const shell: Strings["shell"] = {
   navigation: "Gespräche und Ansichten",
   views: "Ansichten",
   starting: "Python startet in dieser Seite",
+  loadingPython: (received, total) => `Python wird geladen: ${received} von ${total}`,
   reload: "Seite neu laden",
   notFound: "Dieses Gespräch ist nicht auf diesem Gerät",
   notFoundText: "Vielleicht wurde es gelöscht, oder es gehört zu einem anderen Browser.",

@@ -12,6 +12,7 @@ export const shell = {
   navigation: "Conversations and views",
   views: "Views",
   starting: "Starting Python in this page",
+  loadingPython: (received: string, total: string) => `Loading Python: ${received} of ${total}`,
   reload: "Reload the page",
   notFound: "This conversation is not on this device",
   notFoundText: "It may have been deleted, or it belongs to another browser.",
