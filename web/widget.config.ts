@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { build, defineConfig, type InlineConfig } from "vite";
 
@@ -29,6 +30,7 @@ export default defineConfig({
       closeBundle: async () => {
         const others = { amplifier: "amplifier/amplifier.ts", "widget-de": "widget/languages/de.ts", "widget-ar": "widget/languages/ar.ts" };
         for (const [name, source] of Object.entries(others)) await build({ ...alone({ [name]: file(source) }), configFile: false, root: import.meta.dirname });
+        execFileSync(process.execPath, [file("scripts/amplifier-types.mjs")], { stdio: "inherit" });
       },
     },
   ],

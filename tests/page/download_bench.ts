@@ -21,6 +21,10 @@ export class MemoryDisk implements Disk {
   capacity = Infinity;
   /** Called before each truncation, to make it fail. */
   onTruncate: () => void = () => undefined;
+  /** Called before each change of an open file, to make it fail. */
+  onCall: () => Promise<void> = () => Promise.resolve();
+  /** The names of files that the browser has locked for good. */
+  readonly stuck = new Set<string>();
 
   open(name: string): Promise<OpenFile> {
     const file = this.files.get(name) ?? { bytes: Buffer.alloc(0), size: 0, open: false, flushes: 0 };
@@ -28,9 +32,10 @@ export class MemoryDisk implements Disk {
     this.files.set(name, file);
     file.open = true;
     return Promise.resolve({
-      getSize: () => file.size,
-      read: (into, { at }) => file.bytes.copy(into, 0, at, Math.min(file.size, at + into.length)),
-      write: (bytes, { at }) => {
+      size: file.size,
+      read: (at, length) => Promise.resolve(new Uint8Array(file.bytes.subarray(at, Math.min(file.size, at + length)))),
+      write: async (bytes, at) => {
+        await this.onCall();
         if (this.used - file.size + at + bytes.length > this.capacity) throw new DOMException("full", "QuotaExceededError");
         if (at + bytes.length > file.bytes.length) {
           const grown = Buffer.alloc((at + bytes.length) * 2);
@@ -39,15 +44,27 @@ export class MemoryDisk implements Disk {
         }
         file.bytes.set(bytes, at);
         file.size = Math.max(file.size, at + bytes.length);
-        return bytes.length;
+        // As in a browser: the caller's array loses its buffer.
+        return structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] });
       },
-      truncate: (size) => {
+      truncate: async (size) => {
         this.onTruncate();
+        await this.onCall();
         file.size = size;
       },
-      flush: () => { file.flushes += 1; },
-      close: () => { file.open = false; },
+      flush: async () => {
+        await this.onCall();
+        file.flushes += 1;
+      },
+      close: async () => {
+        await this.onCall();
+        file.open = false;
+      },
     });
+  }
+
+  isStuck(name: string): boolean {
+    return this.stuck.has(name);
   }
 
   blob(name: string): Promise<Blob | null> {

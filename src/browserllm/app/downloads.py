@@ -33,6 +33,7 @@ from .app import App
 from .error_info import error_info
 from .notices import Notices
 from .state import Download, MissingFile
+from .versions import is_left_alone
 
 PREFIX = "download/"
 
@@ -121,17 +122,9 @@ class Downloads:
         known = before or Download(model=card.id, state="waiting")
         self._app.state.put(replace(known, state="waiting", error=None), "downloads", card.id)
 
-    async def wait(self, name: str) -> None:
-        """Wait until a download in progress has ended; raises its error."""
-        handle = self._handles.get(self._manager.catalog.find(name).card.id)
-        if handle is not None and (error := await handle.outcome()) is not None:
-            raise error
-
     def on_progress(self, model: str, progress: Progress) -> None:
-        """Show the progress of a download, however it was begun."""
+        """Show the progress of a download, however it was begun: files arrive, or are verified."""
         handle = self._handles.get(model)
-        if progress.phase not in ("downloading", "verifying"):
-            return
         paused = handle is not None and handle.state == "paused"
         if progress.bytes_per_s:
             self._speed = progress.bytes_per_s
@@ -267,7 +260,12 @@ class Downloads:
                 code="download_not_recorded",
             )
         )
-        await self._record(model, handle.key, cancelled=False)
+        try:
+            await self._record(model, handle.key, cancelled=False)
+        except BaseException:  # a full disk, for one; a download left running unseen would be joined by the next one
+            del self._handles[model]
+            await handle.cancel()
+            raise
 
     async def _follow(self, model: str, handle: Handle) -> None:
         error = await handle.outcome()
@@ -300,6 +298,8 @@ class Downloads:
     async def _records(self) -> dict[str, _Record]:
         records: dict[str, _Record] = {}
         for key, raw in await self._store.items(PREFIX):
+            if is_left_alone(key, raw, self._notices):
+                continue
             try:
                 record = decode_json(raw, _Record)
             except (msgspec.DecodeError, RecursionError):

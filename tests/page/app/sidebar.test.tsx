@@ -225,6 +225,24 @@ describe("the sidebar", () => {
     expect(callsOf("conversations.import")).toEqual([]);
   });
 
+  it.each([
+    [{ added: ["x"], joined: [], present: [] }, "1 conversation imported", "#/chat/x"],
+    [{ added: [], joined: [], present: ["x", "y", "z"] }, "3 were there already", ""],
+    [{ added: ["x", "y"], joined: ["z"], present: ["w"] }, "2 conversations imported · 1 was there and got new messages · 1 was there already", "#/chat/x"],
+    [{ added: [], joined: ["z"], present: [] }, "1 was there and got new messages", "#/chat/z"],
+    [{ added: [], joined: [], present: [] }, "The file has no conversations.", ""],
+  ])("says what became of the conversations of a file: %j", async (result, text, hash) => {
+    location.hash = "";
+    const { app, advance } = await shell([]);
+    app.on("conversations.import", () => result);
+    await importFile(new File(["{}"], "a.json"));
+    await vi.waitFor(async () => {
+      await advance();
+      expect(screen.getByText(text)).toBeTruthy();
+    });
+    expect(location.hash).toBe(hash);
+  });
+
   it("says why a file cannot be imported, and adds nothing", async () => {
     const { app, advance } = await shell([]);
     app.on("conversations.import", () => {

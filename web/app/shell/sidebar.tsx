@@ -1,4 +1,4 @@
-import { type Conversation, isBlank, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
+import { type Conversation, isBlank, MAX_NAME_CHARS, MAX_SEARCH_CHARS, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
 import { type JSX, memo, type RefObject, useId, useState } from "react";
 import { hashOf, type Place } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
@@ -66,6 +66,7 @@ export function Sidebar({ place, actions, search, onHide, onNewChat, onShortcuts
           ref={search}
           type="text"
           enterKeyHint="search"
+          maxLength={MAX_SEARCH_CHARS}
           aria-label={strings.shell.search}
           placeholder={strings.shell.search}
           dir="auto"
@@ -235,7 +236,7 @@ function OneField({ title, label, note, value, optional = false, onSave, onClose
           onClose();
         }}
       >
-        <TextField label={label} note={note} value={text} autoFocus maxLength={MAX_TITLE_CHARS} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
+        <TextField label={label} note={note} value={text} autoFocus maxLength={optional ? MAX_NAME_CHARS : MAX_TITLE_CHARS} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
         {optional && (
           <datalist id={`${form}-list`}>
             {folders.split("\n").map((folder) => (

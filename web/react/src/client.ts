@@ -63,6 +63,14 @@ export interface AppClient {
   readonly close: () => void;
 }
 
+/** Half a surrogate pair, as JSON writes it: a whole pair stands as it is, and a backslash before would be two. */
+const HALF = /\\(?:u(d[89a-f][0-9a-f]{2})|.)/gi;
+
+/** JSON whose texts can be read everywhere: half a character, which some end in when they are cut, becomes a replacement character. */
+function wellFormed(json: string): string {
+  return json.replace(HALF, (written, half?: string) => (half === undefined ? written : "\\ufffd"));
+}
+
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: BrowserLLMError) => void;
@@ -123,7 +131,7 @@ class PipeClient {
     const id = ++this.#lastId;
     let text: string;
     try {
-      text = JSON.stringify({ type: "call", id, action, args });
+      text = wellFormed(JSON.stringify({ type: "call", id, action, args }));
     } catch (error) {
       return Promise.reject(unwritable(error));
     }

@@ -1,6 +1,6 @@
 /** One of the site's databases (IndexedDB), with one store of records. It is opened on first use. */
 
-import { describe, PageError, toPageError } from "./errors.ts";
+import { describe, PageError } from "./errors.ts";
 import { systemClock, type Clock } from "./clock.ts";
 
 /** An open database answers in milliseconds. If it takes longer, another tab blocks it, or it is broken. */
@@ -30,13 +30,24 @@ export class Database {
   /** Run one transaction: everything that `work` requests, or nothing. Resolves with what the function that it returns reads. */
   async run<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => () => T): Promise<T> {
     try {
-      const database = await this.#open();
-      const transaction = database.transaction(this.#options.store, mode);
+      const transaction = await this.#begin(mode);
       const read = order(work, transaction.objectStore(this.#options.store));
       await finished(transaction);
       return read();
     } catch (error) {
       throw this.#failure(error);
+    }
+  }
+
+  async #begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
+    const { store } = this.#options;
+    try {
+      return (await this.#open()).transaction(store, mode);
+    } catch (error) {
+      // The browser closes the connection after an error of the disk, and reports it later than here.
+      if (describe(error).name !== "InvalidStateError") throw error;
+      this.#database = null;
+      return (await this.#open()).transaction(store, mode);
     }
   }
 
@@ -97,8 +108,11 @@ export class Database {
 
   #failure(error: unknown): PageError {
     const { name, message } = describe(error);
-    if (error instanceof PageError || name === "QuotaExceededError") return toPageError(error);
-    if (isFullDisk(name, message)) return new PageError("quota_exceeded", `the disk is full: ${name}: ${message}; free disk space`, {}, error);
+    if (error instanceof PageError) return error;
+    if (name === "QuotaExceededError" || isFullDisk(name, message)) {
+      const why = name === "QuotaExceededError" ? "the browser's storage is full" : "the disk is full";
+      return new PageError("quota_exceeded", `${this.#options.what} cannot be written, because ${why}: delete a model or free disk space`, {}, error);
+    }
     if (name === "VersionError") return this.#unusable("a newer version of this site wrote it: reload the page", error);
     return this.#unusable(`${name}: ${message}; if reloading the page does not help, clear this site's data in the browser`, error);
   }
@@ -108,9 +122,9 @@ export class Database {
   }
 }
 
-/** Chromium's errors for a full disk: "DataError: Failed to write blobs (IOError)", for one. */
+/** Chromium's errors for a full disk: "DataError: Failed to write blobs (IOError)" or "UnknownError: ... FILE_ERROR_NO_SPACE". */
 function isFullDisk(name: string, message: string): boolean {
-  return (name === "DataError" || name === "UnknownError") && /ioerror|disk|no space/i.test(message);
+  return (name === "DataError" || name === "UnknownError") && /io ?error|disk|no[ _]space/i.test(message);
 }
 
 function order<T>(work: (store: IDBObjectStore) => () => T, store: IDBObjectStore): () => T {

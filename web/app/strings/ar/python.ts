@@ -99,6 +99,7 @@ export const python: PythonWords = {
     page_silent: () => "لم تجب الصفحة عن السؤال عن نماذجها، فقد يكون المعروض قديمًا.",
     record_damaged: ({ names, why }) => `السجل ${own(listed(names, "ar"))} تالف وجرى تجاوزه (${own(textOf(why) ?? "؟")}).`,
     records_damaged: ({ count, names }) => `سجلات تالفة جرى تجاوزها، عددها ${number(Number(count))}، منها ${own(listed(names, "ar"))}.`,
+    records_newer: ({ names }) => `خزّنت نسخة أحدث من هذا التطبيق ما لا تستطيع هذه النسخة قراءته، ومنه ${own(listed(names, "ar"))}. وهو باقٍ كما هو. أعد تحميل الصفحة للحصول على النسخة الأحدث.`,
     settings_damaged: ({ names }) => `تعذّرت قراءة بعض الإعدادات فعادت كما كانت في البداية: ${own(listed(names, "ar"))}.`,
     tab_not_read: () => "تعذّرت قراءة ما غيّرته علامة تبويب أخرى، فقد تعرض هذه ما كان قبل ذلك.",
   },

@@ -4,8 +4,10 @@
 const PIECE_BYTES = 1024 * 1024;
 
 export interface BodyReader {
-  /** The next piece: it may be overwritten by the read after it. */
+  /** The next piece. */
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  /** Let later reads overwrite a piece, if there is one: its buffer is reused. */
+  giveBack(piece: Uint8Array | null): void;
 }
 
 export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
@@ -13,14 +15,16 @@ export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
-    return body.getReader(); // not a byte stream, as in Safari
+    const plain = body.getReader(); // not a byte stream, as in Safari
+    return { read: () => plain.read(), giveBack: () => undefined };
   }
-  let room = new ArrayBuffer(PIECE_BYTES);
+  let room: ArrayBufferLike | null = null;
   return {
-    read: async () => {
-      const result = await reader.read(new Uint8Array(room));
-      if (!result.done) room = result.value.buffer;
-      return result;
+    read: () => {
+      const into = new Uint8Array((room ?? new ArrayBuffer(PIECE_BYTES)) as ArrayBuffer);
+      room = null;
+      return reader.read(into);
     },
+    giveBack: (piece) => { room = piece?.buffer ?? room; },
   };
 }

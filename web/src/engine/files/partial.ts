@@ -44,6 +44,8 @@ export class PartialData {
   #flushed = 0;
   #size = 0;
   #source: Source | null = null;
+  /** The write in progress, and where it began. */
+  #writing: { readonly at: number; readonly done: Promise<Uint8Array> } | null = null;
 
   private constructor({ disk, now }: Home, file: FileRef, flushEvery: number, name: string, data: OpenFile, journal: OpenFile) {
     this.#disk = disk;
@@ -60,24 +62,29 @@ export class PartialData {
    * be unflushed.
    */
   static async open(home: Home, file: FileRef, flushEvery = UNFLUSHED_BYTES): Promise<PartialData> {
-    const name = await nameOf(file);
+    let name = await nameOf(file);
+    // What a full disk has locked cannot be used again in this visit.
+    while (home.disk.isStuck(dataName(name)) || home.disk.isStuck(journalName(name))) name += AGAIN;
     const data = await home.disk.open(dataName(name));
     let journal: OpenFile | null = null;
     try {
       journal = await home.disk.open(journalName(name));
       const partial = new PartialData(home, file, flushEvery, name, data, journal);
-      partial.#recover();
+      await partial.#recover();
       return partial;
     } catch (error) {
       // One that stays open locks its file until it is garbage-collected, about a minute later.
-      closeAll(data, journal);
+      await closeAll(data, journal).catch(() => undefined); // the first failure says what is wrong
       throw error;
     }
   }
 
-  /** Remove the partial of a file that is stored. The caller holds the file's lock. */
+  /** Remove what the disk has of a file, also under the names that stand in for stuck ones. The caller holds the file's lock. */
   static async discard({ disk }: Home, file: FileRef): Promise<void> {
-    await removeNamed(disk, await nameOf(file));
+    const name = await nameOf(file);
+    const files = (await disk.names()).filter((each) => each.startsWith(name) && !disk.isStuck(each));
+    // A journal goes before its bytes (removeNamed).
+    for (const each of files.sort((one, two) => Number(two.endsWith(JOURNAL)) - Number(one.endsWith(JOURNAL)))) await disk.remove(each);
   }
 
   /** How many bytes are stored. */
@@ -91,52 +98,76 @@ export class PartialData {
   }
 
   /** Delete the stored bytes and begin with a new response. */
-  begin(source: Source): void {
-    this.reset();
+  async begin(source: Source): Promise<void> {
+    await this.reset();
     this.#source = source;
-    this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
+    await this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
   }
 
   /** Delete the stored bytes. */
-  reset(): void {
+  async reset(): Promise<void> {
+    if (this.#source !== null) await this.#empty();
+  }
+
+  async #empty(): Promise<void> {
+    await this.#written();
     // The journal goes first: bytes without a journal cannot be used, and a journal without its bytes would be wrong.
-    this.#journal.truncate(0);
+    await this.#journal.truncate(0);
     this.#journalSize = 0;
-    this.#data.truncate(0);
+    await this.#data.truncate(0);
     this.#size = 0;
     this.#flushed = 0;
     this.#source = null;
   }
 
-  append(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
-      const written = this.#data.write(done === 0 ? bytes : bytes.subarray(done), { at: this.#size });
-      if (written <= 0) throw new DOMException("the disk is full", "QuotaExceededError");
-      done += written;
-      this.#size += written;
-    }
-    if (this.#size - this.#flushed >= this.#flushEvery) this.flush();
+  /**
+   * Add bytes, which are written while the next ones are read; a failure is the next call's. Their buffer is used up. Returns
+   * an array that has the buffer of earlier bytes, to be reused, or null.
+   */
+  async append(bytes: Uint8Array): Promise<Uint8Array | null> {
+    const back = await this.#written();
+    const [at, { length }] = [this.#size, bytes];
+    this.#writing = { at, done: this.#data.write(bytes, at) };
+    this.#writing.done.catch(() => undefined); // it is awaited later
+    this.#size += length;
+    if (this.#size - this.#flushed >= this.#flushEvery) await this.flush();
+    return back;
   }
 
-  flush(): void {
+  /** Wait for the write in progress. */
+  async #written(): Promise<Uint8Array | null> {
+    const writing = this.#writing;
+    if (writing === null) return null;
+    this.#writing = null;
+    try {
+      return await writing.done;
+    } catch (error) {
+      this.#size = writing.at;
+      throw error;
+    }
+  }
+
+  /** Wait until all bytes have reached the disk. */
+  async flush(): Promise<void> {
+    await this.#written();
     if (this.#size === this.#flushed) return;
-    this.#data.flush();
+    await this.#data.flush();
     // The journal itself need not be flushed: a line that a power cut takes away only makes the partial shorter.
-    this.#log([this.#size, this.#now()]);
+    await this.#log([this.#size, this.#now()]);
     this.#flushed = this.#size;
   }
 
-  /** Read bytes from `at` on. Returns how many were read. */
-  read(into: Uint8Array, at: number): number {
-    return this.#data.read(into, { at });
+  /** Read up to `length` bytes from `at` on. */
+  read(at: number, length: number): Promise<Uint8Array> {
+    return this.#data.read(at, length);
   }
 
   /** Flush and close; the stored bytes stay. */
-  close(): void {
+  async close(): Promise<void> {
     try {
-      this.flush();
+      await this.flush();
     } finally {
-      closeAll(this.#data, this.#journal);
+      await closeAll(this.#data, this.#journal);
     }
   }
 
@@ -147,42 +178,36 @@ export class PartialData {
     return blob;
   }
 
-  /** Remove it from the disk. Closed partials only. */
-  remove(): Promise<void> {
-    return removeNamed(this.#disk, this.#name);
-  }
-
-  #recover(): void {
-    const bytes = new Uint8Array(this.#journal.getSize());
-    this.#journal.read(bytes, { at: 0 });
-    const found = readJournal(new TextDecoder().decode(bytes));
-    const kept = found === null ? 0 : Math.min(found.flushed, this.#data.getSize());
+  async #recover(): Promise<void> {
+    const { size } = this.#journal;
+    const found = size === 0 ? null : readJournal(new TextDecoder().decode(await this.#journal.read(0, size)));
+    const kept = found === null ? 0 : Math.min(found.flushed, this.#data.size);
     if (found === null || kept === 0 || found.head.url !== this.#file.url || found.head.cache !== this.#file.cache) {
-      this.reset();
+      if (size > 0 || this.#data.size > 0) await this.#empty();
       return;
     }
-    this.#data.truncate(kept);
+    await this.#data.truncate(kept);
     this.#source = found.head.source;
     this.#size = kept;
     this.#flushed = kept;
     this.#journalSize = found.length;
-    this.#journal.truncate(found.length);
+    await this.#journal.truncate(found.length);
   }
 
-  #log(line: unknown): void {
+  async #log(line: unknown): Promise<void> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-    const written = this.#journal.write(bytes, { at: this.#journalSize });
-    if (written < bytes.length) throw new DOMException("the disk is full", "QuotaExceededError");
-    this.#journalSize += bytes.length;
+    const { length } = bytes;
+    await this.#journal.write(bytes, this.#journalSize);
+    this.#journalSize += length;
   }
 }
 
 /** Close both, even if the disk fails the first. */
-function closeAll(data: OpenFile, journal: OpenFile | null): void {
+async function closeAll(data: OpenFile, journal: OpenFile | null): Promise<void> {
   try {
-    data.close();
+    await data.close();
   } finally {
-    journal?.close();
+    await journal?.close();
   }
 }
 
@@ -207,6 +232,7 @@ export class Partials {
   async list(): Promise<readonly PartialFile[]> {
     const partials: PartialFile[] = [];
     for (const { name, head, flushed, updated_ms } of await journals(this.#disk)) {
+      if (this.#disk.isStuck(dataName(name)) || this.#disk.isStuck(journalName(name))) continue; // of no use in this visit
       const kept = Math.min(flushed, (await this.#disk.blob(dataName(name)))?.size ?? 0);
       const { url, cache, source } = head;
       partials.push({ url, cache, loaded_bytes: kept, total_bytes: source.encoded ? null : source.total_bytes, updated_ms });
@@ -217,7 +243,7 @@ export class Partials {
   /** Remove the partials of an address, except one that a download in this or another tab is using. */
   async remove(url: string): Promise<void> {
     for (const { name, head } of await journals(this.#disk)) {
-      if (head.url !== url) continue;
+      if (head.url !== url || this.#disk.isStuck(dataName(name)) || this.#disk.isStuck(journalName(name))) continue;
       const patience = AbortSignal.timeout(REMOVE_WITHIN_MS);
       try {
         await this.#exclusively(lockName(head), patience, () => removeNamed(this.#disk, name));
@@ -287,6 +313,8 @@ function readHead(value: unknown): Head | null {
   };
 }
 
+/** Ends the name of a partial that stands in for one that is stuck. */
+const AGAIN = "~";
 const JOURNAL = ".journal";
 const journalName = (name: string): string => `${name}${JOURNAL}`;
 const dataName = (name: string): string => `${name}.data`;
