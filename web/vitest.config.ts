@@ -45,7 +45,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       reportsDirectory: "web/coverage",
-      include: ["web/src/**/*.ts", "web/widget/**/*.ts", "web/notebook/**/*.ts", "web/react/src/**/*.{ts,tsx}"],
+      include: ["web/src/**/*.ts", "web/widget/**/*.ts", "web/amplifier/**/*.ts", "web/notebook/**/*.ts", "web/react/src/**/*.{ts,tsx}"],
       // What needs a browser (a GPU, wasm runtimes, a DOM) is covered by tests/browser.
       exclude: [
         "web/src/engine/{worker,start,engines,engine}.ts",

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import { build, defineConfig, type InlineConfig } from "vite";
 
@@ -24,9 +25,13 @@ export default defineConfig({
   ...alone({ widget: file("widget/widget.ts"), "notebook-widget": file("notebook/widget.ts") }),
   plugins: [
     {
-      // In a build of its own: with the widget it would share a third file.
-      name: "amplifier",
-      closeBundle: async () => { await build({ ...alone({ amplifier: file("amplifier/amplifier.ts") }), configFile: false, root: import.meta.dirname }); },
+      // Each in a build of its own: with the widget they would share a third file.
+      name: "others",
+      closeBundle: async () => {
+        const others = { amplifier: "amplifier/amplifier.ts", "widget-de": "widget/languages/de.ts", "widget-ar": "widget/languages/ar.ts" };
+        for (const [name, source] of Object.entries(others)) await build({ ...alone({ [name]: file(source) }), configFile: false, root: import.meta.dirname });
+        execFileSync(process.execPath, [file("scripts/amplifier-types.mjs")], { stdio: "inherit" });
+      },
     },
   ],
 });

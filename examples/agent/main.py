@@ -1,14 +1,20 @@
 """An Amplifier session whose model runs in a browser on this machine: a tool, an approval, an answer."""
 
 import asyncio
+import json
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from amplifier_core import HookResult
 
 import browserllm as bl
 from browserllm.amplifier import create_session
+from browserllm.chat.builtin import todo_list
+
+BUNDLE = json.loads((Path(__file__).parent / "bundle.json").read_text())
+"""What the agent is: its system prompt, tools and settings. The page beside this file reads the same one."""
 
 
 def clock() -> str:
@@ -41,8 +47,15 @@ async def main(prompt: str) -> None:
     async with bl.connect() as host:
         # Any backend stands here: a cloud, or a Router. The session does not change.
         backend = bl.LocalBackend(host)
-        settings = {"max_tokens": 80, "temperature": 0}
-        session = create_session(backend, tools=[clock], config=settings, approval_system=Terminal())
+        tools = {"todo_list": todo_list(bl.stores.MemoryStore())}
+        session = create_session(
+            backend,
+            system=BUNDLE["system"],
+            tools=[*(tools[name] for name in BUNDLE["tools"]), clock],
+            config=BUNDLE["settings"],
+            loop={"max_iterations": BUNDLE["max_iterations"]},
+            approval_system=Terminal(),
+        )
         session.coordinator.hooks.register("tool:pre", ask_first)
         session.coordinator.hooks.register("llm:stream_block_delta", show)
         async with session:

@@ -2,13 +2,15 @@
 
 // The built site has this folder as examples/agent/.
 import { AmplifierWeb } from "../../amplifier.js";
+// main.py reads the same one.
+import bundle from "./bundle.json" with { type: "json" };
 
 const $ = (id) => document.getElementById(id);
 const log = $("log");
 
 const agent = new AmplifierWeb({
-  systemPrompt: "You are a helpful agent. Use the tools, and answer in one sentence.",
-  builtinTools: ["todo"],
+  systemPrompt: bundle.system,
+  builtinTools: bundle.tools,
   tools: [
     {
       name: "clock",
@@ -18,12 +20,12 @@ const agent = new AmplifierWeb({
     },
   ],
   ask: ["*"],
-  maxTokens: 80,
-  maxIterations: 4,
-  temperature: 0,
+  maxTokens: bundle.settings.max_tokens,
+  temperature: bundle.settings.temperature,
+  maxIterations: bundle.max_iterations,
   offline: true,
   onProgress: ({ stage, text, fraction }) => {
-    $("status").textContent = stage === "ready" ? `Ready: ${agent.model ?? "a cloud"} answers.` : text;
+    $("status").textContent = stage === "ready" ? `Ready: ${agent.model ?? "a cloud"} answers.` : `Starting … ${text}`;
     $("progress").hidden = stage === "ready";
     if (fraction === null) $("progress").removeAttribute("value");
     else $("progress").value = fraction;
@@ -65,8 +67,8 @@ function showEvent(event) {
 }
 
 /** Two buttons in the card of the call. Resolves with the user's decision. */
-function askUser({ signal }) {
-  const card = log.lastElementChild;
+function askUser({ callId, signal }) {
+  const card = calls.get(callId);
   const row = document.createElement("div");
   row.className = "buttons";
   card.append(row);
@@ -83,6 +85,8 @@ function askUser({ signal }) {
       button.addEventListener("click", () => decide(allowed));
       row.append(button);
     }
+    row.firstElementChild.focus();
+    card.scrollIntoView({ block: "nearest" });
     signal.addEventListener("abort", () => decide(false));
   });
 }
@@ -116,6 +120,8 @@ $("form").addEventListener("submit", async (event) => {
   const prompt = $("prompt").value.trim();
   if (prompt === "") return;
   add("user", prompt);
+  $("prompt").value = "";
+  $("status").textContent = "The agent works …";
   words = null;
   enable(true, true);
   try {
@@ -124,10 +130,21 @@ $("form").addEventListener("submit", async (event) => {
     $("status").textContent = `${inputTokens} tokens read, ${outputTokens} written, on this device.`;
   } catch (error) {
     if (error.code === "cancelled") $("status").textContent = "Cancelled.";
-    else showError(error);
+    else {
+      $("status").textContent = "That did not work.";
+      showError(error);
+    }
   } finally {
     enable(true, false);
+    $("prompt").focus();
   }
+});
+
+// Enter sends, Shift and Enter begin a new line.
+$("prompt").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("form").requestSubmit();
 });
 
 $("cancel").addEventListener("click", () => agent.cancel());

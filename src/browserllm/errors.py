@@ -58,7 +58,7 @@ FaultOf = Literal["caller", "backend", "device", "policy"]
 UnavailableReason = Literal[
     "no_window", "insecure_context", "no_api", "no_adapter", "turned_off", "device_failed", "missing_feature",
     "blocked", "no_browser", "closed", "profile_in_use", "offline", "unreachable", "server_error", "circuit_open",
-    "private", "policy",
+    "private", "policy", "not_installed",
 ]  # fmt: skip
 
 
@@ -107,6 +107,7 @@ _FAULT_OF_REASON: dict[str, FaultOf] = {
     "device_failed": "device",
     "missing_feature": "device",
     "no_browser": "device",
+    "not_installed": "device",
     "closed": "device",
     "profile_in_use": "device",
 }

@@ -83,6 +83,14 @@ class AppPage:
         """Call an action of the app through a pipe of its own, as another part of the page would."""
         return self.page.evaluate(_CALL, [action, json.dumps(args)])
 
+    def begin(self, action: str, **args: Any) -> None:
+        """Call an action as `call` does, and do not wait for it; `ended` does."""
+        self.page.evaluate(f"(given) => {{ window.begun = ({_CALL})(given); }}", [action, json.dumps(args)])
+
+    def ended(self) -> Any:
+        """Wait for what was begun, and return its result."""
+        return self.page.evaluate("window.begun")
+
     def state(self) -> Any:
         """Return the app's state."""
         return self.page.evaluate(_STATE)

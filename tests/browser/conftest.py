@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Playwright, expect, sync_playwright
 
+from built_packages import build_python, build_react
 from in_page import FLAGS, NO_WEBGPU, PATIENCE_MS, SITE, SOFTWARE_WEBGPU
 from small_disk import mounted_disk
 from static_server import StaticServer
@@ -57,6 +59,32 @@ def site_url(serve: Callable[[Path], str]) -> str:
     return serve(SITE)
 
 
+def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
+    """Return a folder that all processes of this run of the tests share."""
+    base = factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / name
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def python_packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the source archive of this checkout."""
+    return build_python(shared_folder(tmp_path_factory, "python-packages"))
+
+
+@pytest.fixture(scope="session")
+def wheel(python_packages: tuple[Path, Path]) -> Path:
+    """The wheel of this checkout."""
+    return python_packages[0]
+
+
+@pytest.fixture(scope="session")
+def react_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The npm package ``@browserllm/react`` of this checkout."""
+    return build_react(shared_folder(tmp_path_factory, "react-package"))
+
+
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """The browser the tests drive; `make` installs one where it can."""
@@ -87,6 +115,8 @@ def start_browser(
             args=[*FLAGS, *(SOFTWARE_WEBGPU if webgpu else NO_WEBGPU), *flags],
         )
         context.set_default_timeout(PATIENCE_MS)
+        # Playwright takes over file choosers once a page has a listener, a moment later: one opened before is lost.
+        context.on("page", lambda page: page.on("filechooser", lambda _: None))
         contexts.append(context)
         return context
 

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from in_page import SITE, open_python, run_python
 
-SCENARIOS = Path(__file__).parents[1] / "wire" / "amplifier" / "scenarios.py"
+SCENARIOS = Path(__file__).parents[1] / "amplifier_scenarios.py"
 
 FETCHED = """
 import json
@@ -88,77 +88,3 @@ json.dumps([RUST_AVAILABLE, said])
     available, said = run_python(python, code)
     assert available is False
     assert "load_and_mount_wasm" in said
-
-
-# The page of examples/agent
-
-
-@pytest.fixture(scope="module")
-def agent(start_browser: Callable[..., BrowserContext], site_url: str) -> Page:
-    """The example's page with its agent ready: the pocket model answers."""
-    page = start_browser().new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{site_url}examples/agent/index.html")
-    assert (
-        page.evaluate("performance.getEntriesByType('resource').filter(e => /pyodide|python/.test(e.name)).length") == 0
-    )
-    page.click("#start")
-    page.wait_for_function("agent.isReady || document.querySelector('li.error')")
-    assert page.locator("li.error").all_inner_texts() == []
-    assert errors == []
-    return page
-
-
-def finished(page: Page, decide: str) -> None:
-    """Answer each question of the agent with this button, until it has answered."""
-    while True:
-        page.wait_for_function(f"!agent.isExecuting || document.querySelector('button.{decide}')")
-        if not page.evaluate("agent.isExecuting"):
-            return
-        page.locator(f"button.{decide}").first.click()
-
-
-def test_the_page_asks_runs_a_tool_and_answers(agent: Page) -> None:
-    """Question, tool, approval, result, answer."""
-    assert agent.evaluate("agent.getToolNames()") == ["todo_list", "clock"]
-    agent.fill("#prompt", "What time is it?")
-    agent.click("#send")
-    finished(agent, "allow")
-    assert agent.locator("li.error").all_inner_texts() == []
-    history = agent.evaluate("agent.getHistory()")
-    roles = [message["role"] for message in history]
-    assert roles[:3] == ["system", "user", "assistant"]
-    if "tool" in roles:  # which tools the small model calls, if any, is its own matter
-        assert agent.locator("li.tool .result").count() == roles.count("tool")
-    assert "tokens" in agent.inner_text("#status")
-
-
-def test_cancelling_stops_the_model(agent: Page) -> None:
-    """While it writes: the call rejects, and the next prompt is answered."""
-    code = """async () => {
-      const pieces = [];
-      let failure = null;
-      try {
-        for await (const text of agent.executeStreaming("Tell me a long story about a lighthouse.")) {
-          pieces.push(text);
-          if (pieces.length === 2) void agent.cancel();
-        }
-      } catch (error) { failure = error.code; }
-      return [pieces.length, failure, agent.isExecuting];
-    }"""
-    pieces, failure, executing = agent.evaluate(code)
-    assert (failure, executing) == ("cancelled", False)
-    assert pieces >= 2
-
-
-def test_python_finds_the_bridge_functions(agent: Page) -> None:
-    code = """
-import json
-from js import js_llm_complete
-request = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3}
-answer = json.loads(await js_llm_complete(json.dumps(request)))
-json.dumps([answer["object"], answer["choices"][0]["message"]["role"]])
-"""
-    said = json.loads(agent.evaluate("code => window.browserllm.python(code)", code))
-    assert said == ["chat.completion", "assistant"]

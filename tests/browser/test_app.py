@@ -52,6 +52,40 @@ def test_from_the_first_run_to_the_first_answer(
     app.check()
 
 
+WATCH_START = """addEventListener("DOMContentLoaded", () => {
+  window.started = [];
+  const look = () => {
+    const text = document.querySelector(".boot-text")?.textContent;
+    const share = document.querySelector(".boot progress")?.value;
+    if (text !== undefined && window.started.at(-1)?.[0] !== text) window.started.push([text, share]);
+  };
+  new MutationObserver(look).observe(document.documentElement, {
+    childList: true, subtree: true, characterData: true, attributes: true,
+  });
+});"""
+
+
+def test_the_start_says_how_much_of_python_has_arrived(
+    start_browser: Callable[..., BrowserContext], serve: Callable[[Path], str], built: Path
+) -> None:
+    """The bar is that of the bytes, up to the last one; a later start has one, too."""
+    app = AppPage(start_browser(), f"{serve(built)}people/llm/")
+    app.page.add_init_script(WATCH_START)
+    app.open()
+    seen = app.page.evaluate("() => window.started")
+    counted = [(text, share) for text, share in seen if "of 15" in text and text.endswith(" MB")]
+    assert len(counted) > 10, seen
+    shares = [share for _, share in counted]
+    assert shares == sorted(shares)
+    assert any(0.2 < share < 0.8 for share in shares)
+    assert seen[-1][1] == 1, seen[-3:]
+    app.page.reload()
+    expect(app.page.locator("main#main")).to_be_attached()
+    again = [share for _, share in app.page.evaluate("() => window.started")]
+    assert again[-1] == 1
+    app.check()
+
+
 def test_a_message_that_is_sent_while_the_model_loads_is_answered(
     start_browser: Callable[..., BrowserContext], serve: Callable[[Path], str], built: Path
 ) -> None:

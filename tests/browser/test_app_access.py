@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
+from accessibility import findings
 from app_clouds import add_cloud, says
 from app_page import AppPage, text_of
 from openai_exchanges import text_chunks
 from vendor_server import Hold, Reply, VendorServer, events, stream
 
-AXE = (Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -318,27 +317,6 @@ def test_screen_readers_hear_the_end_of_an_answer(app: AppPage, cloud: VendorSer
     app.answered(1)
     expect(app.page.locator("[aria-live=polite]").filter(has_text="The answer is complete.")).to_be_attached()
 
-
-def findings(page: Page) -> list[str]:
-    """What axe calls serious or critical. The page's policy forbids script tags, so it comes over the debugger."""
-    page.evaluate(AXE)
-    return page.evaluate(_AXE)
-
-
-_AXE = """async () => {
-  // Colours that are still changing are not those that people read.
-  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  // An inherited one begins again with each step of its parent's, so this looks until there is none.
-  const isPassing = (one) => one.effect.getComputedTiming().endTime !== Infinity;
-  for (let all; (all = document.getAnimations().filter(isPassing)).length > 0; ) {
-    await Promise.allSettled(all.map((one) => one.finished));
-  }
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ target, any, html }) =>
-      [id, target.join(" "), any[0]?.message ?? "", html.slice(0, 160)].join(" | ")));
-}"""
 
 _OVERFLOW = """() => [
   document.scrollingElement,

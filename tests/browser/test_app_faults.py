@@ -89,9 +89,12 @@ def test_without_webgpu_the_cpu_answers_and_the_page_says_what_to_do(shared: App
 
 BROKEN: dict[str, tuple[str, str]] = {
     "not JSON": ("{ this is not JSON", "JSON"),
-    "of another program": ('{"format": "something.else", "version": 1, "conversations": []}', "something.else"),
+    "of another program": (
+        '{"format": "something.else", "version": 1, "conversations": []}',
+        "no conversations of this app",
+    ),
     "of a later version": ('{"format": "browserllm.conversations", "version": 99, "conversations": []}', "99"),
-    "cut off": ("", "truncated"),
+    "cut off": ("", "its end is missing"),
     "with one bad conversation": ("", "conversation 2"),
     "an image": ("\x89PNG\r\n\x1a\n\0\0", "JSON"),
 }
@@ -131,17 +134,42 @@ def choose(app: AppPage, file: Path) -> None:
     chooser.value.set_files(file)
 
 
-def test_a_whole_file_is_imported_beside_what_is_there(app: AppPage, tmp_path: Path) -> None:
-    """The same conversation twice are two; all branches come along."""
+def test_a_whole_file_is_imported_once(app: AppPage, tmp_path: Path) -> None:
+    """What is there already is said so, and what was deleted comes back with its branches."""
     if not app.state()["conversations"]:
         app.ask(STORY)
-    before = set(app.state()["conversations"])
+    before = app.state()["conversations"]
     file = tmp_path / "all.json"
     file.write_text(app.call("conversations.export"))
     choose(app, file)
-    expect(app.page.get_by_text("imported")).to_be_visible()
+    expect(app.page.get_by_text(f"{len(before)} {'was' if len(before) == 1 else 'were'} there already")).to_be_visible()
+    assert app.state()["conversations"] == before
+    app.call("conversations.delete", id="*")
+    choose(app, file)
+    expect(app.page.get_by_text(f"{len(before)} conversation")).to_be_visible()
     expect(app.said.first).to_have_text(STORY)
-    assert len(app.state()["conversations"]) == 2 * len(before)
+    assert app.state()["conversations"] == before
+
+
+def test_two_tabs_that_import_the_same_file_at_once_have_it_once(app: AppPage) -> None:
+    """Their Pythons share the records alone, in IndexedDB."""
+    if not app.state()["conversations"]:
+        app.ask(STORY)
+    before = app.state()["conversations"]
+    text = app.call("conversations.export")
+    other = AppPage(app.page.context, app.url).open()
+    app.call("conversations.delete", id="*")
+    other.wait_for_state(lambda state: not state["conversations"])
+    for tab in (app, other):
+        tab.begin("conversations.import", text=text)
+    results = [tab.ended() for tab in (app, other)]
+    assert sorted(each for result in results for each in result["added"]) == sorted(before)
+    assert sorted(each for result in results for each in result["present"]) == sorted(before)
+    for tab in (app, other):
+        state = tab.wait_for_state(lambda state: set(state["conversations"]) == set(before))
+        assert state["conversations"] == before
+    other.check()
+    other.page.close()
 
 
 def test_a_download_goes_on_after_a_reload(app: AppPage, server: FaultServer) -> None:

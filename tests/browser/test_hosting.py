@@ -68,7 +68,7 @@ def nginx(tmp_path: Path) -> Iterator[str]:
     copy_site(SITE, tmp_path / "site", host="nginx")
     port = free_port()
     include = f"root {tmp_path}/site; include {tmp_path}/site/nginx-headers.conf;"
-    types = "include /etc/nginx/mime.types; types { text/javascript mjs; }"
+    types = "include /etc/nginx/mime.types;"
     server = f"server {{ listen 127.0.0.1:{port}; {include} }}"
     (tmp_path / "nginx.conf").write_text(
         f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}}\n"

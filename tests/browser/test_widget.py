@@ -205,3 +205,38 @@ def test_removed_in_the_middle_of_a_load_it_cancels_it(open_page: Callable[[str]
     assert "mine" not in left["loaded"]
     page.evaluate("gone.model = ''; document.body.append(gone)")
     expect(page.locator("#first [part~=state]")).to_have_text(re.compile("Ready|Off"))
+
+
+ARABIC = """<!doctype html>
+<html lang="ar" dir="rtl">
+<meta charset="utf-8">
+<title>Arabic</title>
+<script type="module" src="llm/widget.js"></script>
+<local-llm-widget model="nonsense" auto-load></local-llm-widget>
+"""
+
+
+def test_an_arabic_page_has_an_arabic_widget(open_page: Callable[[str], Page], folder: Path) -> None:
+    """Its words are one more file, fetched when they are needed; an unknown model is told with some that exist."""
+    (folder / "arabic.html").write_text(ARABIC)
+    page = open_page("arabic.html")
+    expect(page.locator("[part~=error-title]")).to_have_text("لا يوجد نموذج بهذا الاسم")
+    expect(page.locator("[part~=error-remedy]")).to_contain_text("pocket")
+    expect(page.locator("[part~=box]")).to_have_attribute("dir", "rtl")
+    fetched = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name.split('/').pop())")
+    assert "widget-ar.js" in fetched and "widget-de.js" not in fetched
+    page.locator("local-llm-widget").evaluate("(widget) => { widget.model = 'pocket'; }")
+    expect(page.locator("[part~=state]")).to_have_text("جاهز")
+
+
+def test_a_start_can_be_cancelled_and_begun_again(open_page: Callable[[str], Page]) -> None:
+    """Nothing of it goes on: Python's worker and the engine's end."""
+    page = open_page("smallest.html")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_function("() => document.querySelector('local-llm-widget').getStatus().primaryMetric !== null")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("[part~=state]")).to_have_text("Off")
+    expect(page.locator("[part~=error]")).to_be_hidden()
+    page.get_by_role("button", name="Start").click()
+    ready(page)
+    assert len([worker for worker in page.workers if "worker" in worker.url]) <= 3

@@ -7,7 +7,7 @@ import { NOWHERE } from "./helpers.ts";
 
 /** A worker's global scope whose network the test changes. */
 class Scope extends EventTarget {
-  readonly connection = Object.assign(new EventTarget(), { type: "wifi", effectiveType: "4g", saveData: false });
+  readonly connection = Object.assign(new EventTarget(), { type: "wifi", effectiveType: "4g", downlink: 2.5, saveData: false });
   readonly navigator = { onLine: true, connection: this.connection };
 }
 
@@ -20,7 +20,7 @@ describe("the environment of a device", () => {
   it("is what the browser reports", () => {
     expect(look(new Scope()).environment.look()).toEqual({
       online: true,
-      connection: { type: "wifi", effective_type: "4g", save_data: false },
+      connection: { type: "wifi", effective_type: "4g", downlink_mbps: 2.5, save_data: false },
       battery: null,
       visibility: null,
     });
@@ -42,7 +42,8 @@ describe("the environment of a device", () => {
     scope.dispatchEvent(new Event("offline"));
     scope.connection.type = "cellular";
     scope.connection.dispatchEvent(new Event("change"));
-    scope.connection.dispatchEvent(new Event("change")); // of something that is not looked at
+    scope.connection.downlink = 9; // which changes all the time
+    scope.connection.dispatchEvent(new Event("change"));
     scope.navigator.onLine = true;
     scope.dispatchEvent(new Event("online"));
     expect(reported.map(({ online, connection }) => [online, connection.type])).toEqual([

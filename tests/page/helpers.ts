@@ -156,7 +156,7 @@ export class FakeFiles implements FileFetcher, FileStore {
 }
 
 /** The environment of a browser that reports nothing. */
-export const NOWHERE: Environment = { online: null, connection: { type: null, effective_type: null, save_data: null }, battery: null, visibility: null };
+export const NOWHERE: Environment = { online: null, connection: { type: null, effective_type: null, downlink_mbps: null, save_data: null }, battery: null, visibility: null };
 
 /** A service with a fake engine, and peers that write down what they are sent. */
 export class Bench {

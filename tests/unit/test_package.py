@@ -7,7 +7,9 @@ import sys
 import types
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -170,12 +172,71 @@ async def test_a_page_that_is_not_ours_is_refused(monkeypatch: pytest.MonkeyPatc
     assert caught.value.reason == "no_window"
 
 
+class Loaded:
+    """The `connect-kernel.js` of a site, and the JavaScript that loads it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failure: Exception | None = None) -> None:
+        self.addresses: list[str] = []
+        self.failure = failure
+        self.engine_port = Port()
+        self.closed = 0
+        js = types.ModuleType("js")
+        js.URL = types.SimpleNamespace(new=lambda path, base: urljoin(str(base), path))  # type: ignore[attr-defined]
+        js.location = types.SimpleNamespace(origin="https://lab.test")  # type: ignore[attr-defined]
+        code = types.ModuleType("pyodide.code")
+        code.run_js = lambda source: self.load  # type: ignore[attr-defined]
+        ffi = types.ModuleType("pyodide.ffi")
+        ffi.create_proxy, ffi.JsException = Proxy, OSError  # type: ignore[attr-defined]
+        for name, module in {"js": js, "pyodide.code": code, "pyodide.ffi": ffi, "_browserllm_page": None}.items():
+            monkeypatch.setitem(sys.modules, name, module)
+
+    async def load(self, address: str) -> Loaded:
+        self.addresses.append(address)
+        if self.failure:
+            raise self.failure
+        return self
+
+    def open(self) -> Loaded:
+        return self
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.parametrize("site", ["/llm/", "/llm", "https://lab.test/llm/"])
+async def test_python_in_another_page_starts_the_engine_of_a_site(monkeypatch: pytest.MonkeyPatch, site: str) -> None:
+    """Closing the host ends that engine, once."""
+    loaded = Loaded(monkeypatch)
+    host = await connect_to_page(site)
+    assert loaded.addresses == ["https://lab.test/llm/connect-kernel.js"]
+    await host.close()
+    await host.close()
+    assert (loaded.closed, loaded.engine_port.handler) == (1, None)
+
+
+async def test_an_address_without_a_site_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the server on which it must be."""
+    loaded = Loaded(monkeypatch, OSError("404"))
+    with pytest.raises(bl.Unavailable, match=r"'/other/'.*404.*https://lab\.test"):
+        await connect_to_page("/other/")
+    assert loaded.addresses == ["https://lab.test/other/connect-kernel.js"]
+
+
+def test_a_site_is_an_address() -> None:
+    """A path object is refused where it is given."""
+    with pytest.raises(bl.InvalidRequest, match="site"):
+        bl.connect(site=Path("/llm"))  # type: ignore[arg-type]
+
+
 async def test_connect_takes_the_page_python_runs_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """On emscripten, connect() is the page's host, awaited or with ``async with``."""
     monkeypatch.setattr(sys, "platform", "emscripten")
     hosts: list[bl.ScriptedHost] = []
 
-    async def connect_to_page() -> bl.ScriptedHost:
+    sites: list[str | None] = []
+
+    async def connect_to_page(site: str | None) -> bl.ScriptedHost:
+        sites.append(site)
         hosts.append(bl.ScriptedHost())
         return hosts[-1]
 
@@ -183,8 +244,9 @@ async def test_connect_takes_the_page_python_runs_in(monkeypatch: pytest.MonkeyP
     async with bl.connect(visible=True) as host:
         assert host is hosts[0]
     assert hosts[0].closed
-    assert await bl.connect() is hosts[1]
+    assert await bl.connect(site="/llm/") is hosts[1]
     assert not hosts[1].closed
+    assert sites == [None, "/llm/"]
 
 
 async def test_the_page_app_waits_for_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
 /** AmplifierWeb: an agent of Amplifier whose Python, model and tools are in this page. */
 
-import type { AgentAnswer, AgentEvent } from "@browserllm/react/actions";
+import type { AgentAnswer, AgentEvent, AgentInfo } from "@browserllm/react/actions";
 import { baseOf, serviceFor, type Service } from "../widget/service.ts";
 import { AnswerStream } from "./answer_stream.ts";
 import { amplifierError, AmplifierError } from "./errors.ts";
 import { defaultModel, loadFirst } from "./loading.ts";
+import { tell } from "./callbacks.ts";
 import { isWebGPUSupported, keepForOffline } from "./support.ts";
 import { checkTool, declared, runTool, type Tool, type ToolFunction } from "./tools.ts";
 
@@ -22,6 +23,8 @@ export interface Progress {
 export interface ApprovalRequest {
   readonly prompt: string;
   readonly options: readonly string[];
+  /** The id of the call: that of the event `tool-call` before. */
+  readonly callId: string | null;
   readonly tool: string | null;
   readonly arguments: Readonly<Record<string, unknown>> | null;
   /** Aborted when the question is taken back: the agent was cancelled, or the time is over. */
@@ -85,11 +88,14 @@ export class AmplifierWeb {
   #systemPrompt: string | undefined;
   #agent: string | null = null;
   #model: string | null = null;
+  readonly #builtin: readonly string[];
   #names: readonly string[];
   #answer: AgentAnswer | null = null;
   #starting: Promise<void> | null = null;
   #running: Promise<unknown> | null = null;
-  #disposed = false;
+  #unwatch: (() => void) | null = null;
+  /** Aborted by `dispose`. */
+  readonly #end = new AbortController();
 
   /** Nothing is fetched and nothing starts before `init`. */
   constructor(options: Options = {}) {
@@ -97,7 +103,8 @@ export class AmplifierWeb {
     this.#base = baseOf(options.base ?? new URL(/* @vite-ignore */ "./", import.meta.url).href);
     this.#service = serviceFor(this.#base);
     this.#systemPrompt = options.systemPrompt;
-    this.#names = (options.builtinTools ?? []).map((name) => SYNONYMS[name] ?? name);
+    this.#builtin = (options.builtinTools ?? []).map((name) => SYNONYMS[name] ?? name);
+    this.#names = this.#builtin;
     for (const tool of options.tools ?? []) this.#tools.set(tool.name, checkTool(tool));
   }
 
@@ -131,20 +138,19 @@ export class AmplifierWeb {
 
   /** Start Python, load the model and open the session, at the same time where that is possible. A second call waits for the first. */
   init(): Promise<void> {
-    if (this.#disposed) return Promise.reject(disposed());
+    if (this.#end.signal.aborted) return Promise.reject(disposed());
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = null; // it may be tried again
-      throw amplifierError(error);
+      throw this.#end.signal.aborted ? disposed() : amplifierError(error);
     });
     return this.#starting;
   }
 
   /** Answer a prompt; resolves with the answer's text. */
   execute(prompt: string, options: ExecuteOptions = {}): Promise<string> {
-    const abort = (): void => { void this.cancel(); };
+    const { signal } = options;
+    const abort = (): void => { this.cancel().catch(() => undefined); };
     const work = async (): Promise<string> => {
-      const { signal } = options;
-      if (signal?.aborted) throw new AmplifierError("cancelled", "the call was cancelled", { cause: signal.reason });
       signal?.addEventListener("abort", abort, { once: true });
       try {
         return await this.#execute(prompt, options);
@@ -157,7 +163,8 @@ export class AmplifierWeb {
         this.#questions.clear();
       }
     };
-    if (this.#running) return Promise.reject(new AmplifierError("busy", "the agent answers another prompt; wait for its end, or cancel it"));
+    if (this.#running) return Promise.reject(busy());
+    if (signal?.aborted) return Promise.reject(new AmplifierError("cancelled", "the call was cancelled", { cause: signal.reason }));
     const running = work();
     this.#running = running;
     return running;
@@ -170,8 +177,8 @@ export class AmplifierWeb {
       this.execute(prompt, {
         ...given,
         onText: (text) => {
-          given.onText?.(text);
           push(text);
+          given.onText?.(text);
         },
       });
     return new AnswerStream(begin, () => this.cancel());
@@ -184,7 +191,8 @@ export class AmplifierWeb {
   async cancel({ graceful = false }: { readonly graceful?: boolean } = {}): Promise<void> {
     const running = this.#running;
     if (!running || this.#agent === null) return;
-    await this.#service.call("agent.cancel", { agent: this.#agent, immediate: !graceful });
+    const agent = this.#agent;
+    await this.#call(() => this.#service.call("agent.cancel", { agent, immediate: !graceful }));
     await running.catch(() => undefined);
   }
 
@@ -198,8 +206,9 @@ export class AmplifierWeb {
     return this.#call(() => this.#service.call("agent.history", { agent: this.#ready() }));
   }
 
-  /** Forget the messages; the system prompt stays. */
+  /** Forget the messages; the system prompt stays. While a prompt is answered, it rejects with the code `busy`. */
   async clearHistory(): Promise<void> {
+    if (this.#running) throw busy();
     await this.#call(() => this.#service.call("agent.change", { agent: this.#ready(), clear: true }));
   }
 
@@ -209,8 +218,8 @@ export class AmplifierWeb {
   async registerTool(given: Tool | string, description = "", schema?: Readonly<Record<string, unknown>>, execute?: ToolFunction): Promise<void> {
     const tool = checkTool(typeof given === "string" ? { name: given, description, schema, execute: execute as ToolFunction } : given);
     this.#tools.set(tool.name, tool);
-    const agent = this.#agent;
-    if (agent !== null) this.#names = await this.#call(() => this.#service.call("agent.change", { agent, pageTool: declared(tool) }));
+    // Before the session is open it is kept for then.
+    if (this.#agent !== null) await this.#addTools(this.#agent, [tool]);
   }
 
   /** The names of the tools: built-in ones first. */
@@ -218,32 +227,80 @@ export class AmplifierWeb {
     return [...new Set([...this.#names, ...this.#tools.keys()])];
   }
 
+  /**
+   * Keep what this visit has used so far, so that the next one works without a network; the option `offline` does it after `init` and after
+   * each prompt. Resolves with whether it is kept: only a page in the site's folder can.
+   */
+  keepForOffline(): Promise<boolean> {
+    return keepForOffline(this.#base);
+  }
+
   /** End the session. The model and Python stay, since other parts of the page may use them. */
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
+    if (this.#end.signal.aborted) return;
+    this.#end.abort();
     await this.#starting?.catch(() => undefined);
     const agent = this.#agent;
     if (agent === null) return;
     await this.cancel().catch(() => undefined);
-    this.#agent = null;
+    this.#lost();
     await this.#service.call("agent.close", { agent }).catch(() => undefined);
   }
 
   async #start(): Promise<void> {
-    const { model, fallback = [], ask, temperature, maxTokens, seed, thinking, maxIterations, sessionId, history } = this.#options;
+    const { model, fallback = [] } = this.#options;
+    const { signal } = this.#end;
     const service = this.#service;
-    const tell = (stage: Stage, text: string, fraction: number | null): void => { this.#options.onProgress?.({ stage, text, fraction }); };
+    const show = (stage: Stage, text: string, fraction: number | null): void => {
+      if (!signal.aborted) tell(this.#options.onProgress, { stage, text, fraction });
+    };
     const watchBoot = service.connection.subscribe(() => {
       const { boot } = service.connection.getStatus();
-      if (boot) tell("pyodide", boot.text, boot.fraction);
+      if (boot) show("pyodide", boot.text, boot.fraction);
     });
     try {
-      await service.start();
+      await service.start(signal);
     } finally {
       watchBoot();
     }
-    tell("pyodide", "Python is ready", 1);
+    show("pyodide", "Python is ready", 1);
+    const given = { tools: [...this.#tools.values()], system: this.#systemPrompt };
+    const opened = this.#open(given.tools, (name) => { show(name === "packages" ? name : "session", name === "packages" ? "Loading packages" : "Opening the session", null); });
+    const chain = [model ?? defaultModel(service), ...fallback];
+    const loading = new AbortController();
+    const stopLoading = (): void => { loading.abort(); };
+    signal.addEventListener("abort", stopLoading, { once: true });
+    opened.catch(stopLoading);
+    const loaded = loadFirst(service, chain, (name, text, fraction) => { show("model", `${name}: ${text}`, fraction); }, loading.signal);
+    const [session] = await Promise.allSettled([opened, loaded]);
+    signal.removeEventListener("abort", stopLoading);
+    if (session.status === "rejected") throw session.reason;
+    const agent = session.value.id;
+    try {
+      const first = await loaded;
+      this.#model = first.model;
+      // What could not be loaded is not tried again for each prompt.
+      if (first.passed > 0) await service.call("agent.change", { agent, model: chain[first.passed] ?? null, fallback: chain.slice(first.passed + 1) });
+      // What was changed meanwhile.
+      const added = [...this.#tools.values()].filter((tool) => !given.tools.includes(tool));
+      this.#names = session.value.tools;
+      if (added.length > 0) await this.#addTools(agent, added);
+      if (this.#systemPrompt !== given.system) await service.call("agent.change", { agent, system: this.#systemPrompt ?? "" });
+      signal.throwIfAborted();
+    } catch (error) {
+      await service.call("agent.close", { agent }).catch(() => undefined);
+      throw error;
+    }
+    this.#agent = agent;
+    // Without a connection there is no session: Python had it.
+    this.#unwatch = service.client.onClose(() => { this.#lost(); });
+    if (this.#options.offline) void this.keepForOffline();
+    show("ready", "Ready", 1);
+  }
+
+  /** Open the session; it answers with the model and those of the fallback. */
+  #open(tools: readonly Tool[], onStage: (name: string | null) => void): Promise<AgentInfo> {
+    const { model, fallback = [], ask, temperature, maxTokens, seed, thinking, maxIterations, sessionId, history } = this.#options;
     const settings = {
       ...(model === undefined ? {} : { model }),
       ...(this.#systemPrompt === undefined ? {} : { system: this.#systemPrompt }),
@@ -252,57 +309,38 @@ export class AmplifierWeb {
       ...(seed === undefined ? {} : { seed }),
       ...(thinking === undefined ? {} : { thinking }),
       private: this.#options.private ?? false,
-      tools: this.#names,
+      tools: this.#builtin,
     };
-    const onEvent = ({ type, name }: AgentEvent): void => {
-      if (type === "stage") tell(name === "packages" ? "packages" : "session", name === "packages" ? "Loading packages" : "Opening the session", null);
-    };
-    const opened = service.call(
+    return this.#service.call(
       "agent.open",
       {
         settings,
         fallback,
-        pageTools: [...this.#tools.values()].map(declared),
+        pageTools: tools.map(declared),
         ...(ask === undefined ? {} : { ask }),
         ...(maxIterations === undefined ? {} : { maxIterations }),
         ...(sessionId === undefined ? {} : { id: sessionId }),
         ...(history === undefined ? {} : { messages: history }),
       },
-      { onEvent },
+      { onEvent: ({ type, name }) => { if (type === "stage") onStage(name); } },
     );
-    const chain = [model ?? defaultModel(service), ...fallback];
-    const loaded = loadFirst(service, chain, (name, text, fraction) => { tell("model", `${name}: ${text}`, fraction); });
-    const [agent] = await Promise.allSettled([opened, loaded]);
-    if (agent.status === "rejected") throw agent.reason;
-    try {
-      this.#model = await loaded;
-    } catch (error) {
-      await service.call("agent.close", { agent: agent.value.id });
-      throw error;
-    }
-    if (this.#disposed) {
-      await service.call("agent.close", { agent: agent.value.id });
-      throw disposed();
-    }
-    this.#agent = agent.value.id;
-    this.#names = agent.value.tools;
-    // Without a connection there is no session: Python had it.
-    service.client.onClose(() => { this.#lost(); });
-    if (this.#options.offline) void keepForOffline(this.#base);
-    tell("ready", "Ready", 1);
+  }
+
+  async #addTools(agent: string, tools: readonly Tool[]): Promise<void> {
+    for (const tool of tools) this.#names = await this.#call(() => this.#service.call("agent.change", { agent, pageTool: declared(tool) }));
   }
 
   async #execute(prompt: string, { onText, onRestart }: ExecuteOptions): Promise<string> {
     const agent = this.#ready();
     const onEvent = (event: AgentEvent): void => {
-      this.#options.onEvent?.(event);
-      if (event.type === "text") onText?.(event.text);
-      else if (event.type === "restart") onRestart?.();
+      tell(this.#options.onEvent, event);
+      if (event.type === "text") tell(onText, event.text);
+      else if (event.type === "restart") tell(onRestart, undefined);
       else if (event.type === "page-tool" || event.type === "approval") void this.#replyTo(agent, event);
       else if (event.type === "question-withdrawn" && event.id !== null) this.#questions.get(event.id)?.abort();
     };
     this.#answer = await this.#service.call("agent.execute", { agent, prompt }, { onEvent });
-    if (this.#options.offline) void keepForOffline(this.#base);
+    if (this.#options.offline) void this.keepForOffline();
     return this.#answer.text;
   }
 
@@ -317,14 +355,21 @@ export class AmplifierWeb {
         : { value: await this.#askUser(event, abort.signal) };
     this.#questions.delete(id);
     // One that was taken back meanwhile is not waited for any more.
-    if (!abort.signal.aborted) await this.#service.call("agent.reply", { agent, id, ...reply }).catch(() => undefined);
+    if (abort.signal.aborted) return;
+    const send = (said: typeof reply | { readonly error: string }): Promise<unknown> => this.#service.call("agent.reply", { agent, id, ...said });
+    try {
+      await send(reply);
+    } catch (error) {
+      // Such as a result that is nested too deeply. Whether there is still a session to tell is another matter.
+      await send({ error: `the result could not be sent: ${amplifierError(error).message}` }).catch(() => undefined);
+    }
   }
 
   async #askUser(event: AgentEvent, signal: AbortSignal): Promise<string> {
-    const { text: prompt, options, name: tool, arguments: args } = event;
+    const { text: prompt, options, callId, name: tool, arguments: args } = event;
     const [allow = "Allow", deny = "Deny"] = [options.find((option) => /^allow/i.test(option)), options.find((option) => /^deny/i.test(option))];
     try {
-      const answer = await this.#options.onApproval?.({ prompt, options, tool, arguments: args, signal });
+      const answer = await this.#options.onApproval?.({ prompt, options, callId, tool, arguments: args, signal });
       return typeof answer === "string" ? answer : answer ? allow : deny;
     } catch (error) {
       console.error(error);
@@ -333,8 +378,8 @@ export class AmplifierWeb {
   }
 
   #ready(): string {
-    if (this.#disposed) throw disposed();
-    if (this.#agent === null) throw new AmplifierError("not_ready", "the agent is not ready; await init() first");
+    if (this.#end.signal.aborted) throw disposed();
+    if (this.#agent === null) throw new AmplifierError("not_ready", "the agent is not ready", { suggestion: "Await init() first." });
     return this.#agent;
   }
 
@@ -347,11 +392,17 @@ export class AmplifierWeb {
   }
 
   #lost(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
     this.#agent = null;
     this.#starting = null;
   }
 }
 
 function disposed(): AmplifierError {
-  return new AmplifierError("disposed", "the agent was disposed; create a new one");
+  return new AmplifierError("disposed", "the agent was disposed", { suggestion: "Create a new one." });
+}
+
+function busy(): AmplifierError {
+  return new AmplifierError("busy", "the agent answers another prompt", { suggestion: "Wait for its end, or cancel it." });
 }

@@ -29,6 +29,10 @@ export function checkTool(tool: Tool): Tool {
   if (typeof tool.execute !== "function") {
     throw new AmplifierError("invalid_request", `the tool ${tool.name} has no function; pass one as execute`, { data: { parameter: "execute" } });
   }
+  const type = tool.schema?.type;
+  if (type !== undefined && type !== "object") {
+    throw new AmplifierError("invalid_request", `the schema of the tool ${tool.name} has the type ${JSON.stringify(type)}; write a JSON Schema of an object, whose properties are the arguments`, { data: { parameter: "schema" } });
+  }
   return tool;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Generated, GenerateEvent, PlainMessageInput } from "@browserllm/react/actions";
 import { baseOf, serviceFor, type Service } from "../widget/service.ts";
+import { tell } from "./callbacks.ts";
 import { amplifierError } from "./errors.ts";
 import { defaultModel, loadFirst, type OnLoading } from "./loading.ts";
 
@@ -26,8 +27,9 @@ export interface Completion {
   readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number; readonly total_tokens: number };
 }
 
+/** A piece of an answer. After a `restart` it begins anew, with another model: what came before is void. */
 export interface Delta {
-  readonly type: "delta";
+  readonly type: "delta" | "restart";
   readonly content: string;
 }
 
@@ -44,8 +46,10 @@ export class WorkerManager {
   async init({ model, fallback = [], onProgress, signal }: { readonly model?: string; readonly fallback?: readonly string[]; readonly onProgress?: OnLoading; readonly signal?: AbortSignal } = {}): Promise<string | null> {
     try {
       await this.#service.start(signal);
-      this.#model = await loadFirst(this.#service, [model ?? defaultModel(this.#service), ...fallback], onProgress ?? ((): void => undefined), signal);
-      return this.#model;
+      const chain = [model ?? defaultModel(this.#service), ...fallback];
+      const first = await loadFirst(this.#service, chain, onProgress ?? ((): void => undefined), signal);
+      this.#model = chain[first.passed] ?? null;
+      return first.model;
     } catch (error) {
       throw amplifierError(error);
     }
@@ -59,7 +63,10 @@ export class WorkerManager {
   /** Answer messages, with each piece of text as it comes; resolves with the whole. */
   async completeStreaming({ messages, temperature, max_tokens: maxTokens, signal }: CompletionRequest, onChunk: (chunk: Delta) => void): Promise<Completion> {
     const settings = { ...(this.#model === null ? {} : { model: this.#model }), ...(temperature === undefined ? {} : { temperature }), ...(maxTokens === undefined ? {} : { maxTokens }) };
-    const onEvent = ({ type, text }: GenerateEvent): void => { if (type === "text") onChunk({ type: "delta", content: text }); };
+    const onEvent = ({ type, text }: GenerateEvent): void => {
+      if (type === "text") tell(onChunk, { type: "delta", content: text });
+      else if (type === "restart") tell(onChunk, { type: "restart", content: "" });
+    };
     try {
       const given = { messages: messages.map(plain), settings };
       const answer = await this.#service.answer(this.#service.call("generate", given, { signal, onEvent }));

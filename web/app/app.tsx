@@ -1,13 +1,14 @@
 import "./theme.css";
 import "./print.css";
 import "./ui/ui.css";
-import { useCall, useConnection, useSelector } from "@browserllm/react";
+import { type Boot, useCall, useConnection, useSelector } from "@browserllm/react";
 import { type JSX, useEffect } from "react";
+import { formatBytes } from "./format.ts";
 import { FullPageProblem } from "./errors/full_page.tsx";
 import { lookAround, startProblem } from "./errors/start_problem.ts";
 import { OfflineSupport } from "./offline/offline_support.tsx";
 import { Shell } from "./shell/shell.tsx";
-import { directionOf, LanguageContext, useLanguage, useStrings } from "./strings/index.ts";
+import { directionOf, LanguageContext, type Strings, useLanguage, useLanguageCode, useStrings } from "./strings/index.ts";
 import { ToastProvider, Tooltips } from "./ui/index.ts";
 import { Progress } from "./ui/progress.tsx";
 
@@ -42,6 +43,7 @@ function Connected(): JSX.Element {
   const python = useSelector((state) => state.python);
   const failure = useSelector((state) => state.error);
   const { shell: strings, problems } = useStrings();
+  const language = useLanguageCode();
   const problem = status === "failed" ? (error?.toInfo() ?? null) : started === "failed" ? failure : null;
   if (problem !== null) {
     return (
@@ -55,7 +57,7 @@ function Connected(): JSX.Element {
       <main className="boot" aria-busy="true">
         <h1 className="brand">{strings.appName}</h1>
         <Progress value={boot?.fraction ?? null} label={strings.starting} />
-        <p className="quiet small">{boot?.text ?? strings.starting}</p>
+        <p className="quiet small boot-text">{bootText(boot, strings, language)}</p>
       </main>
     );
   }
@@ -66,4 +68,10 @@ function Connected(): JSX.Element {
       {python !== "notebook" && <OfflineSupport />}
     </>
   );
+}
+
+/** What goes on before there is a Python that could tell: how much of it has arrived. */
+function bootText(boot: Boot | null, strings: Strings["shell"], language: string): string {
+  if (boot?.receivedBytes !== undefined && boot.totalBytes !== undefined) return strings.loadingPython(formatBytes(boot.receivedBytes, language), formatBytes(boot.totalBytes, language));
+  return language === "en" ? (boot?.text ?? strings.starting) : strings.starting;
 }

@@ -1,7 +1,7 @@
 /** The entry of the page that a notebook shows in a frame: the app of the kernel's Python, or a line about its engine. */
 
 import "./theme.css";
-import { version } from "../package.json";
+import { version } from "../react/package.json";
 import { startEngine } from "../src/engine/start.ts";
 import { isFramed } from "../src/frame.ts";
 import { askForPort, FrameLink } from "../src/notebook/link.ts";

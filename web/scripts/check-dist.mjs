@@ -30,7 +30,7 @@ console.log(`${(widgetSize / 1000).toFixed(1).padStart(17)} KB gz  widget.js alo
 if (widgetSize > WIDGET_LIMIT) problems.push(`widget.js is ${widgetSize} bytes with gzip: more than ${WIDGET_LIMIT}`);
 if (/^import|\bfrom\s*["']/m.test(widget.toString("utf8"))) problems.push("widget.js imports another file");
 
-for (const name of ["notebook-widget.js", "amplifier.js"]) {
+for (const name of ["notebook-widget.js", "amplifier.js", "widget-de.js", "widget-ar.js"]) {
   const text = readFileSync(new URL(name, dist), "utf8");
   if (/^import|\bfrom\s*["']/m.test(text)) problems.push(`${name} imports another file`);
 }

@@ -62,7 +62,7 @@ export function controlsOf(service: Service, chosen: string | null, hands: Hands
     if (service.error) controls.push(button("dismiss", texts.dismiss, hands.dismiss));
   }
   if (loading) {
-    if (service.loading !== null) controls.push(button("cancel", texts.cancel, hands.cancel));
+    if (service.loading !== null || state.loading || service.starting) controls.push(button("cancel", texts.cancel, hands.cancel));
     return controls;
   }
   if (!service.started) return [...controls, button("start", texts.start, hands.start)];

@@ -1,13 +1,13 @@
 /** `<local-llm-widget>`: shows the page's model, and lets people load, switch and free it. */
 
-import { BrowserLLMError } from "@browserllm/react/errors";
 import { LocalLLM } from "./api.ts";
 import { chosenModel, controlsOf, type Control, type Hands } from "./controls.ts";
 import { Newsroom, type News, type WidgetEvents } from "./events.ts";
-import { findModel, loadedModel, modelName } from "./models.ts";
+import { findModel, loadedModel, modelName, unknownModel } from "./models.ts";
 import { baseOf, serviceFor, type Service } from "./service.ts";
-import { badgesOf, progressOf, progressText, statsOf, statusOf, timesText, type WidgetState, type WidgetStatus, type Words } from "./status.ts";
-import { TEXTS, type WidgetTexts } from "./texts.ts";
+import { badgesOf, progressOf, progressText, statsOf, statusOf, timesText, told, type WidgetState, type WidgetStatus, type Words } from "./status.ts";
+import { type WidgetLanguage, widgetLanguages } from "./languages.ts";
+import type { WidgetTexts } from "./texts.ts";
 import { WidgetView } from "./view.ts";
 
 /** How often the widget looks at what has no event: how long a load takes, how long ago an answer was. */
@@ -28,17 +28,6 @@ export function localLLM(base: string = HERE): LocalLLM {
 
 // On a server the file can be imported, though there are no elements.
 const Base = (globalThis as { HTMLElement?: typeof HTMLElement }).HTMLElement ?? (Object as unknown as typeof HTMLElement);
-
-function unknownModel(name: string): BrowserLLMError {
-  return new BrowserLLMError({
-    code: "model_not_found",
-    title: "There is no such model",
-    message: `No model has the name ${name}, or more than one begins with it`,
-    remedy: "Choose one of the list, or name it in full in `model`.",
-    actions: [],
-    data: { model: name },
-  });
-}
 
 /** A widget that is in the document: what ends when it leaves. */
 interface Attached {
@@ -106,7 +95,7 @@ export class LocalLLMWidget extends Base {
   #view: WidgetView | null = null;
   #internals: ElementInternals | null = null;
   #chosen: string | null = null;
-  #texts: WidgetTexts = TEXTS;
+  #texts: Partial<WidgetTexts> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
   #changed = false;
   #loadingSince = 0;
@@ -148,13 +137,13 @@ export class LocalLLMWidget extends Base {
     this.toggleAttribute("auto-load", value);
   }
 
-  /** The widget's words; those that are given replace the English ones. */
+  /** The widget's words; those that are given replace those of the page's language. */
   get texts(): Partial<WidgetTexts> {
-    return this.#texts;
+    return this.#words.texts;
   }
 
   set texts(value: Partial<WidgetTexts>) {
-    this.#texts = { ...TEXTS, ...value };
+    this.#texts = value;
     this.#draw();
   }
 
@@ -258,9 +247,13 @@ export class LocalLLMWidget extends Base {
     return serviceFor(this.#base);
   }
 
-  get #words(): Words {
-    return { texts: this.#texts, language: languageOf(this) };
+  get #words(): Words & WidgetLanguage {
+    const language = languageOf(this);
+    const known = widgetLanguages().get(language, this.#redraw);
+    return { ...known, texts: { ...known.texts, ...this.#texts }, language, asked: this.#asked };
   }
+
+  readonly #redraw = (): void => { this.#draw(); };
 
   /** The model that the user has chosen here, or that the page asks for. */
   get #asked(): string | null {
@@ -299,7 +292,7 @@ export class LocalLLMWidget extends Base {
     if (this.#attached?.service !== service || isInUse(service)) return;
     const id = chosenModel(service, this.#asked);
     if (id !== null && !service.state.models[id]) {
-      service.fail(unknownModel(id));
+      service.fail(unknownModel(id, service.state));
       return;
     }
     if (service.error?.code === "model_not_found") service.fail(null); // another one was chosen since
@@ -344,10 +337,11 @@ export class LocalLLMWidget extends Base {
     const progress = progressOf(service);
     this.#time(progress ? JSON.stringify(progress) : "", now);
     const shown = progress?.model ?? model ?? chosenModel(service, this.#asked);
-    const problem = service.state.device?.problem ?? null;
+    const problem = service.state.device?.problem;
     this.#show(state);
     this.#view.draw({
       state,
+      direction: words.direction,
       label: texts.label,
       stateLabel: texts[state],
       name: shown === null ? texts.label : modelName(service.state, shown),
@@ -358,7 +352,7 @@ export class LocalLLMWidget extends Base {
       progressLabel: texts.progress,
       stats: statsOf(service.state, words),
       times: timesText(service.state, now, words),
-      note: loadedModel(service.state) && !error ? problem : null,
+      note: problem && loadedModel(service.state) && !error ? told(problem, words) : null,
       error,
       controls: this.getControls(),
     });

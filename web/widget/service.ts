@@ -1,14 +1,14 @@
 /** Services: what the widgets and the JavaScript API of a page share. There is one for each site, with one connection and one model. */
 
 import type { ActionName, AppClient, ArgsOf, CallOptions, ResultOf } from "@browserllm/react/client";
-import { connect } from "@browserllm/react/connect";
+import { cancelConnect, connect } from "@browserllm/react/connect";
 import { Connection, type Connector } from "@browserllm/react/connection";
 import { BrowserLLMError, cancelled } from "@browserllm/react/errors";
 import { asError, isCancelled } from "@browserllm/react/failures";
 import { Listeners } from "@browserllm/react/listeners";
 import type { AppState, ErrorInfo } from "@browserllm/react/state";
 import { until } from "@browserllm/react/until";
-import { findModel } from "./models.ts";
+import { findModel, unknownModel } from "./models.ts";
 
 /** A load in progress, which all who want that model share. */
 interface Load {
@@ -33,6 +33,7 @@ export class Service {
   running = 0;
   started = false;
   #load: Load | null = null;
+  #unmount: () => void = () => undefined;
   readonly #listeners = new Listeners();
   readonly #widgets = new Set<object>();
 
@@ -50,6 +51,11 @@ export class Service {
 
   get state(): AppState {
     return this.client.getState();
+  }
+
+  /** Whether it is on its way to the app. */
+  get starting(): boolean {
+    return this.started && this.connection.getStatus().status === "connecting";
   }
 
   /** The model of the load in progress that was begun here, if there is one. */
@@ -77,7 +83,7 @@ export class Service {
   async start(signal?: AbortSignal): Promise<void> {
     if (!this.started) {
       this.started = true;
-      this.connection.mount();
+      this.#unmount = this.connection.mount();
       this.#tell();
     } else this.connection.retry();
     await until(this.client.ready, signal);
@@ -110,9 +116,20 @@ export class Service {
     load.done.catch(() => undefined);
   }
 
-  /** Cancel the load in progress for everyone. */
+  /** Cancel the start, or the load in progress for everyone, whatever part of the page has begun it. */
   cancel(): void {
+    const { loading } = this.state;
+    if (this.starting) this.#stopStart();
+    else if (this.#load) this.#load.abort.abort();
+    else if (loading) this.call("models.unload", { model: loading.model }).catch((error: unknown) => { this.fail(error); });
+  }
+
+  #stopStart(): void {
     this.#load?.abort.abort();
+    this.started = false;
+    this.#unmount();
+    cancelConnect(this.base);
+    this.#tell();
   }
 
   /** Free the memory of all models. */
@@ -172,7 +189,8 @@ export class Service {
       await this.start(signal);
       const id = findModel(this.state, model)?.id ?? model;
       if (!this.state.loaded.some((loaded) => loaded.model === id)) await this.call("models.load", { model: id }, { signal });
-    } catch (error) {
+    } catch (cause) {
+      const error = asError(cause).code === "model_not_found" ? await this.#unknown(model, cause) : cause;
       if (isCurrent()) this.#note(error);
       throw error;
     } finally {
@@ -181,6 +199,16 @@ export class Service {
         this.#tell();
       }
     }
+  }
+
+  /** The error for a name that Python does not know: at first only the built-in model is listed, so the list is asked for. */
+  async #unknown(model: string, cause: unknown): Promise<unknown> {
+    try {
+      await this.call("models.refresh", {});
+    } catch {
+      return cause;
+    }
+    return unknownModel(model, this.state);
   }
 
   #giveUp(load: Load): void {

@@ -2,8 +2,9 @@
 
 import type { AppState, Download, ErrorInfo } from "@browserllm/react/state";
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from "../app/format.ts";
-import { findModel, loadedModel, modelName } from "./models.ts";
+import { findModel, loadedModel, modelName, unknownWords } from "./models.ts";
 import type { Service } from "./service.ts";
+import type { WidgetLanguage } from "./languages.ts";
 import type { WidgetTexts } from "./texts.ts";
 
 /** `disabled`: no model is in memory. `active`: it answers. `idle`: it waits for a question. */
@@ -49,6 +50,10 @@ export interface Words {
   readonly texts: WidgetTexts;
   /** A BCP 47 tag, for numbers and times. */
   readonly language: string;
+  /** Says an error of Python in that language; without it, as Python says it. */
+  readonly translate?: WidgetLanguage["translate"];
+  /** The model that the page, or the user, asks for. */
+  readonly asked?: string | null;
 }
 
 /** What went wrong, if that is what people should see. */
@@ -83,7 +88,7 @@ export function progressOf(service: Service): WidgetProgress | null {
   const { state } = service;
   const model = service.loading === null ? (state.loading?.model ?? null) : (findModel(state, service.loading)?.id ?? state.loading?.model ?? service.loading);
   const { status, boot } = service.connection.getStatus();
-  if (status === "connecting") return { ...NOTHING, model, phase: "starting", fraction: boot?.fraction ?? null };
+  if (status === "connecting") return { ...NOTHING, model, phase: "starting", fraction: boot?.fraction ?? null, receivedBytes: boot?.receivedBytes ?? null, totalBytes: boot?.totalBytes ?? null };
   const download = model === null ? undefined : state.downloads[model];
   if (download && download.state !== "paused" && download.state !== "failed") return { ...bytes(download), model, phase: download.state === "verifying" ? "verifying" : "downloading" };
   const loading = state.loading?.model === model ? state.loading : null;
@@ -102,7 +107,8 @@ export function statusOf(service: Service, words: Words): WidgetStatus {
   const progress = progressOf(service);
   const { totals } = state;
   const metrics = progress ? loadingMetrics(progress, words) : answerMetrics(state, words);
-  const error = kind === "error" ? errorOf(service) : null;
+  const problem = kind === "error" ? errorOf(service) : null;
+  const error = problem && told(problem, words);
   return {
     state: kind,
     primaryMetric: metrics[0],
@@ -129,14 +135,21 @@ function answerMetrics({ totals }: AppState, { texts, language }: Words): [Metri
   ];
 }
 
-function loadingMessage(service: Service, { model, phase }: WidgetProgress, { texts }: Words): string {
-  if (phase === "starting") return service.connection.getStatus().boot?.text ?? texts.starting;
+function loadingMessage(service: Service, { model, phase }: WidgetProgress, { texts, translate }: Words): string {
+  if (phase === "starting") return (translate ? null : service.connection.getStatus().boot?.text) ?? texts.starting;
   if (model === null) return texts.starting;
   return `${phase === "downloading" ? texts.downloading : texts.loading}: ${modelName(service.state, model)}`;
 }
 
-function restingMessage(service: Service, kind: WidgetState, { texts }: Words): string {
-  if (kind === "disabled") return service.started ? texts.noModel : texts.notStarted;
+/** An error in the words of the widget's language. */
+export function told(error: ErrorInfo, { texts, translate }: Words): ErrorInfo {
+  const { code, data } = error;
+  if (code === "model_not_found" && data["known"]) return { ...error, ...unknownWords(data, texts) };
+  return translate?.(error) ?? error;
+}
+
+function restingMessage(service: Service, kind: WidgetState, { texts, asked = null }: Words): string {
+  if (kind === "disabled") return service.started ? texts.noModel : asked === null ? texts.notStarted : texts.notStartedModel;
   return texts[kind];
 }
 

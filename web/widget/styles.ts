@@ -74,7 +74,7 @@ p, dt, dd, strong { unicode-bidi: plaintext; text-align: match-parent; }
 .error { padding: 10px 12px; border-radius: 8px; background: var(--llm-bad-wash); overflow-wrap: anywhere; }
 .error-title { display: block; color: var(--llm-bad); font-weight: 600; }
 .error-remedy { margin-block-start: 6px; }
-.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 8px 10px; }
+.stats { display: grid; grid-template-columns: repeat(auto-fit, minmax(112px, 1fr)); gap: 8px 10px; }
 .stat-name { font-size: 0.75rem; color: var(--quiet); }
 .stat-value { font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .controls { display: flex; flex-wrap: wrap; gap: 8px; }

@@ -8,6 +8,7 @@ export const TEXTS = {
   idle: "Ready",
   error: "Problem",
   notStarted: "Nothing is loaded until you start it.",
+  notStartedModel: "Start loads what runs the model. The next button downloads it, and says its size.",
   noModel: "No model is in memory.",
   starting: "Starting",
   downloading: "Downloading",
@@ -40,6 +41,9 @@ export const TEXTS = {
   freed: "Freed",
   gpu: "GPU",
   cpu: "CPU",
+  unknownTitle: "Unknown model",
+  unknownText: "No model, or more than one, begins with “{name}”.",
+  unknownRemedy: "Choose one of the list, for example: {models}.",
 };
 
 export type WidgetTexts = typeof TEXTS;

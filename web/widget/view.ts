@@ -9,6 +9,8 @@ import { sheet } from "./styles.ts";
 /** All that is shown at one moment. */
 export interface Picture {
   readonly state: WidgetState;
+  /** Of its words; `null`: that of the page. */
+  readonly direction: "ltr" | "rtl" | null;
   readonly label: string;
   readonly stateLabel: string;
   readonly name: string;
@@ -68,6 +70,7 @@ export class WidgetView {
   draw(picture: Picture): void {
     const { state, error, note, progress, badges, stats } = picture;
     this.#root.dataset.state = state;
+    this.#root.dir = picture.direction ?? "";
     this.#root.setAttribute("aria-label", picture.label);
     setText(this.#name, picture.name);
     setText(this.#state, picture.stateLabel);

@@ -58,6 +58,7 @@ _KIND_OF_REASON: dict[str, Callable[..., LLMError]] = {
     "insecure_context": ConfigurationError,
     "turned_off": ConfigurationError,
     "no_browser": ConfigurationError,
+    "not_installed": ConfigurationError,
     "offline": NetworkError,
     "unreachable": NetworkError,
 }

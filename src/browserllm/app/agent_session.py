@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import hashlib
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from decimal import Decimal
 from typing import Any, Self
 
 from .._internal import lazy_asyncio as asyncio
-from ..amplifier.kernel import HookResult, ToolResult
+from ..amplifier.kernel import HookResult, InvalidToolCallError, ToolResult
+from ..amplifier.kernel import Message as AmplifierMessage
 from ..amplifier.sessions import create_session
 from ..backends.base import Backend, Middleware
 from ..backends.draft import Draft
 from ..backends.stream import Delta
-from ..errors import BrowserLLMError, Cancelled, InvalidRequest
+from ..errors import BrowserLLMError, Cancelled, InvalidOutput, InvalidRequest
 from ..types import ChatRequest, Message
 from .actions import AgentAnswer, AgentEvent, OpenAgent, PageTool
 from .agent_questions import PageToolFailed, Questions
@@ -22,6 +25,10 @@ from .app import Emit
 from .chat_settings import options_of
 
 ALLOW, DENY = "Allow", "Deny"
+_ALLOWED = frozenset({"allow", "allow once", "allow always"})
+"""What Amplifier takes for a yes, in lower case."""
+APPROVAL_S = 300.0
+"""How long the user may take to decide about a tool call; then it is refused."""
 _ANSWER_SHARE = 0.25
 """How much of a model's window is kept free for the answer, where no limit is set."""
 
@@ -82,18 +89,43 @@ class _User:
         default: str,
     ) -> str:
         call = self.calls.pop(prompt, {})
-        name, arguments = call.get("tool_name"), call.get("tool_input")
-        asking = self._questions.ask("approval", text=prompt, options=tuple(options), name=name, arguments=arguments)
+        asked = {
+            "name": call.get("tool_name"),
+            "arguments": call.get("tool_input"),
+            "call_id": call.get("tool_call_id"),
+        }
+        why = "the user refused the call"
         try:
             async with asyncio.timeout(timeout):
-                answer = str(await asking)
+                answer = str(await self._questions.ask("approval", text=prompt, options=tuple(options), **asked))
         except TimeoutError:
             answer = ALLOW if default == "allow" else DENY
-        except PageToolFailed:
-            answer = DENY
-        if call and not answer.lower().startswith("allow"):
-            self._tell(refused(call, "the user refused the call"))
-        return answer
+            why = f"there was no answer within {timeout:g} s"
+        except PageToolFailed as error:
+            answer, why = DENY, f"the user could not be asked: {error}"
+        if answer.lower() in _ALLOWED:
+            return answer
+        if call:
+            self._tell(refused(call, why))
+        return DENY
+
+
+def _key_of(agent: str | None) -> str:
+    """Return the name under which an agent's to-do list is kept: its own, whatever its id looks like."""
+    given = os.urandom(16) if agent is None else agent.encode(errors="surrogatepass")
+    return f"agent-{hashlib.sha256(given).hexdigest()[:32]}"
+
+
+def _checked(messages: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return messages that a session can go on with. Raises `InvalidRequest` for what is not a message."""
+    for index, message in enumerate(messages):
+        try:
+            AmplifierMessage.model_validate(message)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"messages[{index}] is not a message of a session: {error}", parameter="messages"
+            ) from error
+    return messages
 
 
 def refused(call: Mapping[str, Any], why: str) -> AgentEvent:
@@ -124,12 +156,15 @@ class AgentSession:
         self._emit: Emit | None = None
         self._task: asyncio.Task[str] | None = None
         self._usage: list[Any] = []
+        self._calls: dict[str | None, AgentEvent] = {}
+        """The tool calls that the page was told of and whose results it was not."""
         self._model: str | None = None
         self._ask = action.ask
         self._user = _User(self.questions, self._tell)
-        builtin = answering.tools_of(action.settings, action.id or "agent", keep=True)
-        self._leaving = {tool.tool.name for tool in builtin if tool.leaves_device}
+        builtin = answering.tools_of(action.settings, _key_of(action.id), keep=True, keep_list=action.id is not None)
         own = [_ToolOfPage(tool, self.questions) for tool in action.page_tools]
+        # A tool of the page takes the place of a built-in one with its name.
+        self._leaving = {tool.tool.name for tool in builtin if tool.leaves_device} - {tool.name for tool in own}
         self.session = create_session(
             self.backend,
             system=action.settings.system or "",
@@ -144,6 +179,7 @@ class AgentSession:
             "llm:stream_block_delta": self._on_delta,
             "llm:stream_aborted": self._on_aborted,
             "llm:response": self._on_response,
+            "provider:error": self._on_failure,
             "tool:post": self._on_result,
             "tool:error": self._on_error,
         }.items():
@@ -156,7 +192,9 @@ class AgentSession:
         agent = cls(action, backend, answering)
         await agent.session.initialize()
         if action.messages:
-            await agent._context.set_messages([*await agent._context.get_messages(), *action.messages])
+            system = await agent._context.get_messages()
+            earlier = [each for each in _checked(action.messages) if not system or each["role"] != "system"]
+            await agent._context.set_messages([*system, *earlier])
         return agent
 
     @property
@@ -189,6 +227,10 @@ class AgentSession:
             await asyncio.wait([task])
             raise
         finally:
+            for call in list(self._calls.values()):
+                self._tell(
+                    AgentEvent(type="tool-result", id=call.id, name=call.name, error="the agent stopped before its end")
+                )
             self._task = self._emit = None
 
     async def cancel(self, *, immediate: bool) -> None:
@@ -208,7 +250,9 @@ class AgentSession:
         await self._context.set_messages([*([{"role": "system", "content": text}] if text else []), *others])
 
     async def clear(self) -> None:
-        """Forget everything but the system prompt."""
+        """Forget everything but the system prompt. Raises `InvalidRequest` while a prompt is answered."""
+        if self._task is not None:
+            raise InvalidRequest("the agent answers a prompt; wait for its end, or cancel it", parameter="clear")
         await self._context.clear()
 
     async def history(self) -> list[dict[str, Any]]:
@@ -273,6 +317,12 @@ class AgentSession:
             self._model = data["model"]
         return HookResult()
 
+    async def _on_failure(self, event: str, data: Mapping[str, Any]) -> HookResult:
+        """Note what the model wrote wrong; a failure of the backend itself is noted already."""
+        if data["error"]["type"] == InvalidToolCallError.__name__:
+            self.backend.failure = InvalidOutput(data["error"]["msg"])
+        return HookResult()
+
     async def _on_call(self, event: str, data: Mapping[str, Any]) -> HookResult:
         """Tell of a call, and let the user decide about it where that is wanted."""
         name, arguments = data["tool_name"], data["tool_input"]
@@ -286,7 +336,9 @@ class AgentSession:
             return HookResult()
         question = f"Run {name} ({data['tool_call_id']})?"
         self._user.calls[question] = dict(data)
-        return HookResult(action="ask_user", approval_prompt=question, approval_options=[ALLOW, DENY])
+        return HookResult(
+            action="ask_user", approval_prompt=question, approval_options=[ALLOW, DENY], approval_timeout=APPROVAL_S
+        )
 
     async def _on_result(self, event: str, data: Mapping[str, Any]) -> HookResult:
         result: dict[str, Any] = data["tool_result"]
@@ -308,6 +360,10 @@ class AgentSession:
         return HookResult()
 
     def _tell(self, event: AgentEvent) -> None:
+        if event.type == "tool-call":
+            self._calls[event.id] = event
+        elif event.type == "tool-result":
+            self._calls.pop(event.id, None)
         if self._emit is not None:
             self._emit(event)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from ..backends.base import Backend
@@ -26,6 +29,7 @@ from .actions import (
 from .answering import Answering
 from .app import App, Emit
 from .chat_settings import check_settings
+from .checks import checked_id
 from .state import ConversationSettings
 
 if TYPE_CHECKING:
@@ -62,31 +66,42 @@ class Agents:
         check_settings(action.settings)
         if action.settings.schema is not None:
             raise InvalidRequest("an agent's answers are texts; leave out the schema", parameter="schema")
-        if action.id in self._agents:
-            raise InvalidRequest(f"the agent {action.id!r} is open already; close it first", parameter="id")
+        if action.id is not None:
+            checked_id(action.id)
+        if action.max_iterations is not None and action.max_iterations < 1:
+            raise InvalidRequest(
+                f"max_iterations={action.max_iterations} is out of range: it must be at least 1",
+                parameter="max_iterations",
+            )
         backend = self._backend_of(action.settings, action.fallback)
         emit(AgentEvent(type="stage", name="packages"))
         await load_extra(EXTRA)
         try:
+            import_module("amplifier_core")
             from .agent_session import AgentSession
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "amplifier_core":
                 raise
             raise Unavailable(
                 "agents need amplifier-core in the Python that serves this page: pip install 'browserllm[amplifier]'",
-                reason="missing_feature",
+                reason="not_installed",
             ) from error
         emit(AgentEvent(type="stage", name="session"))
         agent = await AgentSession.open(action, backend, self._answering)
+        before = self._agents.get(agent.id)
         self._agents[agent.id] = agent
+        if before is not None:
+            await before.close()
         if sys.platform == "emscripten":
             from ..amplifier.bridge import install_bridge
 
-            install_bridge(agent.backend)
+            install_bridge(backend)
         return AgentInfo(id=agent.id, tools=agent.tools)
 
     async def _ask(self, action: AskAgent, emit: Emit) -> AgentAnswer:
         agent = self._find(action.agent)
+        if not action.prompt.strip():
+            raise InvalidRequest("the prompt is empty; write what the agent should do", parameter="prompt")
         # Clouds may have changed since the last prompt.
         agent.use(self._backend_of(agent.settings, agent.fallback))
         return await agent.execute(action.prompt, emit)
@@ -101,6 +116,10 @@ class Agents:
         agent = self._find(action.agent)
         if action.page_tool is not None:
             await agent.add_tool(action.page_tool)
+        if action.model is not None:
+            settings = replace(agent.settings, model=action.model)
+            agent.use(self._backend_of(settings, action.fallback))
+            agent.settings, agent.fallback = settings, action.fallback
         if action.clear:
             await agent.clear()
         if action.system is not None:

@@ -114,14 +114,19 @@ class Answering:
         """Return the fields of a request with these settings."""
         return {**options_of(settings), **({"private": True} if self.is_private(settings) else {})}
 
-    def tools_of(self, settings: ConversationSettings, conversation: str, *, keep: bool) -> list[FunctionTool]:
-        """Return the tools of a conversation; without ``keep`` nothing that they keep is written."""
+    def tools_of(
+        self, settings: ConversationSettings, conversation: str, *, keep: bool, keep_list: bool = True
+    ) -> list[FunctionTool]:
+        """Return the tools of a conversation; without ``keep`` nothing that they keep is written.
+
+        Without ``keep_list`` only its to-do list is not.
+        """
         if not settings.tools:
             return []
         from .tools import BuiltinTools
 
         self._tools = self._tools or BuiltinTools(self._conversations.store)
-        return self._tools.named(settings.tools, conversation, keep=keep)
+        return self._tools.named(settings.tools, conversation, keep=keep, keep_list=keep_list)
 
     async def _ask(self, turn: Turn, backend: Backend, settings: ConversationSettings) -> _Answered:
         if settings.schema is None:

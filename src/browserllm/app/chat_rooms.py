@@ -8,6 +8,7 @@ from ..stores.base import KeyValueStore
 from .answering import Answering, BackendFor
 from .app import App
 from .approvals import ApprovalDesk
+from .conversation_actions import ConversationActions
 from .conversations import Conversations
 from .deletion import Deletions
 from .generate import Generation
@@ -37,6 +38,7 @@ class ChatRooms:
     ) -> None:
         """Keep conversations in ``store``, which the caller closes, and answer with what ``backend_for`` returns."""
         self.conversations = Conversations(app, store, notices, new_id=new_id)
+        self.actions = ConversationActions(app, self.conversations)
         self.answering = Answering(app, self.conversations, backend_for, ApprovalDesk(app))
         self.turns = Turns(app, self.conversations, self.answering)
         self.deletions = Deletions(app, self.conversations, notices)

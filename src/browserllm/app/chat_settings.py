@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ..backends.request import check_options
 from ..errors import InvalidRequest
-from .limits import BUILTIN_TOOLS
+from .checks import checked_length
+from .limits import BUILTIN_TOOLS, MAX_MODEL_CHARS, MAX_NAME_CHARS, MAX_SCHEMA_BYTES, MAX_SYSTEM_CHARS
 from .state import ConversationSettings
 
 
@@ -24,12 +27,23 @@ def todo_prefix(conversation: str) -> str:
 def check_settings(settings: ConversationSettings) -> None:
     """Raise `InvalidRequest` for a value out of range, an unknown tool, or a schema that no answer can fit."""
     check_options(options_of(settings))
+    checked_length("model", settings.model or "", MAX_MODEL_CHARS, "name of the model")
+    checked_length("system", settings.system or "", MAX_SYSTEM_CHARS, "system prompt")
+    checked_length("preset", settings.preset or "", MAX_NAME_CHARS, "id of the preset")
+    if len(settings.tools) > len(set(settings.tools)):
+        raise InvalidRequest("a tool is named twice; name each once", parameter="tools")
     for name in settings.tools:
         if name not in BUILTIN_TOOLS:
-            raise InvalidRequest(f"unknown tool {name!r}. Choose from: {', '.join(BUILTIN_TOOLS)}.", parameter="tools")
+            raise InvalidRequest(
+                f"unknown tool {name[:80]!r}. Choose from: {', '.join(BUILTIN_TOOLS)}.", parameter="tools"
+            )
     if settings.schema is not None:
         from ..json_schema.types import output_type  # imported late: few conversations have a schema
 
+        if (size := len(msgspec.json.encode(settings.schema))) > MAX_SCHEMA_BYTES:
+            raise InvalidRequest(
+                f"the schema has {size} bytes, over the limit of {MAX_SCHEMA_BYTES}; shorten it", parameter="schema"
+            )
         output_type(settings.schema)
         if settings.tools:
             raise InvalidRequest(

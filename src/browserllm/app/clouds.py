@@ -6,7 +6,6 @@ cloud's own record. The state never has it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,16 +19,19 @@ from ..errors import BrowserLLMError, InvalidRequest, Unavailable
 from ..stores.base import KeyValueStore
 from .actions import DeleteCloud, SaveCloud, TestCloud
 from .app import App
+from .checks import checked_id, checked_length, on_one_line
 from .error_info import error_info, name_clouds
-from .limits import MAX_NAME_CHARS
+from .limits import MAX_ADDRESS_CHARS, MAX_MODEL_CHARS, MAX_NAME_CHARS
 from .notices import Notices
 from .state import Cloud, ErrorInfo
+from .versions import check_not_newer, is_left_alone, is_newer
 
 if TYPE_CHECKING:
     from ..backends.cloud import CloudBackend
 
 RECORD = "cloud/"
 KEY = "key/"
+MAX_KEY_CHARS = 10_000
 
 _LABELS = {
     "openai": "OpenAI",
@@ -38,7 +40,6 @@ _LABELS = {
     "ollama": "Ollama",
     "compatible": "OpenAI-compatible",
 }
-_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
 class Clouds:
@@ -63,7 +64,10 @@ class Clouds:
         clouds: dict[str, Cloud] = {}
         for key, raw in await self._store.items(RECORD):
             name = key.removeprefix(RECORD)
+            if is_left_alone(key, raw, self._notices):
+                continue
             try:
+                checked_id(name)
                 cloud = replace(decode_json(raw, Cloud), id=name)
                 _backend(cloud, keys.get(name))  # one that cannot be asked must not keep the app from opening
             except (msgspec.DecodeError, RecursionError, BrowserLLMError) as error:
@@ -93,15 +97,13 @@ class Clouds:
 
     async def _save(self, action: SaveCloud) -> str:
         before = self._app.state.value.clouds.get(action.id or "")
-        name = action.id or self._new_id(action.vendor)
-        if not _ID.fullmatch(name):
-            raise InvalidRequest(f"id={name[:80]!r} is not valid; use 1 to 48 letters, digits, - and _", parameter="id")
-        label = (action.label or "").strip() or f"{_LABELS[action.vendor]} {action.model}"
-        if len(label) > MAX_NAME_CHARS:
-            raise InvalidRequest(
-                f"the label has {len(label)} characters, over the limit of {MAX_NAME_CHARS}", parameter="label"
-            )
-        base_url = (action.base_url or "").strip() or None
+        name = checked_id(action.id) if action.id else await self._new_id(action.vendor)
+        await check_not_newer(self._store, RECORD + name)
+        checked_length("model", action.model, MAX_MODEL_CHARS, "name of the model")
+        label = on_one_line(action.label or "") or f"{_LABELS[action.vendor]} {action.model}"[:MAX_NAME_CHARS]
+        checked_length("label", label, MAX_NAME_CHARS)
+        base_url = checked_length("base_url", (action.base_url or "").strip(), MAX_ADDRESS_CHARS, "address") or None
+        checked_length("api_key", action.api_key or "", MAX_KEY_CHARS, "key")
         if action.vendor == "compatible" and base_url is None:
             raise InvalidRequest("a compatible server needs its address: set base_url", parameter="base_url")
         old_key = self._keys.get(name)
@@ -175,8 +177,9 @@ class Clouds:
             raise InvalidRequest(f"there is no cloud {name!r}; it may have been deleted", parameter="id")
         return cloud
 
-    def _new_id(self, vendor: str) -> str:
-        taken = self._app.state.value.clouds
+    async def _new_id(self, vendor: str) -> str:
+        newer = {key.removeprefix(RECORD) for key, raw in await self._store.items(RECORD) if is_newer(raw)}
+        taken = newer | self._app.state.value.clouds.keys()
         return next(name for number in range(1, len(taken) + 2) if (name := f"{vendor}-{number}") not in taken)
 
 
@@ -200,9 +203,13 @@ def _preset_of(base_url: str) -> Any:
     """Return the preset of a compatible server by its address; an unknown one is used like llama.cpp's."""
     from ..backends.cloud.presets import PRESETS
 
-    host = urlsplit(base_url).hostname or ""
+    try:
+        address = urlsplit(base_url)
+        host, port = address.hostname or "", address.port
+    except ValueError:  # no address: the backend says so
+        return "llamacpp"
     for name, preset in PRESETS.items():
         known = urlsplit(preset.base_url)
-        if known.hostname == host and (host != "127.0.0.1" or known.port == urlsplit(base_url).port):
+        if known.hostname == host and (host != "127.0.0.1" or known.port == port):
             return name
     return "llamacpp"

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any
 
 from msgspec.structs import replace
 
 from .._internal import lazy_asyncio as asyncio
 from ..backends.local import LocalBackend
-from ..backends.split_characters import CharacterJoiner, whole_text
+from ..backends.split_characters import whole_text
 from ..errors import InvalidRequest
 from ..models.fit import memory_need
 from ..models.machine import MIB, computer_memory, gpu_memory
-from ..types import ChatStart, TextDelta
+from ..types import ChatStart
 from .actions import RunComparison
 from .answer_info import answer_info
 from .app import App
 from .blank import is_blank
+from .checks import checked_length
 from .error_info import error_info, name_clouds
 from .limits import MAX_COMPARED
+from .live_answer import LiveAnswer
+from .messages import MAX_MESSAGE_BYTES
 from .models import Models
-from .state import CompareRun, Comparison
+from .state import CompareRun, Comparison, MessagePart, TextPart
 
 
 class Compare:
@@ -36,6 +40,7 @@ class Compare:
     async def _run(self, action: RunComparison) -> None:
         if is_blank(action.prompt):
             raise InvalidRequest("the prompt is empty; write what the models should answer", parameter="prompt")
+        checked_length("prompt", action.prompt, MAX_MESSAGE_BYTES)
         if not 1 <= len(action.models) <= MAX_COMPARED:
             raise InvalidRequest(
                 f"{len(action.models)} models are to be compared; choose 1 to {MAX_COMPARED}", parameter="models"
@@ -71,13 +76,14 @@ class Compare:
                     manager.host, name, engine=loaded.engine, device=loaded.device, catalog=manager.catalog
                 )
                 async with backend.stream(action.prompt, max_tokens=action.max_tokens, private=True) as stream:
-                    text, halves = "", CharacterJoiner()
-                    async for chunk in stream:
-                        if isinstance(chunk, ChatStart):
-                            self._change(index, status="streaming")
-                        elif isinstance(chunk, TextDelta):
-                            text += cast("TextDelta", halves.join(chunk)).text
-                            self._change(index, text=text)
+                    live = LiveAnswer(lambda parts: self._change(index, text=_text_of(parts)))
+                    try:
+                        async for chunk in stream:
+                            if isinstance(chunk, ChatStart):
+                                self._change(index, status="streaming")
+                            live.feed(chunk)
+                    finally:
+                        self._change(index, text=_text_of(live.end()))
                     response = stream.response
                     self._change(index, text=whole_text(response.text))
         except asyncio.CancelledError:
@@ -128,3 +134,7 @@ class Compare:
             runs = list(compare.runs)
             runs[index] = replace(runs[index], **fields)
             self._app.state.put(replace(compare, runs=tuple(runs)), "compare")
+
+
+def _text_of(parts: Iterable[MessagePart]) -> str:
+    return "".join(part.text for part in parts if isinstance(part, TextPart))

@@ -7,7 +7,7 @@ are not kept, are held here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -17,21 +17,15 @@ from .._internal import lazy_asyncio as asyncio
 from ..errors import InvalidRequest
 from ..stores.base import KeyValueStore
 from . import threads
-from .actions import (
-    CloseConversation,
-    CreateConversation,
-    ForkConversation,
-    OpenConversation,
-    UpdateConversation,
-)
+from .actions import CloseConversation, OpenConversation
 from .app import App
-from .chat_settings import check_settings, todo_prefix
-from .checks import checked_title, is_id, no_message
+from .chat_settings import todo_prefix
 from .damage import Damage
 from .messages import IN_PROGRESS, preview_of, settled, title_of
 from .notices import Notices
 from .records import ConversationRecord, Records
 from .state import ChatMessage, Conversation, Thread
+from .versions import is_left_alone
 
 T = TypeVar("T")
 
@@ -48,7 +42,7 @@ class Conversations:
 
     Other rooms change a thread with `put_thread` and then call `changed`. ``on_removed`` are called with the id of a
     conversation that was deleted, here or in another tab. ``marked`` are those that are deleted but can be brought
-    back, with the time.
+    back, with the time; ``arriving`` those that another tab was creating at the start, with its last sign of life.
     """
 
     def __init__(
@@ -56,26 +50,33 @@ class Conversations:
     ) -> None:
         """Keep the conversations in ``store``, which the caller closes; ``new_id`` makes ids."""
         self.store = store
-        self.records = Records(store, on_failure=self._cannot_write, on_damage=Damage(notices).note)
+        self.records = Records(
+            store,
+            now_ms=app.now_ms,
+            on_failure=self._cannot_write,
+            on_damage=Damage(notices).note,
+            is_left_alone=lambda key, raw: is_left_alone(key, raw, notices),
+        )
         self.new_id = new_id or (lambda: os.urandom(8).hex())
         self.on_removed: list[Callable[[str], None]] = []
         self.marked: dict[str, float] = {}
+        self.arriving: dict[str, float] = {}
         self._app = app
         self._named: set[str] = set()
         self._unlisted: dict[str, Conversation] = {}
         self._held: dict[str, Thread] = {}
         self._notices = notices
         self._silences: dict[str, asyncio.TimerHandle] = {}
-        app.on(CreateConversation, self.create)
         app.on(OpenConversation, lambda action: self.open(action.id))
         app.on(CloseConversation, self._close_thread)
-        app.on(UpdateConversation, self._update)
-        app.on(ForkConversation, self._fork)
 
     async def start(self) -> None:
         """Read the list of conversations. A damaged record is skipped, with a notice that names it."""
-        for record in await self.records.conversations():
-            self._list(record)
+        records = await self.records.conversations()
+        self.show(*records)
+        for record in records:
+            if record.arriving_at is not None:
+                self.arriving[record.conversation.id] = record.arriving_at
 
     async def close(self) -> None:
         """Wait until everything is written, or the store does not answer."""
@@ -100,6 +101,10 @@ class Conversations:
     def has(self, conversation: str) -> bool:
         """Return whether a conversation exists."""
         return conversation in self._app.state.value.conversations or conversation in self._unlisted
+
+    def is_kept_in_memory(self, conversation: str) -> bool:
+        """Return whether a conversation is in no list and never written."""
+        return conversation in self._unlisted
 
     def thread(self, conversation: str) -> Thread | None:
         """Return the messages of a conversation, if they are in memory."""
@@ -184,7 +189,7 @@ class Conversations:
             self._forget(conversation)
             self.marked.pop(conversation, None)
             return
-        self._list(record)
+        self.show(record)
         if self.thread(conversation) is None:
             return
         found = {message.id: message for message in await self.records.messages(conversation)}
@@ -199,9 +204,7 @@ class Conversations:
         self._expect_news(conversation, elsewhere=elsewhere)
         if not elsewhere:
             found = {key: settled(message) for key, message in found.items()}
-        # What this tab is answering is newer here. What another tab is answering is newer in the store.
-        own = {thread.answering, *thread.queue}
-        found |= {key: each for key, each in thread.messages.items() if key in own}
+        found |= _own(thread)
         merged = threads.build(conversation, found.values(), thread.path[-1] if thread.path else record.shown)
         if thread.path and thread.path[-1] not in found and record.shown in found:
             merged = threads.show(merged, record.shown)
@@ -210,51 +213,52 @@ class Conversations:
 
     # Actions
 
-    async def create(self, action: CreateConversation) -> str:
-        """Create a conversation and open it; with the id of one that exists, open that one."""
-        conversation = action.id or self.new_id()
-        if not is_id(conversation):
-            raise InvalidRequest(
-                f"id={conversation[:80]!r} is not valid; use 1 to 48 letters, digits, '_' and '-', and no name that "
-                "every object in JavaScript has",
-                parameter="id",
-            )
-        if not self.has(conversation):
-            settings = self._app.state.value.settings.defaults if action.settings is None else action.settings
-            check_settings(settings)
-            now = self._app.now_ms()
-            entry = Conversation(
-                id=conversation,
-                title=checked_title(action.title or ""),
-                created_at=now,
-                updated_at=now,
-                folder=action.folder or None,
-                settings=settings,
-            )
-            await self.adopt(entry, Thread(id=conversation), named=bool(action.title), keep=action.keep)
-        await self.open(conversation)
-        return conversation
-
     async def adopt(self, entry: Conversation, thread: Thread, *, named: bool, keep: bool = True) -> None:
-        """Add a conversation with its messages, and write it. Raises what the store raises, and adds nothing then."""
-        conversation = entry.id
+        """Add a conversation with its messages, and write it.
+
+        Raises `ConversationExists` if another tab has created one with its id, and what the store raises; nothing is
+        added then.
+        """
+        if keep:
+            self.show(await self.write_new(entry, thread, named=named))
+            return
+        await self._make_room(entry.id)
+        self.records.keep_in_memory(entry.id)
+        self._unlisted[entry.id] = _with_words(entry, thread)
+        self._held[entry.id] = thread
+
+    async def write_new(self, entry: Conversation, thread: Thread, *, named: bool) -> ConversationRecord:
+        """Write a conversation with its messages, as `adopt` does, without showing it; returns its record."""
+        await self._make_room(entry.id)
+        record = ConversationRecord(conversation=_with_words(entry, thread), shown=_end(thread), named=named)
+        await self.records.create(record, list(thread.messages.values()))
+        return record
+
+    async def _make_room(self, conversation: str) -> None:
         if conversation in self.marked:
             await self.remove([conversation])  # nothing of the one that had this id before
-        messages = threads.shown(thread)
-        entry = replace(
-            entry,
-            title=entry.title or title_of(messages),
-            preview=preview_of(messages),
-            messages=len(messages),
-        )
-        if not keep:
-            self.records.keep_in_memory(conversation)
-            self._unlisted[conversation] = entry
-            self._held[conversation] = thread
-            return
-        record = ConversationRecord(conversation=entry, shown=_end(thread), named=named)
-        await self.records.create(record, list(thread.messages.values()))
-        self._list(record)
+
+    async def arrived(self, conversation: str) -> None:
+        """Wait while another tab is creating a conversation, and show it."""
+        await self.records.arrived(conversation)
+        await self.reload(conversation)
+
+    def is_named(self, conversation: str) -> bool:
+        """Return whether the user chose the title of a conversation."""
+        return conversation in self._named
+
+    async def update(self, conversation: str, **fields: Any) -> None:
+        """Change fields of a conversation's entry, and write them; an empty title lets the app choose one again."""
+        named: dict[str, Any] = {}
+        if (title := fields.get("title")) is not None:
+            (self._named.add if title else self._named.discard)(conversation)
+            named["named"] = bool(title)
+            thread = self.thread(conversation)
+            if not title and thread is not None:
+                fields["title"] = title_of(threads.shown(thread))
+        self._set(conversation, **fields)
+        self.records.change(conversation, **fields, **named)
+        await self.records.flush()
 
     async def _close_thread(self, action: CloseConversation) -> None:
         self.get(action.id)
@@ -265,87 +269,48 @@ class Conversations:
             self._held[action.id] = thread
         self._app.state.remove("threads", action.id)
 
-    async def _update(self, action: UpdateConversation) -> None:
-        conversation, before = action.id, self.get(action.id)
-        fields: dict[str, Any] = {}
-        if action.pinned is not None:
-            fields["pinned"] = action.pinned
-        if action.folder is not None:
-            fields["folder"] = action.folder or None
-        if action.settings is not None:
-            check_settings(action.settings)
-            if before.settings.private and not action.settings.private and before.messages:
-                raise InvalidRequest(
-                    "this conversation is private and stays so, because later requests carry its messages; start a "
-                    "new conversation for a cloud",
-                    parameter="settings",
-                )
-            fields["settings"] = action.settings
-        if action.title is not None:
-            fields["title"] = checked_title(action.title)
-            # An empty title lets the app choose one again.
-            (self._named.add if fields["title"] else self._named.discard)(conversation)
-            thread = self.thread(conversation)
-            if not fields["title"] and thread is not None:
-                fields["title"] = title_of(threads.shown(thread))
-        self._set(conversation, **fields)
-        self.records.change(
-            conversation, **fields, **({} if action.title is None else {"named": conversation in self._named})
-        )
-        await self.records.flush()
+    async def mark(self, conversations: Sequence[str]) -> None:
+        """Take conversations out of the list, and mark their records as deleted; `unmark` brings one back.
 
-    async def mark(self, conversation: str) -> None:
-        """Take a conversation out of the list, and mark its record as deleted; `unmark` brings it back.
-
-        One that is not kept is deleted. Raises what the store raises, and the conversation is in the list again then.
+        Those that are not kept are deleted. Raises what the store raises; those that are not marked then are in the
+        list again.
         """
-        if conversation in self._unlisted:
-            await self.remove([conversation])
-            return
-        thread, now = self.thread(conversation), self._app.now_ms()
-        if thread is not None:  # an answer in progress is kept as far as it is
-            going_on = [message for message in thread.messages.values() if message.status in IN_PROGRESS]
-            self.records.save(conversation, *going_on)
-        with self._out_of_list(conversation):
-            self.marked[conversation] = now
-            try:
-                record = await self.records.write(conversation, deleted_at=now)
-            except BaseException:
-                self.marked.pop(conversation, None)
-                raise
-            if record is None:
-                self.marked.pop(conversation, None)
+        now = self._app.now_ms()
+        for conversation in conversations:
+            if (thread := self.thread(conversation)) is not None:  # an answer in progress is kept as far as it is
+                going_on = [message for message in thread.messages.values() if message.status in IN_PROGRESS]
+                self.records.save(conversation, *going_on)
+        kept = [conversation for conversation in conversations if conversation not in self._unlisted]
+        with self._out_of_list(conversations) as left:
+            for conversation in kept:
+                self.marked[conversation] = now
+                try:
+                    record = await self.records.write(conversation, deleted_at=now)
+                except BaseException:
+                    self.marked.pop(conversation, None)
+                    raise
+                if record is None:
+                    self.marked.pop(conversation, None)
+                left.pop(conversation, None)
 
     async def unmark(self, conversation: str) -> bool:
         """Bring back a conversation that is marked as deleted; returns whether its record is still there."""
         record = await self.records.write(conversation, deleted_at=None)
         if record is not None:
-            self._list(record)
+            self.show(record)
         return record is not None
 
-    async def remove(self, conversations: list[str]) -> None:
-        """Delete conversations from the device. Raises what the store raises; that one is in the list again then."""
-        for conversation in conversations:
-            with self._out_of_list(conversation):
-                await self.records.delete(conversation)
-            self.marked.pop(conversation, None)
-            await self.store.clear(f"{todo_prefix(conversation)}/")
+    async def remove(self, conversations: Sequence[str]) -> None:
+        """Delete conversations from the device.
 
-    async def _fork(self, action: ForkConversation) -> str:
-        source, thread = self.get(action.id), await self.opened(action.id)
-        if action.message is not None and action.message not in thread.messages:
-            raise no_message(action.message)
-        conversation, now = self.new_id(), self._app.now_ms()
-        copy = threads.fork(thread, action.message, conversation, self.new_ids())
-        whole = {key: settled(message) for key, message in copy.messages.items()}
-        copy = threads.with_context(replace(copy, messages=whole))
-        await self.adopt(
-            replace(source, id=conversation, created_at=now, updated_at=now, pinned=False),
-            copy,
-            named=action.id in self._named,
-        )
-        await self.open(conversation)
-        return conversation
+        Raises what the store raises; those that are not deleted then are in the list again.
+        """
+        with self._out_of_list(conversations) as left:
+            for conversation in conversations:
+                await self.records.delete(conversation)
+                left.pop(conversation, None)
+                self.marked.pop(conversation, None)
+                await self.store.clear(f"{todo_prefix(conversation)}/")
 
     def new_ids(self) -> Iterator[str]:
         """Yield new ids."""
@@ -354,15 +319,22 @@ class Conversations:
 
     # Inside
 
-    def _list(self, record: ConversationRecord) -> None:
-        entry = record.conversation
-        if record.deleted_at is not None:
-            self._forget(entry.id)
-            self.marked[entry.id] = record.deleted_at
-            return
-        self.marked.pop(entry.id, None)
-        (self._named.add if record.named else self._named.discard)(entry.id)
-        self._app.state.put(entry, "conversations", entry.id)
+    def show(self, *records: ConversationRecord) -> None:
+        """Show conversations in the list, or take them out of it, as their records say."""
+        entries: dict[str, Conversation] = {}
+        for record in records:
+            entry = record.conversation
+            if record.arriving_at is not None:
+                continue
+            if record.deleted_at is not None:
+                self._forget(entry.id)
+                self.marked[entry.id] = record.deleted_at
+                continue
+            self.marked.pop(entry.id, None)
+            (self._named.add if record.named else self._named.discard)(entry.id)
+            entries[entry.id] = entry
+        if entries:  # all at once, since each change copies the list
+            self._app.state.put(self._app.state.value.conversations | entries, "conversations")
 
     def _set(self, conversation: str, **fields: Any) -> None:
         if conversation in self._unlisted:
@@ -370,11 +342,16 @@ class Conversations:
         else:
             self._app.state.change("conversations", conversation, **fields)
 
-    def _refresh(self, thread: Thread, *, touched: bool) -> None:
+    def words(self, thread: Thread) -> dict[str, Any]:
+        """Return the fields of a conversation's entry that are made of its messages."""
         messages = threads.shown(thread)
         fields: dict[str, Any] = {"messages": len(messages), "preview": preview_of(messages)}
         if thread.id not in self._named and (title := title_of(messages)):
             fields["title"] = title
+        return fields
+
+    def _refresh(self, thread: Thread, *, touched: bool) -> None:
+        fields = self.words(thread)
         if touched:
             fields["updated_at"] = self._app.now_ms()
         self._set(thread.id, **fields)
@@ -395,27 +372,36 @@ class Conversations:
             )
         )
 
-    def _forget(self, conversation: str) -> None:
-        for removed in self.on_removed:
-            removed(conversation)
-        self._expect_news(conversation, elsewhere=False)
-        self._app.state.remove("conversations", conversation)
-        self._app.state.remove("threads", conversation)
-        self._unlisted.pop(conversation, None)
-        self._held.pop(conversation, None)
-        self._named.discard(conversation)
+    def _forget(self, *conversations: str) -> None:
+        for conversation in conversations:
+            for removed in self.on_removed:
+                removed(conversation)
+            self._expect_news(conversation, elsewhere=False)
+            self._unlisted.pop(conversation, None)
+            self._held.pop(conversation, None)
+            self._named.discard(conversation)
+        state, gone = self._app.state, set(conversations)
+        for name in ("conversations", "threads"):
+            before = state.get(name)
+            kept = {key: value for key, value in before.items() if key not in gone}
+            if len(kept) < len(before):
+                state.put(kept, name)
 
     @contextmanager
-    def _out_of_list(self, conversation: str) -> Generator[None]:
-        """Take a conversation out of the list; if the block fails it is there again, its title still the user's own."""
-        entry, is_named = self._app.state.value.conversations.get(conversation), conversation in self._named
-        self._forget(conversation)
+    def _out_of_list(self, conversations: Sequence[str]) -> Generator[dict[str, Conversation]]:
+        """Take conversations out of the list, and yield their entries.
+
+        If the block fails, those that are left there are in the list again, their titles still the user's own.
+        """
+        listed = self._app.state.value.conversations
+        left = {conversation: listed[conversation] for conversation in conversations if conversation in listed}
+        named = self._named.intersection(left)
+        self._forget(*conversations)
         try:
-            yield
+            yield left
         except BaseException:
-            if entry is not None:
-                self._app.state.put(entry, "conversations", conversation)
-                (self._named.add if is_named else self._named.discard)(conversation)
+            self._named |= named & left.keys()
+            self._app.state.put(self._app.state.value.conversations | left, "conversations")
             raise
 
     def _cannot_write(self, conversation: str, error: Exception) -> None:
@@ -434,6 +420,23 @@ class Conversations:
 def _shared(old: dict[str, ChatMessage], new: dict[str, ChatMessage]) -> dict[str, ChatMessage]:
     """Return the new messages, with the old objects of those that are equal, so that pages see no change."""
     return {key: old[key] if old.get(key) == message else message for key, message in new.items()}
+
+
+def _own(thread: Thread) -> dict[str, ChatMessage]:
+    """Return the messages that this tab answers, or will. They are newer here, and those of other tabs in the store."""
+    own = {thread.answering, *thread.queue}
+    if thread.answering in thread.messages:
+        own.add(thread.messages[thread.answering].parent)
+    if not thread.elsewhere:
+        own |= {key for key, message in thread.messages.items() if message.status in IN_PROGRESS}
+    return {key: message for key, message in thread.messages.items() if key in own}
+
+
+def _with_words(entry: Conversation, thread: Thread) -> Conversation:
+    """Return the entry of a new conversation with what the list shows of its messages."""
+    messages = threads.shown(thread)
+    title = entry.title or title_of(messages)
+    return replace(entry, title=title, preview=preview_of(messages), messages=len(messages))
 
 
 def _end(thread: Thread) -> str | None:

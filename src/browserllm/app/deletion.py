@@ -6,12 +6,15 @@ closed. It is deleted when the page says so, when a start finds the mark old eno
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from .._internal import lazy_asyncio as asyncio
 from ..errors import InvalidRequest
 from .actions import DeleteConversation, RestoreConversation
 from .app import App
 from .conversations import Conversations
 from .notices import Notices
+from .records import CLAIM_S
 
 KEEP_S = 60.0
 """How old a mark is when a start deletes the conversation: another tab may still offer to bring it back."""
@@ -37,8 +40,10 @@ class Deletions:
             age_s = (now - marked_at) / 1000
             # A mark in the future was set by a wrong clock.
             wait_s = KEEP_S - age_s if 0 <= age_s < KEEP_S else 0.0
-            later = asyncio.get_running_loop().call_later
-            self._timers[conversation] = later(wait_s, self._purge, conversation)
+            self._later(wait_s, conversation, self._purge)
+        for conversation, arriving_at in self._conversations.arriving.items():
+            age_s = (now - arriving_at) / 1000
+            self._later(CLAIM_S - age_s if 0 <= age_s < CLAIM_S else 0.0, conversation, self._remove_abandoned)
 
     def close(self) -> None:
         """Delete nothing more; the next start does."""
@@ -56,8 +61,7 @@ class Deletions:
             chosen = [action.id]
         async with self._turn:
             if action.undo:
-                for conversation in chosen:
-                    await conversations.mark(conversation)
+                await conversations.mark(chosen)
             else:
                 await conversations.remove([*chosen, *(conversations.marked if action.id == "*" else ())])
 
@@ -68,15 +72,19 @@ class Deletions:
                     f"the conversation {action.id!r} cannot be brought back: it is deleted for good", parameter="id"
                 )
 
-    def _purge(self, conversation: str) -> None:
+    def _later(self, wait_s: float, conversation: str, work: Callable[[str], Awaitable[None]]) -> None:
+        timer = asyncio.get_running_loop().call_later(wait_s, self._begin, conversation, work)
+        self._timers[conversation] = timer
+
+    def _begin(self, conversation: str, work: Callable[[str], Awaitable[None]]) -> None:
         del self._timers[conversation]
+        text = "A conversation that you have deleted is still stored; the next visit tries again to delete it."
+        self._app.spawn(self._notices.guard("deletion", text, lambda: work(conversation), code="not_deleted"))
+
+    async def _purge(self, conversation: str) -> None:
         if conversation in self._conversations.marked:  # it may have been brought back meanwhile
-            text = "A conversation that you have deleted is still stored; the next visit tries again to delete it."
-            self._app.spawn(
-                self._notices.guard(
-                    "deletion",
-                    text,
-                    lambda: self._delete(DeleteConversation(id=conversation)),
-                    code="not_deleted",
-                )
-            )
+            await self._delete(DeleteConversation(id=conversation))
+
+    async def _remove_abandoned(self, conversation: str) -> None:
+        """Delete what a page left of an import when it was closed in the middle."""
+        await self._conversations.records.remove_abandoned(conversation)

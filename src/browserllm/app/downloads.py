@@ -18,6 +18,7 @@ from ..models.downloads.download import join_downloads
 from ..models.engines import keeps_files, list_files
 from ..models.storage import Storage, StoredModel, journal_key
 from ..models.stored import ask_stored
+from ..page.device import ConnectionFacts
 from ..page.host import Progress
 from ..stores.base import KeyValueStore
 from .actions import (
@@ -32,12 +33,22 @@ from .app import App
 from .error_info import error_info
 from .notices import Notices
 from .state import Download, MissingFile
+from .versions import is_left_alone
 
 PREFIX = "download/"
 
 SPEEDS = {"slow-2g": 6_250.0, "2g": 8_750.0, "3g": 87_500.0}
 """Bytes per second, at most, of the connections that browsers call slow (the Network Information API's table: 50, 70
 and 700 kilobits per second). ``4g`` only means faster than that."""
+BYTES_PER_S = 125_000
+"""Of one megabit per second."""
+
+
+def _speed_of(connection: ConnectionFacts) -> float | None:
+    """Bytes per second, before a download has measured them; of a fast connection this is the least, 10 Mbit/s."""
+    measured = connection.downlink_mbps
+    slow = SPEEDS.get(connection.effective_type or "")
+    return measured * BYTES_PER_S if measured else slow
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,17 +122,9 @@ class Downloads:
         known = before or Download(model=card.id, state="waiting")
         self._app.state.put(replace(known, state="waiting", error=None), "downloads", card.id)
 
-    async def wait(self, name: str) -> None:
-        """Wait until a download in progress has ended; raises its error."""
-        handle = self._handles.get(self._manager.catalog.find(name).card.id)
-        if handle is not None and (error := await handle.outcome()) is not None:
-            raise error
-
     def on_progress(self, model: str, progress: Progress) -> None:
-        """Show the progress of a download, however it was begun."""
+        """Show the progress of a download, however it was begun: files arrive, or are verified."""
         handle = self._handles.get(model)
-        if progress.phase not in ("downloading", "verifying"):
-            return
         paused = handle is not None and handle.state == "paused"
         if progress.bytes_per_s:
             self._speed = progress.bytes_per_s
@@ -217,9 +220,8 @@ class Downloads:
             return None
         left = max(0.0, size - (running.received_bytes if running is not None else 0.0))
         connection = (await self._manager.host.probe()).connection
-        kind = connection.effective_type if connection is not None else None
-        speed = self._speed or SPEEDS.get(kind or "")
-        return None if speed is None else left / speed
+        speed = self._speed or (_speed_of(connection) if connection is not None else None)
+        return left / speed if speed else None
 
     async def _list_missing(self, action: ListMissingFiles) -> list[MissingFile]:
         card = self._manager.catalog.find(action.model).card
@@ -297,6 +299,8 @@ class Downloads:
     async def _records(self) -> dict[str, _Record]:
         records: dict[str, _Record] = {}
         for key, raw in await self._store.items(PREFIX):
+            if is_left_alone(key, raw, self._notices):
+                continue
             try:
                 record = decode_json(raw, _Record)
             except (msgspec.DecodeError, RecursionError):

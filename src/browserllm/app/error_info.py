@@ -79,6 +79,7 @@ REASONS = {
         "Close this site's other tabs, free space on the disk, and try again; reload the page if that does not help.",
         ("retry", "free_space", "reload"),
     ),
+    "not_installed": _Words("Something is not installed", "Install what the message names, and try again.", ("retry",)),
     "closed": _Words("The connection to the page is closed", "Reload the page.", ("reload",)),
 }
 """The words for some reasons why something is not available."""

@@ -73,6 +73,7 @@ class Notice(Part, frozen=True, kw_only=True):
         "page_silent",
         "record_damaged",
         "records_damaged",
+        "records_newer",
         "settings_damaged",
         "storage_lost",
         "tab_not_read",

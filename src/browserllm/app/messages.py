@@ -17,6 +17,8 @@ from ..types import ContentPart, ImagePart, Message, Role, ToolCallPart, ToolRes
 from ..types import TextPart as SaidPart
 from .actions import UserPart
 from .blank import is_blank
+from .checks import checked_length
+from .limits import MAX_FILENAME_CHARS
 from .state import ChatMessage, FilePart, MessagePart, ObjectPart, ReasoningPart, TextPart, ToolPart
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -63,6 +65,8 @@ def check_user_parts(parts: Sequence[UserPart]) -> tuple[UserPart, ...]:
 
 def check_file(part: FilePart) -> None:
     """Raise `InvalidRequest` for a file that is neither an image, as a data URL, nor text."""
+    checked_length("parts", part.filename or "", MAX_FILENAME_CHARS, "name of the file")
+    checked_length("parts", part.media_type, MAX_FILENAME_CHARS, "type of the file")
     name = part.filename or part.media_type
     if part.text is not None:
         if part.url is not None:

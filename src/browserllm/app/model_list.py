@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Collection
 from typing import Literal
 
@@ -53,7 +54,7 @@ class Judge:
         slow = [] if judged.artifact is None else strains(card, best, self._facts)
         return Model(
             id=card.id,
-            name=card.name or card.id,
+            name=card.name or card.id if card.id in self._custom else plain_name(card),
             family=card.family,
             type=card.type,
             parameters=card.parameters,
@@ -143,3 +144,18 @@ def _memory_bytes(artifact: Artifact) -> float | None:
 
 def _is_tight(warnings: Collection[object]) -> bool:
     return any(getattr(warning, "code", "") == "not_for_phones" for warning in warnings)
+
+
+_UNSAID = re.compile(r"instruct|it|hf|bf16|\d{4}", re.IGNORECASE)
+"""Words of names in the catalog that say how all models of a chat were made, and the months of releases."""
+_SIZE = re.compile(r"\d+(?:\.\d+)?[bm]", re.IGNORECASE)
+
+
+def plain_name(card: ModelCard) -> str:
+    """Return the name of a model of the catalog as people say it: "Gemma 2 2B" for ``gemma-2-2b-it``."""
+    name, family = card.name or card.id, card.family
+    begin = re.match(r"\s?".join(re.escape(sign) for sign in family if sign != " "), name, re.IGNORECASE)
+    if begin is not None and family and not name[begin.end() :][:1].isalnum():
+        name = family + name[begin.end() :]
+    words = [word.upper() if _SIZE.fullmatch(word) else word for word in name.split()]
+    return " ".join(word for word in words if not _UNSAID.fullmatch(word)) or name

@@ -28,11 +28,14 @@ from .actions import (
 )
 from .answer_info import hop_info
 from .app import App
+from .checks import checked_length, checked_model_id
 from .downloads import PREFIX as DOWNLOADS
 from .downloads import Downloads
+from .limits import MAX_ADDRESS_CHARS
 from .model_list import Judge, describe_storage
 from .notices import Notices
 from .state import AnswerInfo, Loaded, Loading, Model, Sample, Settings, Totals
+from .versions import check_not_newer, is_left_alone
 
 CUSTOM = "model/"
 MAX_SAMPLES = 500
@@ -87,6 +90,8 @@ class Models:
     async def restore_custom(self) -> None:
         """Add the custom models of earlier visits to the catalog."""
         for key, raw in await self._store.items(CUSTOM):
+            if is_left_alone(key, raw, self._notices):
+                continue
             try:
                 self.manager.catalog.add(decode_json(raw, ModelCard))
             except (msgspec.DecodeError, RecursionError, InvalidRequest) as error:
@@ -120,8 +125,9 @@ class Models:
         card = self.manager.catalog.find(name).card
         try:
             loaded = await self.manager.load(name, engine=engine, device=device, keep_others=keep_others)
-        finally:
-            self._set_loading(card.id, None)
+        except Exception:
+            self._set_loading(card.id, None)  # there are events of other ends: if this caller gives up, others may wait
+            raise
         await self._show_loaded()
         return loaded
 
@@ -177,7 +183,10 @@ class Models:
         return float(stored)
 
     async def _add(self, action: AddModel) -> str:
+        checked_length("source", action.source or "", MAX_ADDRESS_CHARS, "address")
         try:
+            if action.id is not None:
+                checked_model_id(action.id)
             card = await self.manager.add(action.source, id=action.id)
         except LoadFailed as error:
             if error.data.get("missing") != "library":
@@ -187,6 +196,12 @@ class Models:
                 "that has it",
                 data=error.data,
             ) from error
+        try:
+            checked_model_id(card.id)
+            await check_not_newer(self._store, CUSTOM + card.id)
+        except InvalidRequest:
+            self.manager.catalog.remove(card.id)
+            raise
         if action.source is None:
             await self.manager.download(card.id)  # its files are here: this records whose they are
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))
@@ -271,7 +286,8 @@ class Models:
         if event.kind == "progress" and event.progress is not None:
             self._on_progress(model, event.progress)
         elif event.kind == "loading":
-            self._set_loading(model, Loading(model=model, phase="queued"))
+            if model not in state.value.loads:  # else a second caller shares the load
+                self._set_loading(model, Loading(model=model, phase="queued"))
         elif event.kind in ("ready", "unloaded", "device_lost", "error"):
             self._set_loading(model, None)
             self._in_background(self._show_loaded)
@@ -292,7 +308,7 @@ class Models:
         # The files of the built-in model come with the app: reading them is part of loading it.
         if progress.phase in ("downloading", "verifying") and not (known is not None and known.bundled):
             self.downloads.on_progress(model, progress)
-        if self._app.state.value.loading is not None and self._app.state.value.loading.model == model:
+        if model in self._app.state.value.loads:
             over = progress.phase in ("ready", "error")
             self._set_loading(
                 model,
@@ -302,9 +318,16 @@ class Models:
             )
 
     def _set_loading(self, model: str, loading: Loading | None) -> None:
-        shown = self._app.state.value.loading
-        if loading is not None or (shown is not None and shown.model == model):
-            self._app.state.put(loading, "loading")
+        """Show how far a load is, or its end; beside all loads, the one that goes on, not one that waits for it."""
+        state = self._app.state
+        if loading is None:
+            state.remove("loads", model)
+        else:
+            state.put(loading, "loads", model)
+        loads = list(state.value.loads.values())
+        shown = next((load for load in loads if load.phase != "queued"), loads[0] if loads else None)
+        if shown is not state.value.loading:
+            state.put(shown, "loading")
 
     def _tell(self, event: ModelEvent) -> None:
         name = self._name(event.model)

@@ -15,10 +15,14 @@ MAX_NOTICES = 20
 
 
 class Notices:
-    """Adds notices to the state, and takes them away."""
+    """Adds notices to the state, and takes them away.
+
+    ``newer`` are the keys of the records that a later version of the app has written (`versions`).
+    """
 
     def __init__(self, app: App) -> None:
         """Begin without notices."""
+        self.newer: dict[str, None] = {}
         self._app = app
         app.on(DismissNotice, self._dismiss)
 

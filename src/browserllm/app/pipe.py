@@ -6,6 +6,7 @@ process or behind a notebook, only what carries the texts differs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,10 @@ class _Cancel(msgspec.Struct, tag="cancel"):
     id: int
 
 
+_CALL = re.compile(r'\s*\{\s*"type"\s*:\s*"call"\s*,\s*"id"\s*:\s*(\d{1,15})\s*,')
+"""How a page's call begins, whatever follows."""
+
+
 class Pipe:
     """One page's connection to the app. Close it when the page is gone."""
 
@@ -51,7 +56,13 @@ class Pipe:
         try:
             message = decode_json(text, _Hello | _Call | _Cancel)
         except (msgspec.DecodeError, RecursionError) as error:
-            self._post(type="error", id=None, error=error_info(ProtocolError(f"the page sent {text[:80]!r}: {error}")))
+            call = _CALL.match(text)
+            if call is not None and int(call[1]) not in self._calls:
+                # Its caller waits: arguments that cannot be read fail their own call.
+                self._fail(int(call[1]), InvalidRequest(f"the call cannot be read: {error}", parameter="args"))
+            else:
+                problem = ProtocolError(f"the page sent {text[:80]!r}: {error}")
+                self._post(type="error", id=None, error=error_info(problem))
             return
         if isinstance(message, _Hello):
             self._sent = self._app.state.value

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from .._internal import lazy_asyncio as asyncio
 from .actions import SearchConversations
 from .app import App
+from .checks import checked_length
 from .conversations import Conversations
+from .limits import MAX_SEARCH_CHARS
 from .messages import excerpt_of, text_of
 from .state import ChatMessage, Conversation, SearchHit
 
@@ -51,7 +53,7 @@ class Search:
         app.on(SearchConversations, self._search)
 
     async def _search(self, action: SearchConversations) -> list[SearchHit]:
-        wanted = _folded(action.text)
+        wanted = _folded(checked_length("text", action.text, MAX_SEARCH_CHARS, "text to search for"))
         if not wanted or action.limit < 1:
             return []
         async with self._turn:

@@ -16,9 +16,11 @@ from .actions import DeletePreset, SavePreset, UpdateSettings
 from .app import App
 from .blank import is_blank
 from .chat_settings import check_settings
-from .limits import MAX_NAME_CHARS
+from .checks import checked_length, is_id
+from .limits import MAX_MODEL_CHARS, MAX_NAME_CHARS
 from .notices import Notices
 from .state import Preset, Settings
+from .versions import is_left_alone
 
 KEY = "settings"
 DAMAGED_KEY = "settings.damaged"
@@ -51,7 +53,7 @@ class SettingsRoom:
         if raw is None:
             return
         settings, wrong = _read(raw)
-        if wrong:
+        if not is_left_alone(KEY, raw, self._notices) and wrong:
             await self._store.put(DAMAGED_KEY, raw)
             await self._store.put(KEY, msgspec.json.encode(settings))
             self._notices.add(
@@ -79,7 +81,10 @@ class SettingsRoom:
             raw = await self._store.get(KEY)
             stored = current if raw is None else _read(raw)[0]
             new = _changed(stored, changes)
-            encoded = msgspec.json.encode(new)
+            # What this version does not know is that of a later one, and stays.
+            known = {} if raw is None else _fields(raw) or {}
+            others = {name: value for name, value in known.items() if name not in changes}
+            encoded = msgspec.json.encode({**msgspec.to_builtins(new), **others})
             if encoded == raw or await self._store.swap(KEY, raw, encoded):
                 break
         self._app.state.put(new, "settings")
@@ -148,6 +153,7 @@ def _check(settings: Settings) -> None:
     budget = settings.storage_budget_bytes
     if budget is not None and not 0 < budget < math.inf:
         raise _wrong("storageBudgetBytes", budget, "use bytes above 0, or null for no limit of your own")
+    checked_length("model", settings.model or "", MAX_MODEL_CHARS, "name of the model")
     if settings.model == "":
         raise _wrong("model", settings.model, "use a model's id, 'cloud:' and a cloud's id, or null")
     _check_nested("defaults", settings.defaults)
@@ -155,8 +161,11 @@ def _check(settings: Settings) -> None:
     if len(ids) > MAX_PRESETS:
         raise InvalidRequest(f"there are {len(ids)} presets, over the limit of {MAX_PRESETS}", parameter="presets")
     for preset in settings.presets:
-        if not preset.id or is_blank(preset.name) or len(preset.name) > MAX_NAME_CHARS or len(preset.id) > 100:
-            raise _wrong("presets", preset.name, f"a preset has an id and a name of 1 to {MAX_NAME_CHARS} characters")
+        if not is_id(preset.id):
+            raise _wrong("presets", preset.id[:80], "the id of a preset is 1 to 48 letters, digits, '_' and '-'")
+        if is_blank(preset.name) or len(preset.name) > MAX_NAME_CHARS:
+            advice = f"the name of a preset has 1 to {MAX_NAME_CHARS} characters that can be seen"
+            raise _wrong("presets", preset.name[:80], advice)
         if ids.count(preset.id) > 1:
             raise _wrong("presets", preset.id, "two presets have this id")
         _check_nested("presets", preset.settings)
@@ -173,11 +182,18 @@ def _wrong(name: str, value: Any, advice: str) -> InvalidRequest:
     return InvalidRequest(f"the setting {name}={value!r} is not valid; {advice}", parameter=name)
 
 
+def _fields(raw: bytes) -> dict[str, Any] | None:
+    """Return the fields of a record, or ``None`` if it is damaged."""
+    try:
+        return decode_json(raw, dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def _read(raw: bytes) -> tuple[Settings, list[str]]:
     """Return the settings of a record, and the names of those that could not be read."""
-    try:
-        found: dict[str, Any] = decode_json(raw, dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    found = _fields(raw)
+    if found is None:
         return Settings(), ["all of them"]
     settings = Settings()
     wrong: list[str] = []

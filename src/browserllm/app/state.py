@@ -228,7 +228,10 @@ class MissingFile(Part, frozen=True, kw_only=True):
 
 
 class Loading(Part, frozen=True, kw_only=True):
-    """A model on its way into memory; ``fraction`` is 0..1, or ``None`` if not known."""
+    """A model on its way into memory; ``fraction`` is 0..1, or ``None`` if not known.
+
+    ``phase`` is ``queued`` while another model is being loaded.
+    """
 
     model: str
     phase: str
@@ -359,7 +362,7 @@ class Comparison(Part, frozen=True, kw_only=True):
 
 
 class AppState(Part, frozen=True, kw_only=True):
-    """All of it."""
+    """All of it. ``loads`` are the models on their way into memory, and ``loading`` is the one whose turn it is."""
 
     status: Literal["starting", "ready", "failed"] = "starting"
     error: ErrorInfo | None = None
@@ -370,6 +373,7 @@ class AppState(Part, frozen=True, kw_only=True):
     models: dict[str, Model] = {}
     downloads: dict[str, Download] = {}
     loading: Loading | None = None
+    loads: dict[str, Loading] = {}
     loaded: tuple[Loaded, ...] = ()
     storage: StorageInfo = StorageInfo()
     samples: tuple[Sample, ...] = ()

@@ -7,7 +7,7 @@ branch that is shown; it always ends with a message that has no children.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -75,13 +75,13 @@ def insert(thread: Thread, message: ChatMessage, before: Iterable[str]) -> Threa
     shown, with the new message if its parent is shown.
     """
     parent = message.parent or ROOT
-    children = thread.children.get(parent, ())
-    moved = tuple(child for child in children if child in set(before))
+    children, following = thread.children.get(parent, ()), set(before)
+    moved = tuple(child for child in children if child in following)
     end = thread.path[-1] if thread.path else None
     messages = {**thread.messages, message.id: message}
     for child in moved:
         messages[child] = replace(messages[child], parent=message.id)
-    links = {**thread.children, parent: (*(child for child in children if child not in moved), message.id)}
+    links = {**thread.children, parent: (*(child for child in children if child not in following), message.id)}
     if moved:
         links[message.id] = moved
     thread = replace(thread, messages=messages, children=links)
@@ -120,9 +120,10 @@ def show(thread: Thread, message: str) -> Thread:
     path = path_to(thread, message)
     if thread.path[: len(path)] == path:
         return thread
-    while following := thread.children.get(path[-1]):
-        path = (*path, following[-1])
-    return replace(thread, path=path)
+    longer = list(path)
+    while following := thread.children.get(longer[-1]):
+        longer.append(following[-1])
+    return replace(thread, path=tuple(longer))
 
 
 def with_context(thread: Thread) -> Thread:
@@ -148,22 +149,28 @@ def build(id: str, messages: Iterable[ChatMessage], end: str | None = None) -> T
     """
     by_age = sorted(messages, key=lambda message: (message.created_at, message.id))
     known = {message.id: message for message in by_age}
-    children: dict[str, list[str]] = {}
+    children: dict[str, dict[str, None]] = {}
     for message in known.values():
         if message.parent is None or message.parent in known:
-            children.setdefault(message.parent or ROOT, []).append(message.id)
+            children.setdefault(message.parent or ROOT, {})[message.id] = None
     found = _reachable(children, children.get(ROOT, ()))
+    places = {message.id: place for place, message in enumerate(by_age)}
+    newest, seen = -1, 0  # the newest message that is found, of the first ones, which are seen
     for message in by_age:
         if message.id in found:
             continue
         # Its parent is missing, or it is part of a circle.
-        earlier = [other.id for other in by_age if other.id in found and other.created_at <= message.created_at]
+        while seen < len(by_age) and by_age[seen].created_at <= message.created_at:
+            newest = seen if by_age[seen].id in found else newest
+            seen += 1
         if message.parent in children:
-            children[message.parent].remove(message.id)
-        parent = earlier[-1] if earlier else None
+            children[message.parent].pop(message.id, None)
+        parent = by_age[newest].id if newest >= 0 else None
         known[message.id] = replace(message, parent=parent)
-        children.setdefault(parent or ROOT, []).append(message.id)
-        found |= _reachable(children, [message.id])
+        children.setdefault(parent or ROOT, {})[message.id] = None
+        reached = _reachable(children, [message.id])
+        found |= reached
+        newest = max([newest, *(place for each in reached if (place := places[each]) < seen)])
     links = {parent: tuple(ids) for parent, ids in children.items() if ids}
     thread = Thread(id=id, messages=known, children=links)
     if end in known:
@@ -175,21 +182,23 @@ def build(id: str, messages: Iterable[ChatMessage], end: str | None = None) -> T
 def fork(thread: Thread, message: str | None, new_id: str, ids: Iterator[str]) -> Thread:
     """Return a copy of the shown messages, or of those up to ``message``, in a thread of its own with new ids."""
     path = thread.path if message is None else path_to(thread, message)
-    copy = Thread(id=new_id)
+    messages: dict[str, ChatMessage] = {}
+    children: dict[str, tuple[str, ...]] = {}
     parent: str | None = None
     for each in path:
         copied = replace(thread.messages[each], id=next(ids), parent=parent)
-        copy = add(copy, copied)
+        messages[copied.id] = copied
+        children[parent or ROOT] = (copied.id,)
         parent = copied.id
-    return copy
+    return Thread(id=new_id, messages=messages, children=children, path=tuple(messages))
 
 
-def _reachable(children: dict[str, list[str]], starts: Iterable[str]) -> set[str]:
+def _reachable(children: Mapping[str, Iterable[str]], starts: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = list(starts)
     while waiting:
         current = waiting.pop()
         if current not in found:
             found.add(current)
-            waiting.extend(children.get(current, ()))
+            waiting += children.get(current, ())
     return found

@@ -21,16 +21,19 @@ class BuiltinTools:
         self._store = store
         self._unlisted = MemoryStore()
 
-    def named(self, names: Iterable[str], conversation: str, *, keep: bool = True) -> list[FunctionTool]:
+    def named(
+        self, names: Iterable[str], conversation: str, *, keep: bool = True, keep_list: bool = True
+    ) -> list[FunctionTool]:
         """Return the tools with these names for a conversation; without ``keep`` nothing that they keep is written.
 
-        Raises `InvalidRequest` for an unknown name.
+        Without ``keep_list`` only its to-do list is not. Raises `InvalidRequest` for an unknown name.
         """
         store = self._store if keep else self._unlisted
+        lists = store if keep_list else self._unlisted
         makers: dict[str, Callable[[], FunctionTool]] = {
             "calculator": calculator,
             "clock": clock,
-            "todo_list": lambda: todo_list(store, prefix=todo_prefix(conversation)),
+            "todo_list": lambda: todo_list(lists, prefix=todo_prefix(conversation)),
             "storage": lambda: storage(store),
             "web_fetch": web_fetch,
         }

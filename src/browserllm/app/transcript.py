@@ -57,7 +57,8 @@ def _part(part: MessagePart) -> str:
         return f"**File {name}**" if part.text is None else f"**File {name}**\n\n{_fenced(part.text)}"
     if isinstance(part, ToolPart):
         result = part.output if part.state == "output-available" else part.error_text
-        return _quoted(f"Tool `{part.tool_name}` with `{_json(part.input)}`: {_text(result)}")
+        said = f"Tool `{part.tool_name}` with `{_json(part.input)}`"
+        return _quoted(said if result is None else f"{said}: {_text(result)}")
     if isinstance(part, ObjectPart):
         return _fenced(msgspec.json.format(_json(part.value), indent=2), "json")
     return part.text

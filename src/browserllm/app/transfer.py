@@ -1,66 +1,35 @@
 """Transfer: conversations as a file, to keep or to move (JSON, with everything), or to read (Markdown).
 
-An imported file may come from anywhere, so all of it is checked before anything is added.
+A conversation of a file that is here already is not added again: what it has more is joined to it (`joining`).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
-import msgspec
 from msgspec.structs import replace
 
-from .._internal.nesting import decode_json
-from .._internal.version import __version__
-from ..errors import BrowserLLMError, InvalidRequest
-from ..stores.base import MAX_VALUE_BYTES
+from .._internal import lazy_asyncio as asyncio
 from . import threads
-from .actions import ExportConversations, ImportConversations
+from .actions import ExportConversations, ImportConversations, Imported
 from .app import App
-from .chat_settings import check_settings
-from .checks import checked_title, is_id
 from .conversations import Conversations
-from .messages import check_file, settled
-from .state import ChatMessage, Conversation, FilePart, Thread
+from .exported_file import Given, read_file, written_file
+from .joining import copy_id, have_common, missing
+from .records import ConversationExists, ConversationRecord
+from .state import Conversation, Thread
 from .transcript import transcript
-
-FORMAT = "browserllm.conversations"
-VERSION = 1
-MAX_FILE_BYTES = 256 * 1024 * 1024
-MAX_MESSAGES = 20_000
-"""How many messages a conversation of a file may have."""
-
-
-class ExportedConversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A conversation with all its messages; ``shown`` is the end of the shown branch."""
-
-    conversation: Conversation
-    messages: tuple[ChatMessage, ...]
-    shown: str | None = None
-
-
-class ExportedFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an exported file contains."""
-
-    format: str
-    version: int
-    conversations: tuple[ExportedConversation, ...]
-    exported_at: float = 0
-    app: str = ""
-
-
-class _Head(msgspec.Struct):
-    format: str = ""
-    version: int = 0
 
 
 class Transfer:
-    """Exports and imports conversations."""
+    """Exports and imports conversations, one file at a time."""
 
     def __init__(self, app: App, conversations: Conversations) -> None:
         """Transfer these conversations."""
         self._app = app
         self._conversations = conversations
+        self._turn = asyncio.Lock()
         app.on(ExportConversations, self._export)
         app.on(ImportConversations, self._import)
 
@@ -69,129 +38,112 @@ class Transfer:
         newest = sorted(listed, key=lambda entry: entry.updated_at, reverse=True)
         entries = newest if action.id is None else [self._conversations.get(action.id)]
         whole = [(entry, await self._conversations.read(entry.id)) for entry in entries]
-        if action.format == "markdown":
-            return transcript(whole)
-        file = ExportedFile(
-            format=FORMAT,
-            version=VERSION,
-            exported_at=self._app.now_ms(),
-            app=__version__,
-            conversations=tuple(
-                ExportedConversation(
-                    conversation=entry,
-                    shown=thread.path[-1] if thread.path else None,
-                    messages=tuple(settled(message) for message in thread.messages.values()),
-                )
-                for entry, thread in whole
-            ),
+        return transcript(whole) if action.format == "markdown" else written_file(whole, self._app.now_ms())
+
+    async def _import(self, action: ImportConversations) -> Imported:
+        given = read_file(action.text)
+        async with self._turn:
+            work = _Import(self._conversations)
+            try:
+                for each in given:
+                    await work.take(each)
+                return await work.finish()
+            except BaseException:
+                await work.undo()
+                raise
+
+
+class _Import:
+    """The import of one file: all of it, or nothing. Lists show it at the end."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+        self._threads: dict[str, Thread] = {}
+        self._entries: dict[str, Conversation] = {}
+        self._added: dict[str, ConversationRecord] = {}
+        self._joined: dict[str, Conversation] = {}
+        self._present: dict[str, None] = {}
+        self._undo: list[Callable[[], Awaitable[object]]] = []
+
+    async def take(self, given: Given) -> None:
+        """Add a conversation, or join it to the one that is here."""
+        entry, thread = given
+        while True:
+            here = await self._here(thread.id)
+            if here is not None and not have_common(here, thread):
+                thread = replace(thread, id=copy_id(thread))  # another conversation has this id
+            elif here is None and self._conversations.is_kept_in_memory(thread.id):
+                thread = replace(thread, id=copy_id(thread))
+            elif here is not None:
+                await self._join(entry, here, thread)
+                return
+            elif await self._add(entry, thread):
+                return
+            else:  # another tab is adding it: it may be the same file
+                await self._conversations.arrived(thread.id)
+
+    async def undo(self) -> None:
+        """Take back what was written."""
+        for undo in reversed(self._undo):
+            with suppress(Exception):  # the others are still to be taken back, and the first error counts
+                await undo()
+
+    async def finish(self) -> Imported:
+        """Show what was added, and return what happened to the conversations of the file."""
+        conversations, records = self._conversations, self._conversations.records
+        joined = [conversation for conversation in self._joined if conversation not in self._added]
+        for conversation, entry in self._joined.items():
+            record = await records.write(conversation, **_changing(entry))
+            if record is not None and conversation in self._added:
+                self._added[conversation] = record
+        for conversation in joined:
+            await conversations.reload(conversation)
+        conversations.show(*self._added.values())
+        present = [each for each in self._present if each not in self._joined and each not in self._added]
+        return Imported(added=tuple(self._added), joined=tuple(joined), present=tuple(present))
+
+    async def _here(self, conversation: str) -> Thread | None:
+        if conversation in self._threads:  # the file has it twice
+            return self._threads[conversation]
+        is_listed = self._conversations.has(conversation) and not self._conversations.is_kept_in_memory(conversation)
+        return await self._conversations.read(conversation) if is_listed else None
+
+    async def _add(self, entry: Conversation, thread: Thread) -> bool:
+        entry = replace(entry, id=thread.id)
+        try:
+            record = await self._conversations.write_new(entry, thread, named=bool(entry.title))
+        except ConversationExists:
+            return False
+        self._undo.append(lambda: self._conversations.remove([entry.id]))
+        self._added[entry.id], self._entries[entry.id], self._threads[entry.id] = record, record.conversation, thread
+        return True
+
+    async def _join(self, entry: Conversation, here: Thread, thread: Thread) -> None:
+        new = missing(here.messages, thread)
+        if not new:
+            self._present[here.id] = None
+            return
+        conversations, records = self._conversations, self._conversations.records
+        known = self._entries.get(here.id) or conversations.get(here.id)
+        before = {message: here.messages.get(message) for message in new}
+        self._undo.append(lambda: records.write(here.id, **_changing(known)))
+        self._undo.append(lambda: records.write_messages(here.id, before))
+        await records.write_messages(here.id, new)
+        merged = threads.build(here.id, (here.messages | new).values(), here.path[-1] if here.path else None)
+        words = conversations.words(merged)
+        if here.id in self._added:
+            words["title"] = known.title
+        # What is added from a private conversation must not leave the device either.
+        private = known.settings.private or entry.settings.private
+        self._joined[here.id] = self._entries[here.id] = replace(
+            known,
+            **words,
+            updated_at=max(known.updated_at, entry.updated_at),
+            settings=replace(known.settings, private=private),
         )
-        return msgspec.json.format(msgspec.json.encode(file), indent=1).decode()
-
-    async def _import(self, action: ImportConversations) -> list[str]:
-        file = _decoded(action.text)
-        checked = [self._checked(exported, number) for number, exported in enumerate(file.conversations, 1)]
-        added: list[str] = []
-        try:
-            for entry, thread in checked:
-                is_free = is_id(entry.id) and not self._conversations.has(entry.id)
-                name = entry.id if is_free else self._conversations.new_id()
-                added.append(name)
-                await self._conversations.adopt(
-                    replace(entry, id=name), threads.with_context(replace(thread, id=name)), named=bool(entry.title)
-                )
-        except BaseException:
-            await self._conversations.remove(added)
-            raise
-        return added
-
-    def _checked(self, exported: ExportedConversation, number: int) -> tuple[Conversation, Thread]:
-        """Return a conversation of the file with new ids for its messages. Raises `InvalidRequest`."""
-        entry = exported.conversation
-        where = f"conversation {number} ({entry.title[:40]!r})"
-        try:
-            entry = replace(entry, title=checked_title(entry.title))
-            check_settings(entry.settings)
-            _check_times(entry.created_at, entry.updated_at)
-        except BrowserLLMError as error:
-            raise _invalid(f"{where}: {error}") from error
-        _check_messages(exported.messages, where)
-        ids = {message.id: self._conversations.new_id() for message in exported.messages}
-        _check_tree(exported.messages, ids, where)
-        messages = [
-            settled(replace(each, id=ids[each.id], parent=None if each.parent is None else ids[each.parent]))
-            for each in exported.messages
-        ]
-        if exported.shown is not None and exported.shown not in ids:
-            raise _invalid(f"{where}: it shows the message {exported.shown[:40]!r}, which it does not have")
-        shown = None if exported.shown is None else ids[exported.shown]
-        return entry, threads.build(entry.id, messages, shown)
+        self._threads[here.id] = merged
 
 
-def _decoded(text: str) -> ExportedFile:
-    if len(text) > MAX_FILE_BYTES:
-        raise _invalid(f"it has {len(text)} characters, over the limit of {MAX_FILE_BYTES}")
-    text = text.removeprefix("\ufeff")  # some editors and systems put a byte order mark before every text
-    try:
-        head = decode_json(text, _Head)
-        if head.format != FORMAT:
-            raise _invalid(
-                f"its 'format' is {head.format[:40]!r}, not {FORMAT!r}; choose a file that this app exported as JSON"
-            )
-        if head.version != VERSION:
-            raise _invalid(f"it was written as version {head.version}; this app reads version {VERSION} only")
-        return decode_json(text, ExportedFile)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise _invalid(str(error)) from error
-
-
-def _check_messages(messages: tuple[ChatMessage, ...], where: str) -> None:
-    if len(messages) > MAX_MESSAGES:
-        raise _invalid(f"{where}: it has {len(messages)} messages, over the limit of {MAX_MESSAGES}")
-    seen: set[str] = set()
-    for number, message in enumerate(messages, 1):
-        place = f"{where}, message {number}"
-        if message.id in seen:
-            raise _invalid(f"{place}: the id {message.id[:40]!r} is there twice")
-        seen.add(message.id)
-        try:
-            _check_times(message.created_at)
-            for part in message.parts:
-                if isinstance(part, FilePart):
-                    check_file(part)
-            size = len(msgspec.json.encode(message))
-        except (BrowserLLMError, UnicodeError) as error:
-            raise _invalid(f"{place}: {error}") from error
-        if size > MAX_VALUE_BYTES // 2:
-            raise _invalid(f"{place}: it has {size} bytes, over the limit of {MAX_VALUE_BYTES // 2}")
-
-
-def _check_tree(messages: tuple[ChatMessage, ...], ids: dict[str, str], where: str) -> None:
-    """Raise `InvalidRequest` for a message whose parent is missing, and for messages in a circle."""
-    parents = {message.id: message.parent for message in messages}
-    for number, message in enumerate(messages, 1):
-        if message.parent is not None and message.parent not in ids:
-            raise _invalid(
-                f"{where}, message {number}: it follows the message {message.parent[:40]!r}, which is not in the file"
-            )
-    rooted: set[str] = set()
-    for message in messages:
-        path: list[str] = []
-        step: str | None = message.id
-        while step is not None and step not in rooted:
-            if len(path) > len(messages):
-                raise _invalid(f"{where}: the message {message.id[:40]!r} follows itself")
-            path.append(step)
-            step = parents[step]
-        rooted.update(path)
-
-
-def _check_times(*times: float) -> None:
-    for at in times:
-        try:
-            datetime.fromtimestamp(at / 1000, UTC)
-        except (ValueError, OverflowError, OSError):
-            raise InvalidRequest(f"{at!r} is not a time in milliseconds since 1970", parameter="text") from None
-
-
-def _invalid(why: str) -> InvalidRequest:
-    return InvalidRequest(f"this file cannot be imported: {why}", parameter="text")
+def _changing(entry: Conversation) -> dict[str, object]:
+    """Return the fields of an entry that an import may change."""
+    return {name: getattr(entry, name) for name in ("title", "messages", "preview", "updated_at", "settings")}

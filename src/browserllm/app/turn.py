@@ -74,7 +74,7 @@ class Turn:
         """Whether the answer has not begun because a model is being loaded."""
         thread = self.thread
         question = None if thread is None else thread.messages.get(self.question)
-        return not self.begun and question is not None and question.status == "queued"
+        return question is not None and question.status == "queued"
 
     def stop(self) -> None:
         """Stop the answer soon; what has arrived stays."""

@@ -55,6 +55,9 @@ def _nginx() -> tuple[str, str]:
         "# Include this in a server block: include /path/to/nginx-headers.conf;\n"
         f'location / {{\n{common}  add_header Cache-Control "{OTHERS}" always;\n}}\n'
         f'location ~ /assets/ {{\n{common}  add_header Cache-Control "{HASHED}" always;\n}}\n'
+        # Many versions of nginx do not know `.mjs`, and browsers run no module of an unknown type.
+        "location ~ \\.mjs$ {\n  types { }\n  default_type text/javascript;\n"
+        f'{common}  add_header Cache-Control "{OTHERS}" always;\n}}\n'
     )
 
 

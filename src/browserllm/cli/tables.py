@@ -116,7 +116,7 @@ def print_entries(
 
 
 def _print_judged(console: Console, entries: Sequence[ModelEntry]) -> None:
-    """Print where models run; a column that would be empty is left out."""
+    """Print where models run, those first that are here, then fast ones; a column that would be empty is left out."""
     rows = [
         (
             entry.card.id,
@@ -125,7 +125,7 @@ def _print_judged(console: Console, entries: Sequence[ModelEntry]) -> None:
             "slow" if _is_slow(entry) else "",
             _size_here(entry),
         )
-        for entry in entries
+        for entry in sorted(entries, key=_by_use)
     ]
     headers = ["Model", "Download", "Runs on", "Speed", "Downloaded"]
     shown = [index for index in range(len(headers)) if index < 3 or any(row[index] for row in rows)]
@@ -133,6 +133,13 @@ def _print_judged(console: Console, entries: Sequence[ModelEntry]) -> None:
     for row in rows:
         table.add_row(*(row[index] for index in shown))
     _print_table(console, table)
+
+
+def _by_use(entry: ModelEntry) -> tuple[bool, bool, float, str]:
+    """Order models: what is on the device, then what answers at a useful speed, the smallest download first."""
+    artifact = entry.fit.artifact
+    here = entry.downloaded or _is_built_in(entry.card)
+    return not here, _is_slow(entry), (artifact.download_bytes if artifact is not None else None) or 0, entry.card.id
 
 
 def _is_slow(entry: ModelEntry) -> bool:

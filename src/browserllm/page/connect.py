@@ -30,6 +30,7 @@ def connect(
     visible: bool = False,
     webgpu: Literal["auto", "software", "off"] = "auto",
     timeout_s: float = 60.0,
+    site: str | None = None,
 ) -> Connecting:
     """Open a connection to a page. Use it with ``async with``, or await it and close the host later.
 
@@ -44,6 +45,10 @@ def connect(
       adapter) or ``off``.
     - ``timeout_s`` limits the whole start, in seconds (cleaning up after a timeout may take two more).
 
+    ``site`` is for Python in a browser but not in one of our pages, such as a kernel of JupyterLite: the address of a
+    site that `browserllm build` wrote, on the same server, for example ``/llm/``. Its engine is started, and ends with
+    the host. Elsewhere ``site`` has no effect, so that a notebook may give it anywhere.
+
     Raises `Unavailable`, whose reason says what is missing, and `ProtocolError` if the page is from another release.
     """
     if page is not None:
@@ -51,17 +56,19 @@ def connect(
             write = "write connect(app), with `app = browserllm.notebook.ChatApp()`"
             raise wrong("page", page, "a widget of a notebook", write)
         return Connecting({"page": page, "timeout_s": timeout_s})
-    return Connecting(
-        {"browser": browser, "profile": profile, "visible": visible, "webgpu": webgpu, "timeout_s": timeout_s}
-    )
+    if site is not None and not isinstance(site, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise wrong("site", site, "the address of a site", "write site='/llm/'")
+    launch = {"browser": browser, "profile": profile, "visible": visible, "webgpu": webgpu, "timeout_s": timeout_s}
+    return Connecting(launch, site)
 
 
 class Connecting:
     """A connection that is not open yet: await it for the host, or use it with ``async with``."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        """``options`` are the arguments of `connect`."""
+    def __init__(self, options: dict[str, Any], site: str | None = None) -> None:
+        """``options`` and ``site`` are the arguments of `connect`."""
         self._options = options
+        self._site = site
         self._host: Host | None = None
 
     def __await__(self) -> Generator[Any, None, Host]:
@@ -83,7 +90,7 @@ class Connecting:
         if sys.platform == "emscripten":
             from .pyodide import connect_to_page
 
-            return await connect_to_page()
+            return await connect_to_page(self._site)
         from .chrome.launch import ChromeHost
 
         return await ChromeHost.launch(**self._options)

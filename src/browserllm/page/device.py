@@ -46,12 +46,14 @@ class ConnectionFacts(msgspec.Struct, frozen=True):
     """The network, as far as the browser reports it.
 
     ``type`` is ``cellular``, ``wifi``, ``ethernet`` or another word of the browser; phones report it, most computers
-    do not. ``effective_type`` is how fast it seems: ``slow-2g``, ``2g``, ``3g`` or ``4g``.
+    do not. ``effective_type`` is how fast it seems: ``slow-2g``, ``2g``, ``3g`` or ``4g``. ``downlink_mbps`` is what
+    the browser has measured lately, in megabits per second; no browser says more than 10.
     """
 
     type: str | None = None
     effective_type: str | None = None
     save_data: bool | None = None
+    downlink_mbps: float | None = None
 
     @property
     def metered(self) -> bool | None:

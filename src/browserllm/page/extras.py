@@ -61,7 +61,10 @@ async def unpack_extra(name: str, address: str, folder: str, fetch: Fetch) -> No
     listed = msgspec.json.decode(await fetch(f"{address}manifest.json"), type=_Manifest).extras
     if name not in listed:
         known = ", ".join(sorted(listed)) or "none"
-        raise InvalidRequest(f"unknown extra {name!r}; this site has: {known}", parameter="name")
+        raise InvalidRequest(
+            f"unknown extra {name!r}; this site has: {known}; if it should have it, build the site again",
+            parameter="name",
+        )
 
     async def checked(listed: _File) -> bytes:
         # The hash in the address makes a new file a new address, so that no cache serves the old one.

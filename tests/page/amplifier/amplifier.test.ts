@@ -16,7 +16,7 @@ type Handler = (args: never, emit: Emit) => unknown;
 let sites = 0;
 
 /** An app whose actions are these functions; every call is noted. */
-function app(handlers: Record<string, Handler>): { base: string; calls: { action: string; args: Record<string, unknown> }[] } {
+function app(handlers: Record<string, Handler>): { base: string; calls: { action: string; args: Record<string, unknown> }[]; lose: () => void } {
   sites += 1;
   const base = new URL(`/agents-${sites}/`, document.baseURI).href;
   const calls: { action: string; args: Record<string, unknown> }[] = [];
@@ -26,21 +26,25 @@ function app(handlers: Record<string, Handler>): { base: string; calls: { action
     "models.load": () => null,
     ...handlers,
   };
+  const closeListeners = new Set<(error: BrowserLLMError) => void>();
   const client: AppClient = {
     getState: () => ({ ...EMPTY_STATE, status: "ready" }),
     subscribe: () => () => undefined,
     ready: Promise.resolve(),
-    onClose: () => () => undefined,
+    onClose: (listener) => {
+      closeListeners.add(listener);
+      return () => { closeListeners.delete(listener); };
+    },
     close: () => undefined,
     call: (async (action: string, args: Record<string, unknown>, options: CallOptions = {}) => {
       calls.push({ action, args });
       await Promise.resolve();
-      const emit: Emit = (event) => (options.onEvent as ((event: AgentEvent) => void) | undefined)?.({ text: "", id: null, name: null, arguments: null, output: null, error: null, options: [], ...event });
+      const emit: Emit = (event) => (options.onEvent as ((event: AgentEvent) => void) | undefined)?.({ text: "", id: null, name: null, arguments: null, output: null, error: null, options: [], callId: null, ...event });
       return (known[action] ?? (() => null))(args as never, emit);
     }) as AppClient["call"],
   };
   serviceFor(base, () => Promise.resolve(client));
-  return { base, calls };
+  return { base, calls, lose: () => { for (const listener of [...closeListeners]) listener(failure("disconnected")); } };
 }
 
 const answer = (text: string): object => ({ text, inputTokens: 1, outputTokens: 1, costUsd: 0, model: "pocket" });
@@ -93,6 +97,73 @@ describe("init", () => {
     };
     expect((await ready({ "models.load": load }, { model: "large", fallback: ["pocket"] })).agent.model).toBe("pocket");
     expect((await ready({ "models.load": load }, { model: "large", fallback: ["cloud:c1", "pocket"] })).agent.model).toBeNull();
+  });
+
+  it("does not ask for each prompt what could not be loaded", async () => {
+    const load = ({ model }: { model: string }): null => {
+      if (model !== "pocket") throw failure("out_of_memory");
+      return null;
+    };
+    const { agent, calls } = await ready({ "models.load": load, "agent.change": () => [] }, { model: "large", fallback: ["medium", "pocket", "cloud:c1"] });
+    expect(agent.model).toBe("pocket");
+    expect(calls.find(({ action }) => action === "agent.change")?.args).toEqual({ agent: "s1", model: "pocket", fallback: ["cloud:c1"] });
+  });
+
+  it("rejects with the first failure when no model of the chain can be loaded", async () => {
+    const { base } = app({ "models.load": ({ model }: { model: string }) => { throw failure(model === "large" ? "out_of_memory" : "model_not_found"); } });
+    await expect(new AmplifierWeb({ base, model: "large", fallback: ["nonsense"] }).init()).rejects.toMatchObject({ code: "out_of_memory" });
+  });
+
+  it("does not wait for a model when the session cannot be opened", async () => {
+    const { base } = app({ "models.load": () => new Promise(() => undefined), "agent.open": () => { throw failure("invalid_request"); } });
+    await expect(new AmplifierWeb({ base }).init()).rejects.toMatchObject({ code: "invalid_request", recoverable: false });
+  });
+
+  it("takes along what is changed while it runs", async () => {
+    let loaded: (value: null) => void = () => undefined;
+    const { base, calls } = app({
+      "models.load": () => new Promise((resolve) => { loaded = resolve; }),
+      "agent.change": ({ pageTool }: { pageTool?: { name: string } }) => ["todo_list", pageTool?.name ?? ""],
+    });
+    const agent = new AmplifierWeb({ base, systemPrompt: "Old." });
+    const started = agent.init();
+    await vi.waitFor(() => { expect(calls.map(({ action }) => action)).toContain("agent.open"); });
+    await agent.registerTool({ name: "late", description: "Late.", execute: () => 1 });
+    await agent.setSystemPrompt("New.");
+    expect(calls.map(({ action }) => action)).not.toContain("agent.change");
+    loaded(null);
+    await started;
+    expect(calls.filter(({ action }) => action === "agent.change").map(({ args }) => args)).toEqual([
+      { agent: "s1", pageTool: { name: "late", description: "Late." } },
+      { agent: "s1", system: "New." },
+    ]);
+    expect(agent.getToolNames()).toEqual(["todo_list", "late"]);
+  });
+
+  it("ends at once when the agent is disposed, and the session does not stay", async () => {
+    const { base, calls } = app({ "models.load": () => new Promise(() => undefined) });
+    const agent = new AmplifierWeb({ base });
+    const failed = expect(agent.init()).rejects.toMatchObject({ code: "disposed", recoverable: false });
+    await vi.waitFor(() => { expect(calls.map(({ action }) => action)).toContain("models.load"); });
+    await agent.dispose();
+    await failed;
+    expect(calls.at(-1)).toEqual({ action: "agent.close", args: { agent: "s1" } });
+    expect([agent.isReady, agent.sessionId]).toEqual([false, null]);
+  });
+
+  it("opens a new session after the connection was lost", async () => {
+    const { base, calls, lose } = app({});
+    const add = { name: "add", description: "Adds.", execute: () => 3 };
+    const agent = new AmplifierWeb({ base, builtinTools: ["todo"], tools: [add] });
+    await agent.init();
+    lose();
+    expect([agent.isReady, agent.sessionId]).toEqual([false, null]);
+    await expect(agent.execute("Hi")).rejects.toMatchObject({ code: "not_ready", suggestion: "Await init() first." });
+    await agent.init();
+    expect(await agent.execute("Hi")).toBe("Hello.");
+    const opened = calls.filter(({ action }) => action === "agent.open");
+    expect(opened).toHaveLength(2);
+    expect(opened[1]?.args).toEqual(opened[0]?.args);
   });
 
   it("says what failed and what to do, closes the session, and may be tried again", async () => {
@@ -161,7 +232,10 @@ describe("a prompt", () => {
       { agent: "s1", id: "q2", error: "TypeError: no" },
       { agent: "s1", id: "q3", error: "this page has no such tool" },
     ]));
-    await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request" });
+    await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "name" } });
+    await expect(agent.registerTool({ name: "text", description: "", schema: { type: "string" }, execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "schema" } });
+    await expect(agent.registerTool({ name: "none", description: "" } as never)).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "execute" } });
+    expect(agent.getToolNames()).toEqual(["add", "broken"]);
   });
 
   it.each([[true, "Allow"], [false, "Deny"], ["Allow", "Allow"], [new Error("closed"), "Deny"], [undefined, "Deny"]])("asks the user about a call: %s", async (says, value) => {
@@ -173,7 +247,7 @@ describe("a prompt", () => {
     const { agent, calls } = await ready(
       {
         "agent.execute": (_, emit) => {
-          emit({ type: "approval", id: "q1", text: "Run add?", name: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] });
+          emit({ type: "approval", id: "q1", callId: "c1", text: "Run add?", name: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] });
           return new Promise((resolve) => { setTimeout(() => { resolve(answer("Done.")); }); });
         },
       },
@@ -181,8 +255,40 @@ describe("a prompt", () => {
     );
     await agent.execute("Add");
     expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "s1", id: "q1", value } });
-    if (says !== undefined) expect(onApproval).toHaveBeenCalledWith(expect.objectContaining({ prompt: "Run add?", tool: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] }));
+    if (says !== undefined) expect(onApproval).toHaveBeenCalledWith(expect.objectContaining({ prompt: "Run add?", callId: "c1", tool: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] }));
   });
+});
+
+/** What is thrown while this runs and reaches the page as an uncaught error. */
+async function uncaught(work: () => Promise<unknown>): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  const queue = vi.spyOn(globalThis, "queueMicrotask").mockImplementation((task) => {
+    try { task(); } catch (error) { errors.push(error); }
+  });
+  await work();
+  queue.mockRestore();
+  return errors;
+}
+
+it("goes on when a function of the page throws, and the console has it", async () => {
+  const broken = (): never => { throw new TypeError("the page's own mistake"); };
+  const handlers: Record<string, Handler> = {
+    "agent.execute": (_, emit) => {
+      emit({ type: "text", text: "Hel" });
+      emit({ type: "restart" });
+      emit({ type: "page-tool", id: "q1", name: "add", arguments: {} });
+      return new Promise((resolve) => { setTimeout(() => { resolve(answer("Hello.")); }); });
+    },
+  };
+  const { base, calls } = app(handlers);
+  const add = { name: "add", description: "Adds.", execute: () => 3 };
+  const agent = new AmplifierWeb({ base, tools: [add], onEvent: broken, onProgress: broken });
+  const errors = await uncaught(async () => {
+    await agent.init();
+    expect(await agent.execute("Hi", { onText: broken, onRestart: broken })).toBe("Hello.");
+  });
+  expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "s1", id: "q1", value: 3 } });
+  expect(errors.length).toBeGreaterThanOrEqual(6);
 });
 
 describe("cancelling", () => {
@@ -222,6 +328,29 @@ describe("cancelling", () => {
     await agent.cancel(); // nothing runs
   });
 
+  it("is how a prompt ends when the agent is disposed", async () => {
+    const { handlers, begun } = hanging();
+    const { agent, calls } = await ready(handlers);
+    const running = expect(agent.execute("Hi")).rejects.toMatchObject({ code: "cancelled" });
+    await begun;
+    await agent.dispose();
+    await running;
+    expect(calls.slice(-2).map(({ action }) => action)).toEqual(["agent.cancel", "agent.close"]);
+    expect([agent.isExecuting, agent.isReady]).toEqual([false, false]);
+  });
+
+  it("keeps the history from being cleared under a prompt", async () => {
+    const { handlers, begun } = hanging();
+    const { agent, calls } = await ready(handlers);
+    const running = expect(agent.execute("Hi")).rejects.toMatchObject({ code: "cancelled" });
+    await begun;
+    await expect(agent.clearHistory()).rejects.toMatchObject({ code: "busy", recoverable: true });
+    await agent.cancel();
+    await running;
+    await agent.clearHistory();
+    expect(calls.at(-1)?.args).toEqual({ agent: "s1", clear: true });
+  });
+
   it("happens by a signal, and when a loop is left", async () => {
     const first = hanging();
     const { agent, calls } = await ready(first.handlers);
@@ -236,6 +365,7 @@ describe("cancelling", () => {
     }
     expect(calls.filter(({ action }) => action === "agent.cancel")).toHaveLength(2);
     await expect(agent.execute("Hi", { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "cancelled" });
+    expect(agent.isExecuting).toBe(false);
   });
 });
 
@@ -281,6 +411,22 @@ it("a worker manager answers without an agent", async () => {
   expect(whole).toMatchObject({ object: "chat.completion", choices: [{ message: { content: "Hello." }, finish_reason: "stop" }], usage: { total_tokens: 5 } });
   expect(calls.at(-1)?.args).toEqual({ messages: [{ role: "user", parts: [{ type: "text", text: "Hi" }] }], settings: { model: "pocket", maxTokens: 5 } });
   expect((await manager.complete(request)).id).toBe("chat-2");
+});
+
+it("a worker manager tells when an answer begins anew, and what fails", async () => {
+  const { base } = app({
+    generate: (_, emit) => {
+      emit({ type: "text", text: "Half" });
+      emit({ type: "restart" });
+      throw failure("context_exceeded", "Shorten it.");
+    },
+    "models.load": ({ model }: { model: string }) => { if (model === "nonsense") throw failure("model_not_found"); return null; },
+  });
+  const manager = new WorkerManager({ base });
+  await expect(manager.init({ model: "nonsense" })).rejects.toMatchObject({ name: "AmplifierError", code: "model_not_found", recoverable: false });
+  const chunks: unknown[] = [];
+  await expect(manager.completeStreaming({ messages: [{ role: "user", content: "Hi" }] }, (chunk) => chunks.push(chunk))).rejects.toMatchObject({ code: "context_exceeded", suggestion: "Shorten it." });
+  expect(chunks).toEqual([{ type: "delta", content: "Half" }, { type: "restart", content: "" }]);
 });
 
 it("without WebGPU in the browser there is none", async () => {

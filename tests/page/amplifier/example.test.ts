@@ -55,7 +55,7 @@ it("shows a tool call with two buttons, its result, the answer, and stops", asyn
   await vi.waitFor(() => { expect(text("li.user")).toBe("What time is it?"); });
   expect([button("#send").disabled, button("#cancel").disabled]).toEqual([true, false]);
   tell({ type: "tool-call", id: "c1", name: "clock", arguments: {} });
-  const asked = agent.options.onApproval?.({ prompt: "Run clock?", options: ["Allow", "Deny"], tool: "clock", arguments: {}, signal: new AbortController().signal });
+  const asked = agent.options.onApproval?.({ prompt: "Run clock?", options: ["Allow", "Deny"], callId: "c1", tool: "clock", arguments: {}, signal: new AbortController().signal });
   expect(text("li.tool code")).toBe("clock({})");
   button("button.allow").click();
   expect(await asked).toBe(true);

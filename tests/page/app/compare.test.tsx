@@ -5,8 +5,9 @@ import { screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import Compare from "../../../web/app/compare/compare.tsx";
-import { firstSides, missing, placesOf } from "../../../web/app/compare/sides.ts";
-import { show } from "./helpers.tsx";
+import type { AppState } from "../../../web/react/src/index.ts";
+import { firstSides, missing, nextSide, placesOf } from "../../../web/app/compare/sides.ts";
+import { make, show } from "./helpers.tsx";
 import { completePage, deviceState, violations } from "./views.tsx";
 
 beforeEach(completePage);
@@ -106,7 +107,7 @@ test("a download that a side needs is told with its size before it runs", async 
   const user = userEvent.setup();
   await show(<Compare />, { state: deviceState() });
   await user.selectOptions(screen.getByRole("combobox", { name: "Model 1" }), "phi-4");
-  expect(screen.getByText("Phi 4 Mini must be downloaded first: 2.1 GB.")).toBeDefined();
+  expect(screen.getByText(/^Phi 4 Mini must be downloaded first: 2.1 GB\./)).toBeDefined();
 });
 
 test("sides can be added up to four and removed down to one", async () => {
@@ -128,11 +129,46 @@ test("axe finds nothing wrong with a finished comparison", async () => {
   expect(await violations(container)).toEqual([]);
 });
 
-test("a device that has one model begins with that alone, so that nothing is downloaded unasked", () => {
+test("a device that has one model on one engine begins with it and the recommended one, and says what that downloads", async () => {
   const state = deviceState();
   const { pocket } = state.models;
   if (!pocket) throw new Error("the made-up device has the built-in model");
   const one = { ...pocket, builds: pocket.builds.slice(0, 1) };
-  const models = { ...Object.fromEntries(Object.entries(state.models).filter(([, model]) => !model.downloaded)), pocket: one };
-  expect(firstSides({ ...state, models })).toEqual([{ model: "pocket", where: "" }]);
+  const models: AppState["models"] = { ...Object.fromEntries(Object.entries(state.models).filter(([, model]) => !model.downloaded)), pocket: one };
+  const [first, second] = firstSides({ ...state, models });
+  expect(first).toEqual({ model: "pocket", where: "" });
+  const taken = models[second?.model ?? ""];
+  expect([taken?.fit, taken?.tier !== null]).toEqual(["good", true]);
+  const { advance } = await show(<Compare />, { state: { ...state, models }, on: { "models.estimate": () => 240 } });
+  await advance();
+  const warning = screen.getByText(/must be downloaded first/);
+  expect(warning.textContent).toMatch(/GB\. This takes about 4 min on this connection\.$/);
+  expect(screen.getByRole("button", { name: /^Download .* GB and run$/ })).toBeDefined();
+});
+
+test("two models that run well come before one that may be slow, and one model is compared on two engines rather than twice on one", () => {
+  const state = deviceState();
+  const models = Object.fromEntries(Object.entries(state.models).map(([id, model]) => [id, id === "qwen3-1.7b" ? { ...model, fit: "tight" as const } : model]));
+  expect(firstSides({ ...state, models })[0]?.model).toBe("qwen3-0.6b");
+  const { "qwen3-0.6b": small } = state.models;
+  if (!small) throw new Error("the made-up device has the small model");
+  const [webgpu, ...others] = small.builds;
+  if (!webgpu) throw new Error("it has builds");
+  const builds = [webgpu, { ...webgpu, device: "wasm" }, ...others];
+  expect(firstSides({ ...state, models: { [small.id]: { ...small, builds } } }).map(({ where }) => where)).toEqual(["webllm webgpu", "transformersjs webgpu"]);
+});
+
+test("the last comparison begins again, without the models that are gone", () => {
+  const state = deviceState();
+  const run = (model: string): ReturnType<typeof make<"CompareRun">> => make("CompareRun", { model });
+  expect(firstSides({ ...state, compare: { prompt: "", runs: [run("qwen3-0.6b"), run("gone")] } })).toEqual([{ model: "qwen3-0.6b", where: "" }]);
+  expect(firstSides({ ...state, compare: { prompt: "", runs: [run("gone")] } })).toHaveLength(2);
+});
+
+test("a side that is added is another model, as long as there is one", () => {
+  const { models } = deviceState();
+  const sides = ["qwen3-1.7b", "qwen3-0.6b"].map((model) => ({ model, where: "" }));
+  expect(["qwen3-1.7b", "qwen3-0.6b"]).not.toContain(nextSide(sides, models).model);
+  const { "qwen3-0.6b": small } = models;
+  expect(nextSide([{ model: "qwen3-0.6b", where: "webllm webgpu" }], small ? { [small.id]: small } : {})).toEqual({ model: "qwen3-0.6b", where: "webllm webgpu" });
 });

@@ -3,6 +3,7 @@ import { act, fireEvent, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Chat } from "../../../web/app/chat/chat.tsx";
+import { NEW_CHAT, readDraft } from "../../../web/app/composer/drafts.ts";
 import { LONG_PASTE } from "../../../web/app/composer/files.ts";
 import { isComposing, sends } from "../../../web/app/composer/keys.ts";
 import { completeDom, message, sampleState, show, stateWith, text } from "./helpers.tsx";
@@ -138,6 +139,62 @@ describe("the message box", () => {
     first.unmount();
     await show(<Chat id="c" target={null} />, { state: stateWith([]) });
     expect(box().value).toBe("Not sent yet");
+  });
+
+  it("forgets the draft of a message that was sent, and keeps what was written while it was on its way", async () => {
+    let accept: (id: string) => void = () => undefined;
+    const { app, advance, unmount } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });
+    app.on("chat.send", () => new Promise<string>((resolve) => { accept = resolve; }));
+    await userEvent.type(box(), "Sent{Enter}");
+    await userEvent.type(box(), "Next");
+    expect(readDraft("c")).toBe("Next");
+    await userEvent.clear(box());
+    expect(readDraft("c")).toBe("");
+    await userEvent.type(box(), "Then");
+    localStorage.clear(); // what was kept with the letters
+    accept("m");
+    await advance();
+    expect(readDraft("c")).toBe("Then");
+    unmount();
+  });
+
+  it("leaves no draft of a new chat behind once it has become a conversation", async () => {
+    let accept: (id: string) => void = () => undefined;
+    const { app, advance } = await show(<Chat id={null} target={null} />);
+    app.on("chat.send", () => new Promise<string>((resolve) => { accept = resolve; }));
+    await userEvent.type(box(), "Hello");
+    expect(readDraft(NEW_CHAT)).toBe("Hello");
+    await userEvent.type(box(), "{Enter}More");
+    await advance();
+    accept("m");
+    await advance();
+    expect(readDraft(NEW_CHAT)).toBe("");
+    expect(readDraft(Object.keys(app.state.conversations)[0] ?? "")).toBe("More");
+  });
+
+  it("keeps a message that could not be sent for its conversation, though another one is shown by then", async () => {
+    let refuse: (error: Error) => void = () => undefined;
+    const { app, advance, unmount } = await show(<Chat id="c" target={null} />, { state: stateWith([]) });
+    app.on("chat.send", () => new Promise<string>((_, reject) => { refuse = reject; }));
+    await userEvent.type(box(), "Precious{Enter}");
+    await userEvent.type(box(), "More");
+    unmount();
+    refuse(new Error("no"));
+    await advance();
+    expect(readDraft("c")).toBe("Precious\n\nMore");
+  });
+
+  it("leaves the Escape of an input method to it: an answer goes on", async () => {
+    const { advance, callsOf } = await show(<Chat id="c" target={null} />, { state: stateWith([]), answers: ["one two three four five six"] });
+    await userEvent.type(box(), "First{Enter}");
+    await advance(150);
+    fireEvent.keyDown(box(), { key: "Escape", isComposing: true, keyCode: 229 });
+    fireEvent.keyDown(box(), { key: "Escape", isComposing: false, keyCode: 229 });
+    await advance();
+    expect(callsOf("chat.stop")).toEqual([]);
+    fireEvent.keyDown(box(), { key: "Escape" });
+    await advance();
+    expect(callsOf("chat.stop")).toHaveLength(1);
   });
 
   it("turns a long text that is pasted into a file", async () => {

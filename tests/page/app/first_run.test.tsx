@@ -8,6 +8,8 @@ import { FullPageProblem } from "../../../web/app/errors/full_page.tsx";
 import { startProblem } from "../../../web/app/errors/start_problem.ts";
 import { ActivityBar } from "../../../web/app/first_run/activity_bar.tsx";
 import Welcome from "../../../web/app/first_run/welcome.tsx";
+import { ModelManager } from "../../../web/app/models/model_manager.tsx";
+import { ThisDevice } from "../../../web/app/settings/device.tsx";
 import { en } from "../../../web/app/strings/en/index.ts";
 import { make, show } from "./helpers.tsx";
 import { completePage, deviceState, violations } from "./views.tsx";
@@ -115,4 +117,19 @@ test("axe finds nothing wrong with the first screen", async () => {
   const { container } = await show(<Welcome />, { state: deviceState() });
   expect(await violations(container)).toEqual([]);
   expect(within(container).getByRole("heading", { level: 1 }).textContent).toBe("A language model of your own");
+});
+
+test("why there is no GPU is said once in a visit; in the settings it stays", async () => {
+  const { device } = deviceState();
+  const problem = make("ErrorInfo", { code: "unavailable", title: "WebGPU is switched off", message: "m", data: { reason: "flag" } });
+  const state = deviceState({ device: device && { ...device, problem } });
+  const told = (): boolean => screen.queryByRole("group", { name: "WebGPU is switched off" }) !== null;
+  for (const [view, expected] of [[<Welcome key="a" />, true], [<ModelManager key="b" />, false], [<Welcome key="c" />, false], [<ThisDevice key="d" />, true]] as const) {
+    const { unmount } = await show(view, { state });
+    expect(told()).toBe(expected);
+    unmount();
+  }
+  const other = { ...problem, title: "The GPU was lost", data: { reason: "lost" } };
+  await show(<ModelManager />, { state: deviceState({ device: device && { ...device, problem: other } }) });
+  expect(screen.getByRole("group", { name: "The GPU was lost" })).toBeDefined();
 });

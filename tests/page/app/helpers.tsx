@@ -15,6 +15,7 @@ export function completeDom(): void {
   vi.stubGlobal("ResizeObserver", StillObserver);
   vi.stubGlobal("matchMedia", (query: string) => ({ matches: false, media: query, addEventListener: () => undefined, removeEventListener: () => undefined }));
   localStorage.clear();
+  sessionStorage.clear();
   location.hash = "";
 }
 

@@ -110,6 +110,86 @@ describe("editing", () => {
     expect(screen.queryByRole("textbox", { name: "Edit the message" })).toBeNull();
     expect(callsOf("chat.edit")).toEqual([]);
   });
+
+  it("has the keys of the message box: Enter saves, Shift+Enter is a line, and an input method keeps its Enter and its Escape", async () => {
+    const { advance, callsOf } = await chat([question, answer], { answers: ["67."] });
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    const box = screen.getByRole<HTMLTextAreaElement>("textbox", { name: "Edit the message" });
+    for (const key of ["Enter", "Escape"]) {
+      fireEvent.keyDown(box, { key, isComposing: true, keyCode: 229 });
+      fireEvent.keyDown(box, { key, isComposing: false, keyCode: 229 });
+    }
+    await advance();
+    expect(callsOf("chat.edit")).toEqual([]);
+    await userEvent.type(box, "{Shift>}{Enter}{/Shift}In metres.{Enter}");
+    await advance();
+    expect(callsOf("chat.edit")).toEqual([{ conversation: "c", message: "q", parts: [{ type: "text", text: "How tall is it?\nIn metres." }] }]);
+  });
+
+  it("starts a new line with Enter if the setting says so", async () => {
+    const base = stateWith([question, answer]);
+    const { callsOf } = await show(<Chat id="c" target={null} />, { state: { ...base, settings: { ...base.settings, enterSends: false } } });
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    const box = screen.getByRole<HTMLTextAreaElement>("textbox", { name: "Edit the message" });
+    await userEvent.type(box, "{Enter}x");
+    expect(box.value).toBe("How tall is it?\nx");
+    expect(callsOf("chat.edit")).toEqual([]);
+  });
+
+  it("lets nothing else replace the messages meanwhile, and no other message be edited", async () => {
+    await chat([question, { ...answer, status: "stopped" }]);
+    const buttons = (): boolean[] => ["Answer again", "Continue the answer"].map((name) => within(articles()[1] ?? document.body).getByRole<HTMLButtonElement>("button", { name }).disabled);
+    expect(buttons()).toEqual([false, false]);
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    expect(buttons()).toEqual([true, true]);
+    await userEvent.click(within(articles()[1] ?? document.body).getByRole("button", { name: "More" }));
+    for (const name of ["Edit", "Delete from here on"]) expect(screen.getByRole("menuitem", { name }).getAttribute("aria-disabled")).toBe("true");
+    await userEvent.keyboard("{Escape}");
+    await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+    expect(buttons()).toEqual([false, false]);
+  });
+
+  it("locks nothing any more once its message is gone", async () => {
+    const { app, advance } = await chat([question, answer, message({ id: "q2", role: "user", parent: "a", parts: [text("And how old?")] })]);
+    await userEvent.click(within(articles()[2] ?? document.body).getByRole("button", { name: "Edit" }));
+    app.change((state) => ({ ...state, threads: stateWith([question, answer]).threads }));
+    await advance();
+    expect(within(articles()[1] ?? document.body).getByRole<HTMLButtonElement>("button", { name: "Answer again" }).disabled).toBe(false);
+  });
+
+  it("keeps a failed answer's way back to itself while another message is edited", async () => {
+    const failed = message({ id: "a", role: "assistant", parent: "q", status: "error", error: make("ErrorInfo", { code: "internal", title: "No", message: "no", actions: ["retry", "reload"] }) });
+    await chat([question, failed]);
+    await userEvent.click(within(articles()[0] ?? document.body).getByRole("button", { name: "Edit" }));
+    expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+  });
+});
+
+describe("a message that waits for its model", () => {
+  const waiting = [message({ id: "q", role: "user", status: "queued", parts: [text("Hello")] }), message({ id: "a", role: "assistant", parent: "q", status: "submitted" })];
+  const small = make("Model", { id: "small", name: "Small 0.6B", downloadBytes: 4e8 });
+  const base = stateWith(waiting, { status: "submitted", answering: "a" });
+  const with_ = (more: object): typeof base => ({ ...base, models: { small }, ...more });
+  const bar = (): HTMLProgressElement => screen.getByRole<HTMLProgressElement>("progressbar", { name: "Loading Small 0.6B" });
+
+  it("says what it waits for, with the bar of the download, then of the load", async () => {
+    const loading = make("Loading", { model: "small", phase: "queued" });
+    const download = make("Download", { model: "small", state: "running", receivedBytes: 1e8, totalBytes: 4e8, bytesPerS: 1e7, leftS: 30 });
+    const { app, advance } = await show(<Chat id="c" target={null} />, { state: with_({ loading, downloads: { small: download } }) });
+    expect(bar().value).toBe(0.25);
+    expect(answerText()).toBe("Small 0.6B: Downloading · 100 MB of 400 MB · 30 sec left");
+    expect(screen.getByText("Waits for the model")).toBeTruthy();
+    app.change((state) => ({ ...state, downloads: {}, loading: make("Loading", { model: "small", phase: "loading", fraction: 0.5 }) }));
+    await advance();
+    expect(bar().value).toBe(0.5);
+    expect(answerText()).toContain("Small 0.6B is loading: 50%");
+  });
+
+  it("shows a bar also while nobody knows how far it is", async () => {
+    await show(<Chat id="c" target={null} />, { state: with_({ loading: make("Loading", { model: "small", phase: "queued" }) }) });
+    expect(bar().hasAttribute("value")).toBe(false);
+    expect(answerText()).toBe("Loading Small 0.6B");
+  });
 });
 
 describe("errors", () => {

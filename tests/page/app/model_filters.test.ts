@@ -1,9 +1,11 @@
 /** The list of models: which it shows, and in which order. */
 
 import { expect, test } from "vitest";
+import { en } from "../../../web/app/strings/en/index.ts";
 import { demoModels } from "../../../web/app/demo_models.ts";
 import { countFilters, licensesOf, listed, NO_FILTERS } from "../../../web/app/models/filters.ts";
-import { formatTimeLeft } from "../../../web/app/models/words.ts";
+import { groupsOf } from "../../../web/app/models/families.ts";
+import { factsOf, formatTimeLeft } from "../../../web/app/models/words.ts";
 
 const models = Object.values(demoModels(1_700_000_000_000));
 const ids = (changes: Partial<typeof NO_FILTERS>): string[] => listed(models, { ...NO_FILTERS, ...changes }).map(({ id }) => id);
@@ -58,4 +60,29 @@ test("a time to come is never more exact than it can be known", () => {
     "1.5 hr",
     "2.5 hr",
   ]);
+});
+
+test("what is on the device is the first group, then come families, the recommended one first, and lonely models at the end", () => {
+  const groups = groupsOf(listed(models, NO_FILTERS), "recommended").map(({ kind, name, models: some }) => [`${kind} ${name}`, some.map(({ id }) => id)]);
+  expect(groups).toEqual([
+    ["here ", ["qwen3-0.6b", "qwen3-1.7b", "mine", "pocket"]],
+    ["family Qwen", ["qwen3-4b", "qwen3-8b"]],
+    ["family Llama", ["llama-3.2-3b", "llama-3.1-8b"]],
+    ["others ", ["phi-4", "gemma-3-1b", "smolvlm", "minilm"]],
+  ]);
+});
+
+test("releases of a family are one family; an order that has no families, and a list that has one group, are one list", () => {
+  const as = (id: string, family: string): (typeof models)[number] => ({ ...(models[0] as (typeof models)[number]), id, family, downloaded: false, tier: null });
+  const some = [as("a", "Qwen3"), as("b", "Phi 3.5"), as("c", "Qwen2.5 Coder"), as("d", "Phi"), as("e", "")];
+  expect(groupsOf(some, "name").map(({ name, models: few }) => [name, few.map(({ id }) => id)])).toEqual([["Qwen", ["a", "c"]], ["Phi", ["b", "d"]], ["", ["e"]]]);
+  for (const sort of ["download", "parameters", "used"] as const) expect(groupsOf(some, sort)).toEqual([{ kind: "all", name: "", models: some }]);
+  const lonely = [as("x", "One"), as("y", "Two")];
+  expect(groupsOf(lonely, "recommended")).toEqual([{ kind: "all", name: "", models: lonely }]);
+});
+
+test("a row says what a person compares: how a build was quantised is not among it", () => {
+  const qwen = models.find(({ id }) => id === "qwen3-4b");
+  if (!qwen) throw new Error("the demo has this model");
+  expect(factsOf(qwen, en.models, "en").join(" · ")).toBe("4B parameters · context of 32,768 tokens · Code · Mathematics · Many languages");
 });

@@ -41,6 +41,17 @@ test("a model is downloaded with its progress, paused, resumed and loaded", asyn
   expect(app.state.loaded).toEqual([]);
 });
 
+test("the list is by family, each model with its plain name; a search leaves fewer of them", async () => {
+  const user = userEvent.setup();
+  await manager();
+  const families = (): (string | null)[] => screen.queryAllByRole("heading", { level: 3 }).filter((heading) => heading.className === "family-name").map((heading) => heading.textContent);
+  expect(families()).toEqual(["On this device 4", "Qwen 2", "Llama 2", "Other families 4"]);
+  expect(within(screen.getByRole("list", { name: "Qwen" })).getAllByRole("heading", { level: 4 }).map((heading) => heading.textContent)).toEqual(["Qwen3 4B", "Qwen3 8B"]);
+  await user.type(screen.getByRole("textbox", { name: "Search models" }), "qwen3 4b");
+  expect(families()).toEqual([]);
+  expect(row("Qwen3 4B")).toBeDefined();
+});
+
 test("several downloads go on at once, each with its own buttons", async () => {
   const user = userEvent.setup();
   const { app, advance } = await manager({ pace: { downloadMs: 4000 } });

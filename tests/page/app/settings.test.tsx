@@ -27,6 +27,15 @@ test("a choice shows at once, and Python is told", async () => {
   expect(screen.getByRole<HTMLInputElement>("switch", { name: "Enter sends the message" }).checked).toBe(false);
 });
 
+test("the examples are offered where this page has its own Python, which they need, too", async () => {
+  const link = { name: "Examples to try and to copy from" };
+  const { app, advance } = await section("general");
+  expect(screen.getByRole("link", link).getAttribute("href")).toBe("./examples/");
+  app.change((state) => ({ ...state, python: "process" }));
+  await advance();
+  expect(screen.queryByRole("link", link)).toBeNull();
+});
+
 test("a choice that Python does not accept goes back, with the reason", async () => {
   const user = userEvent.setup();
   const { advance } = await section("general", {

@@ -225,6 +225,24 @@ describe("the sidebar", () => {
     expect(callsOf("conversations.import")).toEqual([]);
   });
 
+  it.each([
+    [{ added: ["x"], joined: [], present: [] }, "1 conversation imported", "#/chat/x"],
+    [{ added: [], joined: [], present: ["x", "y", "z"] }, "3 were there already", ""],
+    [{ added: ["x", "y"], joined: ["z"], present: ["w"] }, "2 conversations imported · 1 was there and got new messages · 1 was there already", "#/chat/x"],
+    [{ added: [], joined: ["z"], present: [] }, "1 was there and got new messages", "#/chat/z"],
+    [{ added: [], joined: [], present: [] }, "The file has no conversations.", ""],
+  ])("says what became of the conversations of a file: %j", async (result, text, hash) => {
+    location.hash = "";
+    const { app, advance } = await shell([]);
+    app.on("conversations.import", () => result);
+    await importFile(new File(["{}"], "a.json"));
+    await vi.waitFor(async () => {
+      await advance();
+      expect(screen.getByText(text)).toBeTruthy();
+    });
+    expect(location.hash).toBe(hash);
+  });
+
   it("says why a file cannot be imported, and adds nothing", async () => {
     const { app, advance } = await shell([]);
     app.on("conversations.import", () => {
@@ -340,5 +358,26 @@ describe("file names", () => {
   it("keep letters of any language and nothing that a system forbids", () => {
     expect(fileNameFor("  Wie hoch? / 灯台: “x”  ", "md")).toBe("Wie-hoch-灯台-x.md");
     expect(fileNameFor("../..", "json")).toBe("conversation.json");
+  });
+});
+
+describe("a new chat", () => {
+  it("is there to be written in, also when it is open already", async () => {
+    await shell([]);
+    const box = screen.getByRole("textbox", { name: "Message" });
+    expect(document.activeElement).not.toBe(box);
+    await userEvent.click(screen.getByRole("button", { name: "New chat" }));
+    expect(document.activeElement).toBe(box);
+  });
+
+  it("closes the drawer of a phone first, behind which nothing can have the focus", async () => {
+    vi.stubGlobal("matchMedia", (query: string) => ({ matches: query.includes("max-width"), media: query, addEventListener: () => undefined, removeEventListener: () => undefined }));
+    await shell([]);
+    await userEvent.click(screen.getByRole("button", { name: "Open the list of conversations" }));
+    const stage = document.querySelector(".stage");
+    expect(stage?.hasAttribute("inert")).toBe(true);
+    await userEvent.click(screen.getByRole("button", { name: "New chat" }));
+    expect(stage?.hasAttribute("inert")).toBe(false);
+    expect(document.activeElement).toBe(screen.getByRole("textbox", { name: "Message" }));
   });
 });

@@ -5,6 +5,8 @@ import { act, fireEvent, screen } from "@testing-library/react";
 import type { JSX } from "react";
 import { beforeEach, expect, test, vi } from "vitest";
 import { Shell } from "../../../web/app/shell/shell.tsx";
+import { LanguageContext } from "../../../web/app/strings/index.ts";
+import { de } from "../../../web/app/strings/de/index.ts";
 import { show, stateWith } from "./helpers.tsx";
 import { completePage } from "./views.tsx";
 
@@ -27,4 +29,12 @@ test("a view that fails says so, and another address works again", async () => {
   fireEvent.click([...main.querySelectorAll("button")].at(-1) as HTMLElement);
   act(() => { dispatchEvent(new HashChangeEvent("hashchange")); });
   expect(screen.getByText("the new chat")).toBeTruthy();
+});
+
+test("what happened is said in the language of the page", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => undefined);
+  location.hash = "#chat/c";
+  await show(<LanguageContext value={{ code: "de", strings: de }}><Shell /></LanguageContext>, { state: stateWith([]) });
+  const panel = screen.getByRole("group", { name: "Das hat nicht geklappt" });
+  expect(panel.textContent).toContain("Seite neu laden");
 });

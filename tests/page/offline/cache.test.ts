@@ -90,6 +90,7 @@ describe("SiteCache", () => {
 describe("pathOf", () => {
   it.each([
     ["https://site.test/llm/", "index.html"],
+    ["https://site.test/llm/examples/agent/", "examples/agent/index.html"],
     ["https://site.test/llm/app.js?1234", "app.js"],
     ["https://site.test/other/app.js", null],
     ["https://elsewhere.test/llm/app.js", null],

@@ -162,6 +162,16 @@ test("arguments that cannot be written as JSON fail their own call, and no other
   await expect(other).resolves.toBeNull();
 });
 
+test("half a character is replaced, and whole ones and backslashes stay", () => {
+  const { pipe, sent } = byHand();
+  const raw: string[] = [];
+  const client = createClient({ ...pipe, send: (text) => { raw.push(text); pipe.send(text); } });
+  const texts = ["half \ud83d of it", "end \ud83d", "\udc4b", "👋", "C:\\ud83d", "\\\ud83d", "\u0000"];
+  for (const id of texts) void client.call("conversations.delete", { id });
+  expect(sent.slice(1).map((message) => (message as { args: { id: string } }).args.id)).toEqual(["half \ufffd of it", "end \ufffd", "\ufffd", "👋", "C:\\ud83d", "\\\ufffd", "\u0000"]);
+  expect(raw.join("")).not.toMatch(/[^\\]\\ud83d of/);
+});
+
 test("a mistake in a callback for events stays out of the pipe", async () => {
   const later = vi.spyOn(globalThis, "queueMicrotask").mockImplementation(() => undefined);
   const { pipe, receive } = byHand();

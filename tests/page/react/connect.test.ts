@@ -5,20 +5,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connect } from "@browserllm/react/connect";
+import { cancelConnect, connect } from "@browserllm/react/connect";
 import type { AppPipe, Boot } from "@browserllm/react";
 import { ScriptedApp } from "@browserllm/react/testing";
 
 let folder = "";
 let base = "";
 const starts = vi.fn<(onBoot: (boot: Boot) => void) => Promise<AppPipe>>();
+const cancels = vi.fn<() => void>();
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "site-"));
   base = pathToFileURL(folder).href;
-  writeFileSync(join(folder, "connect.js"), "export const connect = (onBoot) => globalThis.startSite(onBoot);\n");
+  writeFileSync(join(folder, "connect.js"), "export const connect = (onBoot) => globalThis.startSite(onBoot);\nexport const cancelStart = () => globalThis.cancelSite();\n");
   starts.mockReset();
+  cancels.mockReset();
   vi.stubGlobal("startSite", starts);
+  vi.stubGlobal("cancelSite", cancels);
   vi.stubGlobal("document", { baseURI: `${base}/index.html` });
 });
 
@@ -88,4 +91,28 @@ test("a site that is not there is an error that names the address, and is asked 
 test("on a server, only what needs the connection fails", async () => {
   vi.stubGlobal("document", undefined);
   await expect(connect({ base: "/llm/" })).rejects.toMatchObject({ code: "unavailable" });
+});
+
+test("a start is given up unless another part of the page waits for it, and the next call begins anew", async () => {
+  let fail: (error: Error) => void = () => undefined;
+  starts.mockImplementation(() => new Promise((_, reject) => { fail = reject; }));
+  cancels.mockImplementation(() => { fail(new Error("the start was cancelled")); });
+  const alone = connect({ base });
+  await vi.waitFor(() => { expect(starts).toHaveBeenCalledTimes(1); });
+  cancelConnect(`${base}/`);
+  await expect(alone).rejects.toThrow("cancelled");
+  expect(cancels).toHaveBeenCalledTimes(1);
+  const [first, second] = [connect({ base }), connect({ base })];
+  await vi.waitFor(() => { expect(starts).toHaveBeenCalledTimes(2); });
+  cancelConnect(base);
+  expect(cancels).toHaveBeenCalledTimes(1);
+  fail(new Error("another reason"));
+  await expect(Promise.all([first, second])).rejects.toThrow("another reason");
+});
+
+test("a start that is given up before its script is there does not begin", async () => {
+  const given = connect({ base });
+  cancelConnect(base);
+  await expect(given).rejects.toMatchObject({ code: "cancelled" });
+  expect(starts).not.toHaveBeenCalled();
 });

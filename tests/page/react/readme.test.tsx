@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-/** The package's README: its code compiles, and its first example works as it stands. */
+/** What is written about the hooks: its code compiles, and the first example works as it stands. */
 
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -17,8 +17,8 @@ import { failOnComplaints } from "./helpers.tsx";
 failOnComplaints();
 
 const WEB = resolve(import.meta.dirname, "../../../web");
-const README = readFileSync(resolve(WEB, "react/README.md"), "utf8");
-const BLOCKS = [...README.matchAll(/```tsx\n(.*?)```/gs)].map(([, code = ""]) => code);
+const PAGES = ["web/react/README.md", "docs/react.md", "docs/start/react.md"].map((name) => readFileSync(resolve(WEB, "..", name), "utf8"));
+const BLOCKS = PAGES.flatMap((page) => [...page.matchAll(/```tsx\n(.*?)```/gs)].map(([, code = ""]) => code));
 
 test("every block of code compiles under strict rules", () => {
   const config = ts.readConfigFile(resolve(WEB, "tsconfig.json"), (path) => ts.sys.readFile(path));
@@ -35,7 +35,13 @@ test("every block of code compiles under strict rules", () => {
   const program = ts.createProgram(names, options, host);
   const problems = names.flatMap((name) => ts.getPreEmitDiagnostics(program, program.getSourceFile(name)));
   expect(problems.map(({ file, messageText }) => `${dirname(file?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`)).toEqual([]);
-  expect(BLOCKS.length).toBeGreaterThan(5);
+  expect(BLOCKS.length).toBeGreaterThan(9);
+});
+
+test("each hook is in the guide and in the package's README", () => {
+  const hooks = Object.keys(browserllm).filter((name) => name.startsWith("use"));
+  const [readme = "", guide = ""] = PAGES;
+  for (const page of [readme, guide]) expect(hooks.filter((name) => !page.includes(`\`${name}(`))).toEqual([]);
 });
 
 test("the first example answers", async () => {

@@ -43,12 +43,14 @@ describe("useConversations", () => {
     const markdown = await run(() => result.current.list.exportText("talk", "markdown"));
     expect(markdown).toContain("The lighthouse keeper.");
     const json = (await run(() => result.current.list.exportText())) ?? "";
-    const ids = await run(() => result.current.list.importText(json));
-    expect(ids).toHaveLength(2);
-    expect(result.current.list.conversations).toHaveLength(4);
+    expect(await run(() => result.current.list.importText(json))).toEqual({ added: [], joined: [], present: ["talk", fork] });
+    expect(result.current.list.conversations).toHaveLength(2);
+    const renamed = json.replaceAll('"id":"talk"', '"id":"other"');
+    expect((await run(() => result.current.list.importText(renamed)))?.added).toHaveLength(1);
+    expect(result.current.list.conversations).toHaveLength(3);
     expect(await run(() => result.current.list.importText("{"))).toBeUndefined();
     expect(result.current.list.error?.message).toContain("the file is not valid");
-    expect(result.current.list.conversations).toHaveLength(4);
+    expect(result.current.list.conversations).toHaveLength(3);
     expect(await run(() => result.current.list.fork("gone"))).toBeUndefined();
   });
 

@@ -2,7 +2,8 @@
 /** The element: its states, events and attributes, and what it leaves behind. */
 
 import { expect, test, vi } from "vitest";
-import { make, sampleState, scriptedError } from "@browserllm/react/testing";
+import { make, sampleState, scriptedClient, scriptedError } from "@browserllm/react/testing";
+import { serviceFor } from "../../../web/widget/service.ts";
 import { button, buttons, fakeClock, part, site, widget, words } from "./helpers.ts";
 
 fakeClock();
@@ -51,6 +52,65 @@ test("a model that does not exist is an error once the models are known, until a
   await app.advance(1000);
   await app.advance(1000); // the list of models, then the load
   expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket", error: null });
+});
+
+test("with auto-load, too, a model that does not exist is an error that names some that do", async () => {
+  const { src, app } = site();
+  const { element, events } = widget(src, { model: "nonsense", "auto-load": "" });
+  await app.advance(1000);
+  await app.advance(1000);
+  expect(events.at(-1)).toBe("error model_not_found");
+  expect(words(element, "error-message")).toBe("No model, or more than one, begins with “nonsense”.");
+  expect(words(element, "error-remedy")).toBe("Choose one of the list, for example: pocket, small, large.");
+  expect(app.calls.map(({ action }) => action)).toContain("models.refresh");
+  element.setAttribute("model", "small");
+  await app.advance(0);
+  await app.advance(5000);
+  expect(element.getStatus()).toMatchObject({ state: "idle", model: "small", error: null });
+});
+
+test("a start is cancelled while it lasts, and begins anew", async () => {
+  const base = new URL("/slow-site/", document.baseURI).href;
+  const client = scriptedClient({ state: { loaded: [] } });
+  let ready: (() => void)[] = [];
+  serviceFor(base, () => new Promise((resolve) => ready.push(() => { resolve(client); })));
+  const { element, events } = widget("/slow-site/");
+  button(element, "Start").click();
+  expect(buttons(element)).toEqual(["Cancel"]);
+  button(element, "Cancel").click();
+  await client.app.advance(0);
+  expect(element.getStatus()).toMatchObject({ state: "disabled", error: null, message: "Nothing is loaded until you start it." });
+  ready[0]?.();
+  await client.app.advance(1000);
+  expect(element.getStatus().state).toBe("disabled");
+  button(element, "Start").click();
+  expect(ready).toHaveLength(2);
+  ready[1]?.();
+  await client.app.advance(1000);
+  expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket" });
+  expect(events).not.toContain("error disconnected");
+  ready = [];
+});
+
+test("a load that another part of the page has begun is cancelled, too", async () => {
+  const { src, app, client } = site();
+  const { element } = widget(src);
+  button(element, "Start").click();
+  await app.advance(1000);
+  button(element, "Unload").click();
+  await app.advance(0);
+  client.call("models.load", { model: "small" }).catch(() => undefined);
+  await app.advance(500);
+  expect(element.getStatus().state).toBe("loading");
+  button(element, "Cancel").click();
+  await app.advance(0);
+  expect(app.calls.at(-1)).toEqual({ action: "models.unload", args: { model: "small" } });
+});
+
+test("the note says what Start does: with a model that must be downloaded, no more than what it needs to run", () => {
+  const { src } = site();
+  expect(words(widget(src).element, "message")).toBe("Nothing is loaded until you start it.");
+  expect(words(widget(src, { model: "small" }).element, "message")).toMatch(/^Start loads what runs the model\. The next button downloads it/);
 });
 
 test("with auto-load it loads by itself, and its events tell how: they bubble and leave shadow roots", async () => {

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
+import pytest
+
 import browserllm as bl
 from browserllm.app import actions as act
 from browserllm.app import threads
@@ -105,6 +107,20 @@ class Chats:
         return Chats(answers, store=self.store)
 
 
+def waits_for(conversation: str, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the event loop is to wait, from now on, with what it then does to a conversation."""
+    loop, found = asyncio.get_running_loop(), list[float]()
+    later = loop.call_later
+
+    def call_later(delay: float, callback: Callable[..., object], *args: Any, **options: Any) -> Any:
+        if args[:1] == (conversation,):
+            found.append(delay)
+        return later(delay, callback, *args, **options)
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    return found
+
+
 class SlowStore(MemoryStore):
     """A store whose calls let other tasks go on, as those of a page do."""
 
@@ -123,6 +139,8 @@ class SlowStore(MemoryStore):
         await asyncio.sleep(0)
         if await MemoryStore.get(self, key) != expected:
             return False
-        if value is not None:
+        if value is None:
+            await MemoryStore.delete(self, key)
+        else:
             await MemoryStore.put(self, key, value)
         return True

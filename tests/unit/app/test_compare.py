@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,12 @@ async def test_a_comparison_can_be_stopped() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "models"),
-    [("  ", (("pocket", None, None),)), ("Hi", ()), ("Hi", (("pocket", None, None),) * 9)],
+    [
+        ("  ", (("pocket", None, None),)),
+        ("x" * 5_000_000, (("pocket", None, None),)),
+        ("Hi", ()),
+        ("Hi", (("pocket", None, None),) * 9),
+    ],
 )
 async def test_a_comparison_that_is_not_valid_is_refused(
     prompt: str, models: tuple[tuple[str, str | None, str | None], ...]
@@ -99,4 +105,23 @@ async def test_models_stay_loaded_as_far_as_the_memory_is_known_to_suffice(
     await app.call(act.RunComparison(prompt="Hi", models=(("pocket", None, None), ("tiny", None, None))))
     assert [run.status for run in app.state.compare.runs] == ["done", "done"]
     assert list(app.host.loaded) == left
+    await app.app.close()
+
+
+async def test_a_long_answer_is_shown_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each change copies all of the text, so it is shown once a frame and not with each piece."""
+    pieces = [f"word{number} " for number in range(3_000)]
+    app = await opened(ScriptedHost([pieces]))
+    shown: list[str] = []
+    put = app.app.state.put
+
+    def counted(value: Any, *path: str) -> None:
+        if path == ("compare",) and (not shown or value.runs[0].text != shown[-1]):
+            shown.append(value.runs[0].text)
+        put(value, *path)
+
+    monkeypatch.setattr(app.app.state, "put", counted)
+    await app.call(act.RunComparison(prompt="Hi", models=(("pocket", None, None),), max_tokens=None))
+    assert app.state.compare.runs[0].text == "".join(pieces)
+    assert len(shown) < len(pieces) / 5
     await app.app.close()

@@ -10,7 +10,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
-from browserllm.app.state import ConversationSettings, FilePart, TextPart
+from browserllm.app.state import ConversationSettings, FilePart, Loading, TextPart
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
@@ -200,6 +200,21 @@ async def test_a_private_conversation_stays_private() -> None:
         await chats.app.call(act.UpdateConversation(id=conversation, settings=ConversationSettings()))
 
 
+async def test_a_single_message_makes_a_private_conversation_stay_private() -> None:
+    """Also one whose answer has not come: it was asked of a model already. Without messages it can change."""
+    chats = Chats([[HANG]])
+    conversation = await chats.create(settings=ConversationSettings(private=True))
+    question = await chats.send(conversation, "a")
+    assert chats.entry(conversation).messages == 1
+    open_to_all = act.UpdateConversation(id=conversation, settings=ConversationSettings())
+    with pytest.raises(bl.InvalidRequest, match="is private and stays so"):
+        await chats.app.call(open_to_all)
+    await chats.app.call(act.DeleteMessage(conversation=conversation, message=question))
+    await chats.app.call(open_to_all)
+    assert not chats.entry(conversation).settings.private
+    await chats.rooms.close()
+
+
 async def test_the_privacy_switch_makes_every_request_private_until_it_is_off() -> None:
     chats = Chats()
     conversation = await chats.create()
@@ -323,6 +338,45 @@ async def test_a_reload_does_not_touch_the_answer_of_this_tab() -> None:
     assert one.entry(conversation).title == "Two"
     await one.app.call(act.StopAnswer(conversation=conversation))
     assert one.texts(conversation)[-1] == ("assistant", "One", "stopped")
+
+
+@pytest.mark.parametrize("action", ["send", "send while another answers", "regenerate"])
+async def test_a_reload_does_not_touch_what_waits_for_an_answer_of_this_tab(action: str) -> None:
+    """A question whose model loads, and an answer whose turn has not come."""
+    one, two, conversation = await tabs(["Hello.", [HANG], "Again."])
+    one.app.state.put(Loading(model="tiny", phase="loading"), "loading")
+    if action.startswith("send"):
+        await one.conversations.reload(conversation, elsewhere=action != "send")
+        await one.send(conversation, "b")
+        await one.until(lambda: len(one.backend.requests) == 2)
+        waiting = ("user", "b", "queued")
+    else:
+        regenerate = act.Regenerate(conversation=conversation)
+        await asyncio.gather(one.app.call(regenerate), one.app.call(regenerate))
+        waiting = ("assistant", "", "submitted")
+    await one.conversations.records.flush()
+    before = one.thread(conversation)
+    assert waiting in one.texts(conversation)
+    await two.app.call(act.UpdateConversation(id=conversation, title="Two"))
+    await one.conversations.reload(conversation)
+    assert (one.thread(conversation).messages, one.thread(conversation).path) == (before.messages, before.path)
+    drafts = await one.app.call(act.StopAnswer(conversation=conversation))
+    assert len(drafts) == (action != "regenerate")
+    await one.idle(conversation)
+    assert one.texts(conversation) == [("user", "a", "done"), ("assistant", "Hello.", "done")]
+
+
+async def test_a_question_keeps_its_state_while_another_tab_answers() -> None:
+    """In the store it is still queued, though its model is loaded by now."""
+    one, _, conversation = await tabs(["Hello.", [HANG]])
+    await one.conversations.reload(conversation, elsewhere=True)
+    await one.send(conversation, "b")
+    await one.until(lambda: len(one.backend.requests) == 2)
+    await one.conversations.records.flush()
+    assert one.texts(conversation)[-2] == ("user", "b", "submitted")
+    await one.conversations.reload(conversation, elsewhere=True)
+    assert one.texts(conversation)[-2] == ("user", "b", "submitted")
+    await one.rooms.close()
 
 
 async def test_two_tabs_that_answer_at_once_show_the_end_of_each_others_answers() -> None:

@@ -12,7 +12,7 @@ from browserllm.app.deletion import KEEP_S
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
-from unit.app.chats import Chats
+from unit.app.chats import Chats, waits_for
 
 
 async def delete(chats: Chats, conversation: str, *, undo: bool = True) -> None:
@@ -81,6 +81,26 @@ async def test_a_start_waits_until_a_mark_is_old_enough(monkeypatch: pytest.Monk
     assert (listed(again), [key for key, _ in await again.store.items()]) == ([kept], [f"conversation/{kept}"])
 
 
+@pytest.mark.parametrize(
+    ("age_s", "wait_s"),
+    [(0, KEEP_S), (1, KEEP_S - 1), (KEEP_S - 1, 1), (KEEP_S, 0), (KEEP_S + 1, 0), (10 * KEEP_S, 0), (-1, 0), (-999, 0)],
+)
+async def test_a_start_deletes_when_the_mark_is_a_minute_old(
+    age_s: float, wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once if it is older, or of a time that is still to come: the clock was wrong then."""
+    chats = Chats()
+    conversation = await chats.create()
+    await delete(chats, conversation)
+    again = chats.again()
+    again.now_s = chats.now_s + age_s
+    waits = waits_for(conversation, monkeypatch)
+    await again.start()
+    assert waits == [wait_s]
+    await again.rooms.close()
+    assert again.rooms.deletions._timers == {}
+
+
 @pytest.mark.parametrize("id", ["one", "*"])
 async def test_a_marked_conversation_can_be_deleted_for_good(id: str) -> None:
     """When the page no longer offers to undo it, and with all others."""
@@ -142,6 +162,53 @@ async def test_a_mark_that_cannot_be_written_is_an_error_and_changes_nothing() -
     assert (listed(chats), chats.conversations.marked) == ([conversation], {})
 
 
+@pytest.mark.parametrize("undo", [True, False])
+async def test_what_was_deleted_before_a_failure_stays_deleted(undo: bool) -> None:
+    """Those that are left are in the list again, and their titles are still the user's own."""
+
+    class Failing(MemoryStore):
+        left = 1_000
+
+        async def delete(self, key: str) -> None:
+            self._count()
+            await super().delete(key)
+
+        async def swap(self, key: str, expected: Any, value: Any) -> bool:
+            self._count()
+            return await super().swap(key, expected, value)
+
+        def _count(self) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise ConnectionError
+
+    store = Failing()
+    chats = Chats(store=store)
+    ids = [await chats.create(title=title) for title in ("One", "Two", "Three")]
+    store.left = 1
+    with pytest.raises(ConnectionError):
+        await delete(chats, "*", undo=undo)
+    assert listed(chats) == ids[1:]
+    assert list(chats.conversations.marked) == (ids[:1] if undo else [])
+    store.left = 1_000
+    await chats.ask(ids[1], "a")
+    assert chats.entry(ids[1]).title == "Two"
+    again = await chats.again().start()
+    assert sorted(listed(again)) == sorted(ids[1:])
+    await again.rooms.close()
+
+
+async def test_the_id_of_a_marked_conversation_may_be_used_in_memory() -> None:
+    """Then the old one is gone for good."""
+    chats = Chats()
+    await chats.create(id="help")
+    await delete(chats, "help")
+    await chats.create(id="help", keep=False)
+    assert await chats.store.items() == []
+    with pytest.raises(bl.InvalidRequest, match="deleted for good"):
+        await restore(chats, "help")
+
+
 async def test_other_tabs_follow_a_deletion_and_its_undo() -> None:
     one = Chats()
     conversation = await one.create()
@@ -169,7 +236,7 @@ async def test_the_id_of_a_marked_conversation_begins_anew() -> None:
     await chats.create(id="help")
     assert (chats.texts("help"), chats.conversations.marked) == ([], {})
     await delete(chats, "help")
-    assert await chats.app.call(act.ImportConversations(text=text)) == ["help"]
+    assert (await chats.app.call(act.ImportConversations(text=text))).added == ("help",)
     again = await chats.again().start()
     await again.app.call(act.OpenConversation(id="help"))
     assert [text for _, text, _ in again.texts("help")] == ["a", "Hello from the script."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from browserllm.app.device import describe_device, describe_engines
@@ -42,6 +43,8 @@ def without_webgpu(reason: str, browser: str | None, version: str, agent: str) -
         ("no_adapter", "Google Chrome", "150", WINDOWS, ["graphics driver", "chrome://gpu"]),
         ("no_adapter", "Google Chrome", "150", LINUX, ["graphics driver", "Vulkan"]),
         ("no_adapter", "Firefox", "150", WINDOWS, ["hardware acceleration", "about:support"]),
+        ("no_adapter", "Safari", "26", MAC, ["Restart the browser", "update the system"]),
+        ("no_adapter", "Chrome", "140", IPHONE, ["update the system"]),
         ("device_failed", "Google Chrome", "150", WINDOWS, ["graphics driver"]),
         ("something_new", "Google Chrome", "150", WINDOWS, ["graphics driver"]),
     ],
@@ -91,3 +94,18 @@ def test_each_engine_says_why_it_cannot_run() -> None:
     assert engines["prompt-api"].reason
     assert engines["webllm"].label == "WebLLM"
     assert all(engine.available for engine in describe_engines(hello, device_facts())[:2])
+
+
+@pytest.mark.parametrize(
+    ("engines", "reason"),
+    [({}, None), ({"prompt-api": "available"}, None), ({"prompt-api": "unavailable"}, "cannot run its own model")],
+)
+def test_the_browsers_own_model_runs_unless_the_browser_says_otherwise(
+    engines: dict[str, str], reason: str | None
+) -> None:
+    """WebGPU has nothing to do with it."""
+    hello = Hello(protocol=1, engines=[EngineInfo("prompt-api", devices=["browser"])])
+    facts = msgspec.structs.replace(device_facts(webgpu=False), engines=engines)
+    (found,) = [engine for engine in describe_engines(hello, facts) if engine.name == "prompt-api"]
+    assert (found.available, found.reason is None) == (reason is None, reason is None)
+    assert (reason or "") in (found.reason or "")

@@ -9,6 +9,7 @@ import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
+from browserllm.app.models import Models
 from browserllm.app.state import Download
 from browserllm.models.activity import Activity
 from browserllm.page.device import ConnectionFacts
@@ -17,7 +18,7 @@ from browserllm.stores.memory import MemoryStore
 from browserllm.testing.files import ScriptedFile, ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
-from unit.app.rooms import Opened, opened
+from unit.app.rooms import Opened, opened, room_of
 
 SIZE = 1000
 TEXTS = ("config.json", "tokenizer.json", "tokenizer_config.json")
@@ -66,6 +67,7 @@ async def test_a_download_is_shown_until_the_model_is_there() -> None:
     await app.call(act.DownloadModel(model="tiny"))
     await received(app, "tiny", 400)
     assert download(app, "tiny").state == "running"
+    assert (app.state.loading, app.state.loads) == (None, {})  # it is no load
     await app.call(act.PauseDownload(model="tiny"))
     shown = download(app, "tiny")
     assert (shown.state, shown.received_bytes, shown.total_bytes) == ("paused", 427, SIZE + 27)
@@ -353,6 +355,79 @@ async def test_what_is_not_being_downloaded_cannot_be_paused_or_cancelled() -> N
     await app.app.close()
 
 
+async def test_pausing_what_is_paused_changes_nothing() -> None:
+    """Also what an earlier visit has begun, which no handle follows."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG])), MemoryStore()
+    app = await with_models(files, "tiny", store=store)
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    await app.host.close()
+    await app.app.close()
+    again = await with_models(files, store=store)
+    await again.until(lambda: "tiny" in again.state.downloads)
+    shown = download(again, "tiny")
+    await again.call(act.PauseDownload(model="tiny"))
+    assert download(again, "tiny") is shown
+    assert await again.call(act.EstimateDownload(model="tiny")) is None
+    again.app.state.change("downloads", "tiny", total_bytes=None)
+    again.app.state.change("models", "tiny", download_bytes=None)
+    assert await again.call(act.EstimateDownload(model="tiny")) is None
+    await again.app.close()
+
+
+async def test_a_cancelled_download_of_an_earlier_visit_is_deleted_with_its_parts_alone() -> None:
+    """Other models, and what is complete, stay."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG], other=[])), MemoryStore()
+    app = await with_models(files, "other", "tiny", store=store)
+    await app.call(act.DownloadModel(model="other"))
+    await app.until(lambda: app.state.models["other"].downloaded)
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    await app.host.close()
+    await app.app.close()
+    again = await with_models(files, store=store)
+    await again.until(lambda: "tiny" in again.state.downloads)
+    await again.call(act.CancelDownload(model="tiny", delete=True))
+    assert (again.state.downloads, files.partials) == ({}, {})
+    assert await store.items("download/") == []
+    await again.call(act.RefreshModels())
+    assert again.state.models["other"].downloaded
+    assert again.state.models["tiny"].stored_bytes == 0
+    await again.app.close()
+
+
+async def test_a_damaged_record_of_a_download_is_forgotten() -> None:
+    """What is stored says enough: its parts are there, and it goes on from them."""
+    files, store = ScriptedFiles(web(tiny=[400, HANG])), MemoryStore()
+    app = await with_models(files, "tiny", store=store)
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    await app.host.close()
+    await app.app.close()
+    await store.put("download/tiny", b"{")
+    again = await with_models(files, store=store)
+    await again.until(lambda: "tiny" in again.state.downloads)
+    assert (download(again, "tiny").state, download(again, "tiny").received_bytes) == ("paused", 427)
+    assert await store.get("download/tiny") is None
+    await again.call(act.ResumeDownload(model="tiny"))
+    await again.until(lambda: again.state.models["tiny"].downloaded)
+    await again.app.close()
+
+
+async def test_a_measured_speed_estimates_the_next_download() -> None:
+    app = await with_models(ScriptedFiles(web(tiny=[400, HANG], other=[])), "tiny", "other")
+    await app.call(act.DownloadModel(model="tiny"))
+    await received(app, "tiny", 400)
+    arriving = Progress("downloading", loaded_bytes=427, total_bytes=SIZE + 27, bytes_per_s=50.0)
+    room_of(app.app, Models).downloads.on_progress("tiny", arriving)
+    assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 50)
+    assert await app.call(act.EstimateDownload(model="tiny")) == pytest.approx((SIZE - 400) / 50)
+    # One of this visit that has ended since counts, too, and a pause reports no speed.
+    await app.call(act.CancelDownload(model="tiny"))
+    assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 50)
+    await app.app.close()
+
+
 async def test_the_files_that_a_download_lacks_are_listed() -> None:
     """With what the manifest promises, and how much of each has arrived; those that are complete are not among them."""
     files = ScriptedFiles(web(tiny=[400, HANG]))
@@ -374,7 +449,7 @@ async def test_the_files_that_a_download_lacks_are_listed() -> None:
 
 
 async def test_the_time_of_a_download_is_estimated_only_from_facts() -> None:
-    """Without any it is unknown; a slow connection's name gives a speed; a measured one is better."""
+    """Without any it is unknown; a slow connection's name gives a speed; what the browser measures is better."""
     files = ScriptedFiles(web(tiny=[500, HANG], other=[]))
     app = await with_models(files, "tiny", "other")
     assert await app.call(act.EstimateDownload(model="tiny")) is None
@@ -385,4 +460,9 @@ async def test_the_time_of_a_download_is_estimated_only_from_facts() -> None:
     slow = bl.page.DeviceFacts(webgpu=facts.webgpu, wasm=facts.wasm, connection=ConnectionFacts(effective_type="2g"))
     app = await with_models(files, "other", host=ScriptedHost(files=files, facts=slow))
     assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 8750)
+    await app.app.close()
+    fast = ConnectionFacts(effective_type="4g", downlink_mbps=2.5)
+    measured = bl.page.DeviceFacts(webgpu=facts.webgpu, wasm=facts.wasm, connection=fast)
+    app = await with_models(files, "other", host=ScriptedHost(files=files, facts=measured))
+    assert await app.call(act.EstimateDownload(model="other")) == pytest.approx((SIZE + 27) / 312_500)
     await app.app.close()

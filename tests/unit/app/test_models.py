@@ -47,6 +47,19 @@ async def test_every_model_of_the_catalog_is_judged() -> None:
     await app.app.close()
 
 
+async def test_models_have_the_names_that_people_give_them() -> None:
+    """Without what all of them are, with sizes and families written alike, and no two of them the same."""
+    app = await opened(ScriptedHost(facts=GPU))
+    names = {model.id: model.name for model in app.state.models.values()}
+    assert names["Qwen3-0.6B"] == "Qwen3 0.6B"
+    assert names["gemma-2-2b-it"] == "Gemma 2 2B"
+    assert names["gemma3-1b-it"] == "Gemma 3 1B"
+    assert names["OLMo-2-1124-7B-Instruct"] == "OLMo 2 7B"
+    assert names["Phi-3.5-vision-instruct"] == "Phi 3.5 vision"
+    assert len(set(names.values())) == len(names)
+    await app.app.close()
+
+
 async def test_the_tiers_are_those_of_this_device() -> None:
     """Three models that run comfortably, from quick to strong."""
     app = await opened(ScriptedHost(facts=GPU))
@@ -331,4 +344,88 @@ async def test_a_model_that_the_settings_name_answers_once_it_is_there() -> None
     await app.until(lambda: app.state.models["tiny"].downloaded)
     late = await app.ask("Hi")
     assert (late.answer and late.answer.model) == "tiny"
+    await app.app.close()
+
+
+async def test_of_several_loads_the_one_that_goes_on_is_shown_with_its_progress() -> None:
+    """Beside all of them: one that waits for its turn hides nothing, and comes next."""
+    files = ScriptedFiles(web(tiny=[], small=[]))
+    page = ScriptedHost(files=files, facts=device_facts(webgpu=False))
+    app = await with_models(files, "tiny", "small", host=page)
+    await app.until(lambda: not app.state.loads)
+    for model in ("tiny", "small"):
+        await app.call(act.DownloadModel(model=model))
+    await app.until(lambda: not app.state.downloads)
+    page.engine.load_steps = [HANG]
+    first = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    await app.until(lambda: app.state.loading is not None and app.state.loading.phase == "loading")
+    second = asyncio.ensure_future(app.call(act.LoadModel(model="small")))
+    await app.until(lambda: "small" in app.state.loads)
+    assert [(load.model, load.phase) for load in app.state.loads.values()] == [("tiny", "loading"), ("small", "queued")]
+    assert app.state.loading is app.state.loads["tiny"]
+    assert (app.state.loading.fraction, app.state.loading.text) == (0.0, "loading tiny")
+    # Of two that wait for one load, one gives up.
+    third = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    third.cancel()
+    await asyncio.gather(third, return_exceptions=True)
+    assert app.state.loading is app.state.loads["tiny"]
+    first.cancel()
+    page.engine.load_steps = []
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert (app.state.loading, app.state.loads) == (None, {})
+    assert [loaded.model for loaded in app.state.loaded] == ["small"]
+    await app.app.close()
+
+
+async def test_callers_during_a_look_share_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they want to see may have changed after the present look has read it; one more is enough for all."""
+    app = await opened(ScriptedHost(facts=GPU))
+    manager = room_of(app.app, Models).manager
+    storage, looks, gate = manager.storage, list[int](), asyncio.Event()
+
+    async def slow() -> Any:
+        looks.append(len(looks))
+        found = await storage()
+        await gate.wait()
+        return found
+
+    monkeypatch.setattr(manager, "storage", slow)
+    callers = [asyncio.ensure_future(app.call(act.RefreshModels()))]
+    await app.until(lambda: looks)
+    callers += [asyncio.ensure_future(app.call(act.RefreshModels())) for _ in range(3)]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (len(looks), any(caller.done() for caller in callers)) == (1, False)
+    app.host.files.persisted = True
+    gate.set()
+    await asyncio.gather(*callers)
+    assert len(looks) == 2
+    assert app.state.storage.persisted is True
+    await app.call(act.RefreshModels())
+    assert len(looks) == 3
+    await app.app.close()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"id": "__proto__"}, "id='__proto__' is not valid"),
+        ({"id": "cloud:a"}, "does not begin with 'cloud:'"),
+        ({"id": " "}, "is not valid"),
+        ({"id": "a\nb"}, "is not valid"),
+        ({"id": "x" * 3_000_000}, "the id of the model has 3000000 characters"),
+        ({"source": "https://" + "x" * 3_000_000}, "the address has 3000008 characters"),
+        ({"source": folder("constructor")}, "id='constructor' is not valid"),
+    ],
+)
+async def test_a_custom_model_has_an_id_that_pages_can_use(fields: dict[str, str], message: str) -> None:
+    files = ScriptedFiles(web(tiny=[], constructor=[]))
+    app = await opened(ScriptedHost(files=files, facts=device_facts(webgpu=False)))
+    with pytest.raises(bl.errors.InvalidRequest, match=message):
+        await app.call(act.AddModel(**{"source": folder("tiny"), **fields}))
+    assert await app.store.items("model/") == []
+    await app.call(act.RefreshModels())
+    assert set(app.state.models) == set(built_in())
     await app.app.close()

@@ -9,13 +9,16 @@ import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
-from browserllm.app.opening import start_app
+from browserllm.app.app import App
+from browserllm.app.opening import open_app, start_app
 from browserllm.app.state import TextPart
 from browserllm.page.device import DeviceFacts
 from browserllm.stores.memory import MemoryStore
+from browserllm.testing.files import ScriptedFiles
 from browserllm.testing.host import ScriptedHost, device_facts
 from browserllm.testing.script import HANG
 from unit.app.rooms import opened, text_of
+from unit.app.test_downloads import folder, web
 
 
 async def until(holds: Any) -> None:
@@ -149,6 +152,100 @@ async def test_what_cannot_be_looked_at_is_a_notice_and_the_model_answers() -> N
     with pytest.raises(bl.errors.InternalError):
         await app.call(act.RefreshModels())
     await app.app.close()
+
+
+async def test_storage_that_the_browser_has_cleared_is_a_notice_and_is_looked_at_again() -> None:
+    """The conversation that is open is still there, and can be exported."""
+    app = await opened(ScriptedHost("Hello."))
+    await app.ask("Hi")
+    looks = [op for op, _ in app.host.requests].count("stored")
+    app.host.emit("storage_lost")
+    (notice,) = [each for each in app.state.notices if each.code == "storage_lost"]
+    assert "export it" in notice.text
+    await app.until(lambda: [op for op, _ in app.host.requests].count("stored") > looks)
+    assert "Hello." in await app.call(act.ExportConversations())
+    await app.app.close()
+
+
+async def test_an_app_that_cannot_open_closes_what_it_has_opened() -> None:
+    """And raises what kept it from opening."""
+
+    class Closed(MemoryStore):
+        async def get(self, key: str) -> bytes | None:
+            raise bl.errors.Unavailable("the connection to the page is closed", reason="closed")
+
+    closed: list[str] = []
+
+    class Probing(ScriptedHost):
+        async def probe(self, *, refresh: bool = False) -> DeviceFacts:
+            raise bl.errors.InternalError("no facts")
+
+        def subscribe(self, callback: Any) -> Any:
+            unsubscribe = super().subscribe(callback)
+
+            def closing() -> None:
+                closed.append("host")
+                unsubscribe()
+
+            return closing
+
+    with pytest.raises(bl.errors.Unavailable, match="is closed"):
+        await open_app(ScriptedHost(), Closed())
+    with pytest.raises(bl.errors.InternalError, match="no facts"):
+        await open_app(Probing(), MemoryStore())
+    assert "host" in closed
+
+
+class Port:
+    """A page's channel to the other tabs."""
+
+    def __init__(self, others: list[Port]) -> None:
+        self.others = others
+        self.handler: Any = None
+        others.append(self)
+
+    def tabs_send(self, text: str) -> None:
+        for other in self.others:
+            if other is not self and other.handler is not None:
+                other.handler(text)
+
+    def tabs_set_handler(self, handler: Any) -> None:
+        self.handler = handler
+
+
+async def test_two_whole_apps_share_what_is_stored() -> None:
+    """Settings, clouds, models and conversations of one tab appear in the other, and its keys do not."""
+    files, store, ports = ScriptedFiles(web(tiny=[])), MemoryStore(), list[Port]()
+
+    async def start() -> App:
+        host = ScriptedHost("Hello.", files=files, facts=device_facts(webgpu=False))
+
+        async def open_host() -> bl.Host:
+            return host
+
+        app = start_app(open_host, store=store, tabs=Port(ports))
+        await until(lambda: app.state.value.status == "ready" and len(app.state.value.models) > 1)
+        return app
+
+    one, two = await start(), await start()
+    await one.call(act.UpdateSettings(changes={"theme": "dark"}))
+    await until(lambda: two.state.value.settings.theme == "dark")
+    await one.call(act.SaveCloud(vendor="openai", id="a", model="m", api_key="sk-1"))
+    await until(lambda: "a" in two.state.value.clouds)
+    assert (one.state.value.clouds["a"].key, two.state.value.clouds["a"].key) == ("memory", "none")
+    await one.call(act.AddModel(source=folder("tiny"), id="tiny"))
+    await two.call(act.AddModel(source=folder("tiny"), id="tiny"))
+    await one.call(act.DownloadModel(model="tiny"))
+    await until(lambda: two.state.value.models["tiny"].downloaded)
+    conversation = await one.call(act.CreateConversation(title="Rome"))
+    await until(lambda: conversation in two.state.value.conversations)
+    # A tab that closes tells nothing more, and takes no news.
+    await one.close()
+    await two.call(act.UpdateSettings(changes={"theme": "light"}))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert one.state.value.settings.theme == "dark"
+    await two.close()
 
 
 async def test_the_device_follows_the_page() -> None:

@@ -174,9 +174,10 @@ async def test_a_closed_pipe_cancels_its_calls_and_sends_no_more_changes() -> No
     await began.wait()
     pipe.close()
     await ended.wait()
+    await asyncio.gather(*app._tasks, return_exceptions=True)
     app.state.put("2", "version")
     app.state.flush()
-    assert "patch" not in page.types
+    assert page.types == ["state"]  # not even that the call was cancelled: a closed channel raises for a text
 
 
 async def test_closing_the_app_ends_what_runs() -> None:
@@ -249,3 +250,28 @@ async def test_half_a_character_does_not_stop_the_pipe() -> None:
     patches = [message["patches"][0] for message in page.got if message["type"] == "patch"]
     assert [(patch["op"], patch["value"]) for patch in patches] == [("set", "a\ud83d"), ("append", "\ude00")]
     await app.close()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        '{"model": ' + "[" * 300 + "]" * 300 + "}",
+        '{"model": "half \\ud83d of it"}',
+        '{"model": ',
+        '["no object"]',
+    ],
+)
+async def test_a_call_that_cannot_be_read_fails_and_no_other(args: str) -> None:
+    """Its caller waits for an answer."""
+    app = App()
+
+    async def delete(action: DeleteModel) -> float:
+        return 12.0
+
+    app.on(DeleteModel, delete)
+    pipe, page = connected(app)
+    pipe.on_text(f'{{"type":"call","id":7,"action":"models.delete","args":{args}}}')
+    pipe.on_text(call("models.delete", 8, model="m"))
+    assert (await page.until("result"))[0]["id"] == 8
+    (error,) = await page.until("error")
+    assert (error["id"], error["error"]["code"]) == (7, "invalid_request")

@@ -183,6 +183,37 @@ async def test_presets_are_added_replaced_and_deleted() -> None:
         await app.call(act.DeletePreset(id="exact"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"id": "__proto__"}, "id of a preset"),
+        ({"id": ""}, "id of a preset"),
+        ({"id": "x" * 3_000_000}, "id of a preset"),
+        ({"name": " \u200b"}, "name of a preset"),
+        ({"name": "x" * 3_000_000}, "name of a preset"),
+        ({"settings": ConversationSettings(system="x" * 3_000_000)}, "system prompt"),
+    ],
+)
+async def test_a_preset_that_is_not_valid_is_refused_in_a_short_sentence(fields: dict[str, Any], message: str) -> None:
+    app, _, store = await room()
+    preset = Preset(**{"id": "a", "name": "A", "settings": ConversationSettings(), **fields})
+    with pytest.raises(bl.errors.InvalidRequest, match=message) as caught:
+        await app.call(act.SavePreset(preset=preset))
+    assert len(str(caught.value)) < 400
+    assert await store.items() == []
+
+
+async def test_there_are_only_so_many_presets() -> None:
+    app, _, _ = await room()
+    presets = [{"id": f"p{number}", "name": "P", "settings": {}} for number in range(101)]
+    await app.call(act.UpdateSettings(changes={"presets": presets[:100]}))
+    with pytest.raises(bl.errors.InvalidRequest, match="101 presets, over the limit of 100"):
+        await app.call(act.UpdateSettings(changes={"presets": presets}))
+    with pytest.raises(bl.errors.InvalidRequest, match="two presets have this id"):
+        await app.call(act.UpdateSettings(changes={"presets": [presets[0], presets[0]]}))
+    assert len(app.state.value.settings.presets) == 100
+
+
 async def test_a_store_that_is_full_changes_nothing() -> None:
     """The error reaches the page, and the state still shows what is kept."""
 

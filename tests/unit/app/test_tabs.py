@@ -9,6 +9,7 @@ import pytest
 
 from browserllm.app.actions import CreateConversation, DeleteConversation, UpdateConversation
 from browserllm.app.app import App
+from browserllm.app.conversation_actions import ConversationActions
 from browserllm.app.conversations import Conversations
 from browserllm.app.deletion import Deletions
 from browserllm.app.notices import Notices
@@ -24,6 +25,7 @@ class Tab:
         self.app = App()
         notices = Notices(self.app)
         self.conversations = Conversations(self.app, store, notices)
+        ConversationActions(self.app, self.conversations)
         self.deletions = Deletions(self.app, self.conversations, notices)
         self.reloads: list[str] = []
         self.failure: Exception | None = None

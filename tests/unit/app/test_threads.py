@@ -71,6 +71,16 @@ def test_a_deleted_message_takes_all_that_follows_and_shows_the_branch_beside_it
     assert threads.remove(last, "a") == Thread(id="t")
 
 
+def test_of_three_branches_the_one_before_the_deleted_one_is_shown() -> None:
+    """Or the one after it, if it was the first."""
+    thread = thread_of("a b x", "a c y", "a d z")
+    for shown, then in (("d", "c"), ("c", "b"), ("b", "c")):
+        rest = threads.remove(threads.show(thread, shown), shown)
+        check(rest)
+        assert rest.path[1] == then
+        assert len(rest.path) == 3
+
+
 def test_deleting_another_branch_leaves_what_is_shown() -> None:
     thread = thread_of("a b c", "a d e")
     assert threads.remove(thread, "b").path == ("a", "d", "e")

@@ -6,10 +6,12 @@ import json
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 import browserllm as bl
 from browserllm.app import actions as act
+from browserllm.app import exported_file
 from browserllm.app.state import ConversationSettings, FilePart, TextPart, ToolPart
 from browserllm.errors import QuotaExceeded
 from browserllm.stores.memory import MemoryStore
@@ -55,26 +57,18 @@ def plain(chats: Chats, conversation: str) -> Any:
 async def test_a_file_brings_back_everything_with_its_branches() -> None:
     chats, conversation, text = await exported()
     other = Chats()
-    (added,) = await other.app.call(act.ImportConversations(text=text))
-    assert added == conversation
+    result = await other.app.call(act.ImportConversations(text=text))
+    assert result == act.Imported(added=(conversation,))
+    added = conversation
     await other.app.call(act.OpenConversation(id=added))
     assert plain(other, added) == plain(chats, conversation)
     assert other.texts(added) == chats.texts(conversation)
     assert other.entry(added) == chats.entry(conversation)
-    assert not set(other.thread(added).messages) & set(chats.thread(conversation).messages)
+    assert other.thread(added).messages.keys() == chats.thread(conversation).messages.keys()
     # And it is kept.
     again = await other.again().start()
     await again.app.call(act.OpenConversation(id=added))
     assert plain(again, added) == plain(chats, conversation)
-
-
-async def test_importing_twice_makes_two_conversations() -> None:
-    chats, conversation, text = await exported()
-    (added,) = await chats.app.call(act.ImportConversations(text=text))
-    assert added != conversation
-    assert set(chats.app.state.value.conversations) == {conversation, added}
-    await chats.ask(added, "Go on")
-    assert len(chats.shown(conversation)) == 2
 
 
 async def test_one_conversation_can_be_exported() -> None:
@@ -140,16 +134,19 @@ def _messages(file: Any) -> Any:
 
 
 BROKEN: dict[str, Any] = {
-    "format": (lambda file: file.update(format="other"), "'format' is 'other'"),
-    "version": (lambda file: file.update(version=9), "version 9"),
+    "format": (lambda file: file.update(format="other"), "it has no conversations of this app"),
+    "version": (lambda file: file.update(version=9), "a newer version of the app wrote it"),
     "no conversations": (lambda file: file.pop("conversations"), "conversations"),
-    "wrong type": (lambda file: _messages(file)[0].update(createdAt="soon"), "createdAt"),
-    "unknown role": (lambda file: _messages(file)[0].update(role="system"), "role"),
-    "unknown part": (lambda file: _messages(file)[0]["parts"].append({"type": "html", "text": "<b>"}), "html"),
-    "twice": (lambda file: _messages(file).append(_messages(file)[0]), "twice"),
-    "orphan": (lambda file: _messages(file)[1].update(parent="gone"), "'gone', which is not in the file"),
+    "wrong type": (lambda file: _messages(file)[0].update(createdAt="soon"), "“createdAt” is a text, where a number"),
+    "unknown role": (lambda file: _messages(file)[0].update(role="system"), "“role” is “system”, which"),
+    "unknown part": (
+        lambda file: _messages(file)[0]["parts"].append({"type": "html", "text": "<b>"}),
+        "part 3: “type” is “html”",
+    ),
+    "twice": (lambda file: _messages(file).append(_messages(file)[0]), "another message has its id"),
+    "orphan": (lambda file: _messages(file)[1].update(parent="gone"), "“gone”, which is not in the file"),
     "circle": (lambda file: _messages(file)[0].update(parent=_messages(file)[1]["id"]), "follows itself"),
-    "shown": (lambda file: _conversation(file).update(shown="gone"), "'gone', which it does not have"),
+    "shown": (lambda file: _conversation(file).update(shown="gone"), "“gone”, which it does not have"),
     "temperature": (lambda file: _conversation(file)["conversation"]["settings"].update(temperature=99), "temperature"),
     "tool": (lambda file: _conversation(file)["conversation"]["settings"].update(tools=["rm"]), "unknown tool 'rm'"),
     "title": (lambda file: _conversation(file)["conversation"].update(title="a" * 999), "999 characters"),
@@ -160,7 +157,10 @@ BROKEN: dict[str, Any] = {
         ),
         "tracker.example",
     ),
-    "surrogate": (lambda file: _messages(file)[0]["parts"].append({"type": "text", "text": "\ud800"}), "malformed"),
+    "surrogate": (
+        lambda file: _messages(file)[0]["parts"].append({"type": "text", "text": "\ud800"}),
+        "is not valid JSON, near",
+    ),
 }
 
 
@@ -197,6 +197,32 @@ async def test_what_is_no_file_of_ours_is_refused(text: str) -> None:
         await other.app.call(act.ImportConversations(text=text))
 
 
+@pytest.mark.parametrize(
+    ("limit", "size", "message"),
+    [
+        ("MAX_FILE_BYTES", len, "characters, over the limit"),
+        ("MAX_MESSAGES", lambda text: len(_messages(json.loads(text))), "conversation 1 (“1+1?”): it has 5 messages"),
+        ("MAX_MESSAGE_BYTES", lambda text: max(_sizes(text)), "bytes, over the limit"),
+    ],
+)
+async def test_a_file_is_taken_up_to_its_limits_and_refused_beyond(
+    limit: str, size: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, text = await exported()
+    monkeypatch.setattr(exported_file, limit, size(text) - 1)
+    other = Chats()
+    with pytest.raises(bl.InvalidRequest) as caught:
+        await other.app.call(act.ImportConversations(text=text))
+    assert message in str(caught.value)
+    monkeypatch.setattr(exported_file, limit, size(text))
+    assert (await other.app.call(act.ImportConversations(text=text))).added
+
+
+def _sizes(text: str) -> list[int]:
+    """The bytes of the messages of a file, as records."""
+    return [len(msgspec.json.encode(message)) for message in _messages(json.loads(text))]
+
+
 @pytest.mark.parametrize("seed", range(30))
 async def test_a_file_with_a_damaged_place_is_refused_or_gives_a_whole_conversation(seed: int) -> None:
     """Random damage: either an error of ours, or a conversation that can be opened and goes on."""
@@ -206,7 +232,7 @@ async def test_a_file_with_a_damaged_place_is_refused_or_gives_a_whole_conversat
     damaged = text[:at] + chance.choice(["", "x", "}", '"', "0", "\\"]) + text[at + chance.randrange(3) :]
     other = Chats()
     try:
-        added = await other.app.call(act.ImportConversations(text=damaged))
+        added = (await other.app.call(act.ImportConversations(text=damaged))).added
     except bl.InvalidRequest:
         assert other.app.state.value.conversations == {}
         assert await other.store.items() == []
@@ -239,7 +265,7 @@ async def test_a_finished_message_of_a_file_has_nothing_in_progress() -> None:
         ],
     }
     other = Chats()
-    [conversation] = await other.app.call(act.ImportConversations(text=json.dumps(file)))
+    [conversation] = (await other.app.call(act.ImportConversations(text=json.dumps(file)))).added
     await other.app.call(act.OpenConversation(id=conversation))
     [settled] = [each for each in other.thread(conversation).messages.values() if TextPart(text="Hm") in each.parts]
     tool = settled.parts[0]
@@ -252,9 +278,9 @@ async def test_a_finished_message_of_a_file_has_nothing_in_progress() -> None:
 async def test_an_id_is_no_name_that_every_object_of_a_page_has(name: str) -> None:
     _, _, text = await exported()
     file = json.loads(text)
-    _conversation(file)["id"] = name
+    _conversation(file)["conversation"]["id"] = name
     other = Chats()
-    [conversation] = await other.app.call(act.ImportConversations(text=json.dumps(file)))
+    [conversation] = (await other.app.call(act.ImportConversations(text=json.dumps(file)))).added
     assert conversation != name
     with pytest.raises(bl.InvalidRequest, match="not valid"):
         await other.create(id=name)

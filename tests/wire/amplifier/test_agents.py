@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from amplifier_core import HookResult
 
 import browserllm as bl
 from browserllm.app import actions as act
+from browserllm.app import agent_session
 from browserllm.app.agents import Agents
 from browserllm.app.app import App
 from browserllm.app.chat_rooms import ChatRooms
@@ -22,6 +24,10 @@ from browserllm.types import ReasoningDelta
 
 ADD = act.PageTool(name="add", description="Adds.", parameters={"type": "object", "properties": {"a": {}, "b": {}}})
 CALL = bl.ToolCallPart("c1", "add", '{"a": 1, "b": 2}')
+
+
+STEPS = 50_000
+"""How many steps of the event loop anything here may take."""
 
 
 class Page:
@@ -65,11 +71,12 @@ class Page:
         self._tasks.add(asyncio.get_running_loop().create_task(self.app.call(reply)))
 
     async def until(self, kind: str) -> act.AgentEvent:
-        while True:
+        for _ in range(STEPS):
             for event in self.events:
                 if event.type == kind:
                     return event
             await asyncio.sleep(0)
+        raise AssertionError(f"no {kind!r} in {STEPS} steps of the event loop, but {self.types()}")
 
     def types(self) -> list[str]:
         return [event.type for event in self.events]
@@ -91,7 +98,16 @@ async def test_a_prompt_is_answered_with_a_tool_of_the_page() -> None:
     assert [message["role"] for message in history] == ["system", "user", "assistant", "tool", "assistant"]
 
 
-@pytest.mark.parametrize(("says", "error"), [("Allow", None), ("Deny", "the user refused the call")])
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ("Allow", None),
+        ("allow always", None),
+        ("Deny", "the user refused the call"),
+        ("Allow it, please", "the user refused the call"),
+        ("", "the user refused the call"),
+    ],
+)
 async def test_the_user_decides_about_a_tool(says: str, error: str | None) -> None:
     page = Page([[CALL], "Done."], says=says)
     await page.open(ask=("add",))
@@ -145,6 +161,8 @@ async def test_cancelling_stops_the_model_and_takes_questions_back(phase: str, i
     with pytest.raises(bl.Cancelled):
         await running
     assert len(page.backend.stopped) == (phase == "decode")
+    told = page.types()
+    assert told.count("tool-call") == told.count("tool-result")
     assert ("question-withdrawn" in page.types()) is (phase == "approval" or (phase == "tool" and immediate))
     page.runs = True
     assert (await page.ask("Again")).text == "Whole."
@@ -207,12 +225,184 @@ async def test_one_prompt_at_a_time_and_a_closed_app_stops_it() -> None:
         await running
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+async def test_a_prompt_has_words(prompt: str) -> None:
+    page = Page("Never.")
+    await page.open()
+    with pytest.raises(bl.InvalidRequest, match="prompt is empty"):
+        await page.ask(prompt)
+    assert page.backend.requests == []
+
+
 async def test_what_cannot_be_opened_is_said() -> None:
     page = Page("x")
     with pytest.raises(bl.InvalidRequest, match="unknown tool"):
         await page.open(settings=ConversationSettings(tools=("nothing",)))
     with pytest.raises(bl.InvalidRequest, match="schema"):
         await page.open(settings=ConversationSettings(schema={"type": "object"}))
+    with pytest.raises(bl.InvalidRequest, match="max_iterations=0"):
+        await page.open(max_iterations=0)
+    with pytest.raises(bl.InvalidRequest, match=r"messages\[1\] is not a message"):
+        await page.open(messages=({"role": "user", "content": "Hi"}, {"role": "robot", "content": "Hi"}))
+
+
+async def test_a_page_that_was_reloaded_opens_its_agent_again() -> None:
+    """The one that it left behind ends, even in the middle of a prompt."""
+    page = Page([["Half ", HANG], "Whole."])
     await page.open(id="s")
-    with pytest.raises(bl.InvalidRequest, match="open already"):
-        await page.open(id="s")
+    running = asyncio.create_task(page.ask())
+    await page.until("text")
+    await page.open(id="s")
+    with pytest.raises(bl.Cancelled):
+        await running
+    assert (await page.ask("Again")).text == "Whole."
+    assert [message.text for message in page.backend.requests[1].messages] == ["Again"]
+
+
+async def test_the_system_prompt_of_an_earlier_session_does_not_come_twice() -> None:
+    earlier = (
+        {"role": "system", "content": "Old."},
+        {"role": "user", "content": "First?"},
+        {"role": "assistant", "content": "One."},
+    )
+    page = Page(["Two."])
+    await page.open(settings=ConversationSettings(system="New."), messages=earlier)
+    await page.ask("Second?")
+    assert [message.text for message in page.backend.requests[0].messages] == ["New.", "First?", "One.", "Second?"]
+    kept = Page(["Two."])
+    await kept.open(messages=earlier)
+    await kept.ask("Second?")
+    assert [message.text for message in kept.backend.requests[0].messages] == ["Old.", "First?", "One.", "Second?"]
+
+
+async def test_the_history_stays_while_a_prompt_is_answered() -> None:
+    page = Page([["Half ", HANG]])
+    await page.open()
+    running = asyncio.create_task(page.ask())
+    await page.until("text")
+    with pytest.raises(bl.InvalidRequest, match="answers a prompt"):
+        await page.app.call(act.ChangeAgent(agent=page.agent, clear=True))
+    await page.app.call(act.CancelAgent(agent=page.agent, immediate=True))
+    with pytest.raises(bl.Cancelled):
+        await running
+    await page.app.call(act.ChangeAgent(agent=page.agent, clear=True))
+    assert await page.app.call(act.AgentHistory(agent=page.agent)) == []
+
+
+async def test_the_models_of_an_agent_can_be_changed() -> None:
+    page = Page("x")
+    await page.open(settings=ConversationSettings(model="large"), fallback=("pocket", "cloud:c"))
+    await page.app.call(act.ChangeAgent(agent=page.agent, model="pocket", fallback=("cloud:c",)))
+    await page.ask()
+    assert page.asked[0] == ("large", ("pocket", "cloud:c"))
+    assert set(page.asked[1:]) == {("pocket", ("cloud:c",))}
+
+
+async def test_a_question_without_an_answer_counts_as_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the page is told that the time is over, and takes the question back."""
+    page = Page([[CALL], "Then not."], says=None)
+    await page.open(ask=("add",))
+    monkeypatch.setattr(agent_session, "APPROVAL_S", 0.0)
+    assert (await page.ask()).text == "Then not."
+    assert "question-withdrawn" in page.types()
+    assert "no answer within 0 s" in str((await page.until("tool-result")).error)
+
+
+async def test_a_page_that_cannot_ask_the_user_refuses() -> None:
+    page = Page([[CALL], "Then not."], says=None)
+    await page.open(ask=("add",))
+    running = asyncio.create_task(page.ask())
+    question = await page.until("approval")
+    await page.app.call(act.ReplyToAgent(agent=page.agent, id=question.id or "", error="the window is closed"))
+    assert (await running).text == "Then not."
+    assert "the window is closed" in str((await page.until("tool-result")).error)
+
+
+async def test_what_hooks_say_to_the_user_reaches_the_page() -> None:
+    page = Page("Fine.")
+    await page.open()
+
+    async def speak(event: str, data: dict[str, Any]) -> HookResult:
+        return HookResult(
+            action="inject_context",
+            context_injection="It is late.",
+            user_message="Be careful.",
+            user_message_level="warning",
+        )
+
+    session = page.agents._agents[page.agent].session
+    session.coordinator.hooks.register("prompt:submit", speak, name="speak")
+    await page.ask()
+    message = await page.until("message")
+    assert (message.text, message.name) == ("Be careful.", "warning")
+
+
+async def test_a_tool_that_is_not_there_is_a_result_that_says_so() -> None:
+    page = Page([[bl.ToolCallPart("c1", "subtract", "{}")], "I see."])
+    await page.open()
+    await page.ask()
+    result = await page.until("tool-result")
+    assert (result.name, "no tool 'subtract'" in str(result.error)) == ("subtract", True)
+
+
+async def test_another_models_new_beginning_reaches_the_page() -> None:
+    broken = bl.ScriptedBackend([["Half ", DeviceLost("the GPU is gone")]], model="large")
+    page = Page("Whole.")
+    page.backend = bl.Router([broken, page.backend], bl.Explicit(), on_interrupted="restart")  # type: ignore[assignment]
+    await page.open()
+    assert (await page.ask()).text == "Whole."
+    texts = [(event.type, event.text) for event in page.events if event.type in ("text", "restart")]
+    assert [kind for kind, _ in texts] == ["text", "restart", "text"]
+
+
+async def test_two_calls_are_asked_about_by_their_ids() -> None:
+    page = Page([[CALL, bl.ToolCallPart("c2", "add", '{"a": 5, "b": 5}')], "3 and 10."])
+    await page.open(ask=("*",))
+    await page.ask()
+    asked = {event.call_id: event.arguments for event in page.events if event.type == "approval"}
+    assert asked == {"c1": {"a": 1, "b": 2}, "c2": {"a": 5, "b": 5}}
+    results = {event.id: event.output for event in page.events if event.type == "tool-result"}
+    assert results == {"c1": 3, "c2": 10}
+
+
+async def test_a_tool_of_the_page_takes_the_place_of_a_built_in_one() -> None:
+    """It runs in the page, and does not ask because the other one would have sent something away."""
+    call = bl.ToolCallPart("c1", "web_fetch", '{"a": 1, "b": 2}')
+    page = Page([[call], "Done."])
+    own = act.PageTool(name="web_fetch")
+    info = await page.app.call(
+        act.OpenAgent(settings=ConversationSettings(tools=("web_fetch",)), page_tools=(own,)), page.events.append
+    )
+    page.agent = info.id
+    assert info.tools == ("web_fetch",)
+    await page.ask()
+    assert "approval" not in page.types()
+    assert (await page.until("tool-result")).output == 3
+
+
+async def test_agents_with_an_id_keep_their_to_do_list_and_others_have_their_own() -> None:
+    """Whatever the id looks like."""
+    add = bl.ToolCallPart("c1", "todo_list", '{"action": "add", "text": "write"}')
+    show = bl.ToolCallPart("c2", "todo_list", '{"action": "list"}')
+    todo = ConversationSettings(tools=("todo_list",))
+    page = Page([[add], "Done.", [show], "Shown.", [show], "Shown.", [add], "Done.", [show], "Shown."])
+
+    async def result(**options: Any) -> Any:
+        page.events.clear()
+        await page.open(settings=todo, **options)
+        await page.ask()
+        return (await page.until("tool-result")).output
+
+    assert await result(id="some_id-1") == "1. [ ] write"
+    assert await result(id="some_id-1") == "1. [ ] write"
+    assert "write" not in await result(id="another")
+    assert await result() == "1. [ ] write"
+    assert "write" not in await result()
+
+
+async def test_arguments_that_are_no_object_are_an_output_that_is_not_valid() -> None:
+    page = Page([[bl.ToolCallPart("c1", "add", "[1]")], "Better."])
+    await page.open()
+    with pytest.raises(bl.InvalidOutput, match="instead of an object"):
+        await page.ask()
+    assert (await page.ask()).text == "Better."

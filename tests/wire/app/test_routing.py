@@ -24,7 +24,7 @@ from browserllm.stores.memory import MemoryStore
 from browserllm.testing.host import ScriptedHost
 from openai_exchanges import text_chunks
 from unit.app.rooms import room_of
-from vendor_server import VendorServer, answer, events, stream
+from vendor_server import CUT, VendorServer, answer, events, stream
 
 KEY = "sk-loopback-secret-0123456789"
 
@@ -272,6 +272,64 @@ async def test_the_switch_counts_from_the_next_request_on(server: VendorServer) 
     await app.settings(neverLeaveDevice=True)
     assert (await backend.complete("My secret diary")).backend == "local"
     assert app.asked == 1
+    await app.app.close()
+
+
+async def test_a_chain_of_models_is_asked_in_its_order(server: VendorServer) -> None:
+    """Agents name one: what fails is passed over and told, whatever the app's policy is."""
+    app = await hybrid(server)
+    for name in ("refuses", "cloud", "other"):
+        await app.cloud(name)
+    await app.settings(neverLeaveDevice=False, policy="local_first")
+    routing = room_of(app.app, Routing)
+    refused_first = routing.backend_of(ConversationSettings(model="cloud:refuses"), ["cloud:cloud", "pocket"])
+    response = await refused_first.complete("Hi")
+    assert (response.backend, response.text) == ("cloud:cloud", "From the cloud.")
+    assert [hop.backend for hop in response.route] == ["cloud:refuses"]
+    assert (await routing.backend_of(ConversationSettings(), ["cloud:other"]).complete("Hi")).backend == "local"
+    chosen = routing.backend_of(ConversationSettings(), [])
+    assert (await chosen.complete("Hi")).backend == "local"
+    assert [len(server.asked(name)) for name in ("refuses", "cloud", "other")] == [1, 1, 0]
+    await app.app.close()
+
+
+async def test_an_answer_that_breaks_off_begins_anew_with_the_next_of_a_chain() -> None:
+    broken = stream(events(*text_chunks("Half ", "an answer.")[:2]), CUT)
+    with VendorServer({"cloud": broken}) as server:
+        app = await hybrid(server)
+        await app.cloud()
+        await app.settings(neverLeaveDevice=False)
+        backend = room_of(app.app, Routing).backend_of(ConversationSettings(model="cloud:cloud"), ["pocket"])
+        async with backend.stream("Hi") as chunks:
+            told = [type(chunk).__name__ async for chunk in chunks]
+            response = await chunks.finish()
+        assert "ChatRestart" in told
+        assert (response.backend, response.text) == ("local", "From the device.")
+        await app.app.close()
+
+
+@pytest.mark.parametrize("setting", ["conversation", "device", "mode"])
+async def test_a_private_chain_stays_on_the_device(server: VendorServer, setting: str) -> None:
+    """Whichever setting says so; the clouds of the chain are not even asked when the device fails."""
+    failed = bl.errors.OutOfMemory("the GPU is full")
+    app = await hybrid(server, ScriptedHost(fail_load={"webllm": failed, "transformersjs": failed}))
+    await app.cloud()
+    await app.settings(neverLeaveDevice=setting == "device", mode="local" if setting == "mode" else "auto")
+    settings = ConversationSettings(private=setting == "conversation")
+    backend = room_of(app.app, Routing).backend_of(settings, ["cloud:cloud"])
+    with pytest.raises(bl.BrowserLLMError, match="the GPU is full"):
+        await backend.complete("My secret diary")
+    assert app.asked == 0
+    await app.app.close()
+
+
+async def test_a_chain_names_clouds_that_are_there(server: VendorServer) -> None:
+    app = await hybrid(server)
+    await app.cloud(enabled=False)
+    routing = room_of(app.app, Routing)
+    for chain, said in ((["cloud:gone"], "does not exist"), (["pocket", "cloud:cloud"], "turned off")):
+        with pytest.raises(bl.InvalidRequest, match=said):
+            routing.backend_of(ConversationSettings(), chain)
     await app.app.close()
 
 

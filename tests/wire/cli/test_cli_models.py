@@ -125,6 +125,24 @@ def test_the_list_with_fits_has_only_models_that_can_run(browser: Callable[..., 
     assert all(entry["fit"]["fits"] for entry in entries)
 
 
+def test_models_that_fit_are_listed_as_they_are_of_use(browser: Callable[..., Browser]) -> None:
+    """What is here first, then those that answer at a useful speed, each time the smallest download first."""
+    browser(facts=device_facts(adapter=AdapterInfo(vendor="google", fallback=True)), quota_bytes=10**11)
+    rows = [
+        (line.split()[0], "slow" in line)
+        for line in invoke("list", "--fits").stdout.splitlines()[2:-2]
+        if line and not line.startswith(" ")
+    ]
+    entries = json.loads(invoke("list", "--fits", "--json").stdout)["models"]
+    sizes = {entry["card"]["id"]: entry["fit"]["artifact"].get("download_bytes", 0) for entry in entries}
+    assert rows[0] == ("pocket", False)
+    assert [slow for _, slow in rows] == sorted(slow for _, slow in rows)
+    for speed in (False, True):
+        listed = [sizes[name] for name, slow in rows[1:] if slow is speed]
+        assert len(listed) > 2
+        assert listed == sorted(listed)
+
+
 def test_the_count_of_fitting_models_names_the_filter(browser: Callable[..., Browser]) -> None:
     """The last line of a filtered list says what was counted: it is not the number of all models that fit."""
     browser()

@@ -28,10 +28,19 @@ BASES: dict[str, list[str]] = {
     "docs/protocol.md": [],
     "docs/rooms.md": ["src/browserllm", "web/src", "web/src/engine/constraint", "docs"],
     "docs/benchmarks.md": [],
+    "docs/releasing.md": ["docs"],
 }
 # Names in them that stand for a name of your own, or for files of a model or of a cache.
 PLACEHOLDER = re.compile(r"\b(?:VENDOR|NAME|KEY|VERSION|SOMETHING|OWNER|FOLDER|BASE)\b|^webllm/(?:model|config|wasm)$")
-FOREIGN = {"1_Pooling/config.json", "browserllm/temporary", "model/engine/device/dtype", "onnx/", "resolve/main/"}
+FOREIGN = {
+    "1_Pooling/config.json",
+    "build/docs",
+    "story.py",
+    "browserllm/temporary",
+    "model/engine/device/dtype",
+    "onnx/",
+    "resolve/main/",
+}
 A_PATH = re.compile(r"[\w.{},*-]+(?:/[\w.{},*-]+)*/?")
 
 

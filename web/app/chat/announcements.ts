@@ -26,7 +26,7 @@ export class Announcements {
 function spoken(markdown: string): string {
   return markdown
     .replace(/^ {0,3}(?:```|~~~).*$/gm, "")
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/!?\[([^[\]]*)\]\([^()]*\)/g, "$1")
     .replace(/[*_`#>|]+/g, "")
     .replace(/\s+/g, " ")
     .trim();

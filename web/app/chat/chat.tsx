@@ -44,6 +44,8 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
     return thread && !isBusy(thread) ? (thread.path.findLast((message) => thread.messages[message]?.role === "user") ?? null) : null;
   });
   const [editing, setEditing] = useState<string | null>(null);
+  // It may be gone: another tab has deleted it, or another branch is shown.
+  const edited = editing !== null && path.includes(editing) ? editing : null;
   const [sent, setSent] = useState(0);
   const picked = useRef(false);
   /** The conversation that a new chat has become. */
@@ -90,9 +92,9 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
   const row = useCallback(
     (message: string, index: number) =>
       id === null ? null : (
-        <Message conversation={id} id={message} last={index === path.length - 1} editing={editing === message} onEdit={setEditing} />
+        <Message conversation={id} id={message} last={index === path.length - 1} editing={edited === message} locked={edited !== null && edited !== message} onEdit={setEditing} />
       ),
-    [id, path.length, editing],
+    [id, path.length, edited],
   );
 
   if (!known) {
@@ -111,7 +113,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
       {path.length === 0 ? (
         <Greeting conversation={id} quiet={id !== null && !opened} onPick={(text) => void pick(text)} />
       ) : (
-        <MessageList ids={path} kept={editing} sent={sent} target={target}>
+        <MessageList ids={path} kept={edited} sent={sent} target={target}>
           {row}
         </MessageList>
       )}
@@ -124,7 +126,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
           blindModel={blindModel}
           onSend={send}
           onStop={stop}
-          onEditLast={() => { setEditing(lastQuestion); }}
+          onEditLast={() => { setEditing(edited ?? lastQuestion); }}
         />
       </div>
       {id !== null && <Announcer conversation={id} />}

@@ -9,9 +9,10 @@ import { hashOf } from "../router.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, TextArea, TextField } from "../ui/index.ts";
 import { AddIcon, PlayIcon, StopIcon } from "../ui/icons.tsx";
+import { Estimates } from "../models/estimates.tsx";
 import { Results } from "./results.tsx";
 import { SidePicker } from "./side_picker.tsx";
-import { comparable, firstSides, MIN_SIDES, missing, type Side } from "./sides.ts";
+import { comparable, firstSides, MIN_SIDES, missing, nextSide, type Side } from "./sides.ts";
 import "./compare.css";
 
 const MAX_TOKENS = 4000;
@@ -33,6 +34,7 @@ export default function Compare(): JSX.Element {
   const choices = comparable(models);
   const maxTokens = readNumber(tokens, 1, MAX_TOKENS, true);
   const toDownload = missing(sides, models);
+  const size = formatBytes(toDownload.reduce((sum, model) => sum + (model.downloadBytes ?? 0), 0), language);
   const same = new Set(sides.map((side) => `${side.model} ${side.where}`)).size < sides.length;
   const run = (event: SubmitEvent): void => {
     event.preventDefault();
@@ -92,10 +94,7 @@ export default function Compare(): JSX.Element {
             {same && <p className="field-note">{words.same}</p>}
             {toDownload.length > 0 && (
               <p className="storage-warning">
-                {words.mustDownload(
-                  new Intl.ListFormat(language).format(toDownload.map((model) => model.name)),
-                  formatBytes(toDownload.reduce((sum, model) => sum + (model.downloadBytes ?? 0), 0), language),
-                )}
+                {words.mustDownload(new Intl.ListFormat(language).format(toDownload.map((model) => model.name)), size)} <Estimates models={toDownload} />
               </p>
             )}
             <div className="compare-run">
@@ -108,7 +107,7 @@ export default function Compare(): JSX.Element {
               />
               <div className="section-buttons">
                 {sides.length < MAX_COMPARED && (
-                  <Button icon={AddIcon} disabled={work.running} onClick={() => { setSides([...sides, sides.at(-1) ?? { model: choices[0]?.id ?? "", where: "" }]); }}>
+                  <Button icon={AddIcon} disabled={work.running} onClick={() => { setSides([...sides, nextSide(sides, models)]); }}>
                     {words.addSide}
                   </Button>
                 )}
@@ -119,7 +118,7 @@ export default function Compare(): JSX.Element {
                   </Button>
                 ) : (
                   <Button key="run" kind="primary" icon={PlayIcon} type="submit">
-                    {compare.runs.length > 0 ? words.again : words.run}
+                    {toDownload.length > 0 ? words.runDownload(size) : compare.runs.length > 0 ? words.again : words.run}
                   </Button>
                 )}
               </div>

@@ -27,20 +27,43 @@ export function whereOf({ engine, device }: { readonly engine: string; readonly 
   return `${engine} ${device}`;
 }
 
-/** What to compare first: the last comparison, else the two models of this device that were used last, else one model on two engines. */
+/**
+ * What to compare first: the last comparison, as far as it still can run, else the two models of this device that run well and
+ * were used last, else one model on two engines, else that model and the one that is recommended for this device.
+ */
 export function firstSides(state: AppState): Side[] {
-  if (state.compare.runs.length > 0) {
-    return state.compare.runs.map(({ model, engine, device }) => ({ model, where: engine !== null && device !== null ? whereOf({ engine, device }) : "" }));
-  }
   const models = comparable(state.models);
-  const here = models.filter((model) => model.downloaded).sort((a, b) => Number(a.bundled) - Number(b.bundled) || (b.lastUsedAt ?? 0) - (a.lastUsedAt ?? 0));
-  const [first, second] = here;
-  if (!first) return models.slice(0, 1).map(({ id }) => ({ model: id, where: "" }));
-  if (second) return [first, second].map(({ id }) => ({ model: id, where: "" }));
-  const places = placesOf(first);
-  if (places.length > 1) return places.slice(0, 2).map((build) => ({ model: first.id, where: whereOf(build) }));
-  // Nothing is downloaded unless it was chosen.
-  return [{ model: first.id, where: "" }];
+  const before = state.compare.runs
+    .filter(({ model }) => models.some(({ id }) => id === model))
+    .map(({ model, engine, device }) => ({ model, where: engine !== null && device !== null ? whereOf({ engine, device }) : "" }));
+  if (before.length > 0) return before;
+  const here = models
+    .filter((model) => model.downloaded)
+    .sort((a, b) => Number(a.bundled) - Number(b.bundled) || Number(b.fit === "good") - Number(a.fit === "good") || (b.lastUsedAt ?? 0) - (a.lastUsedAt ?? 0));
+  const [first = recommended(models, []), second] = here;
+  if (!first) return [];
+  if (!second) {
+    const [place, ...others] = placesOf(first);
+    const other = others.find(({ engine }) => engine !== place?.engine) ?? others[0];
+    if (place && other) return [place, other].map((build) => ({ model: first.id, where: whereOf(build) }));
+  }
+  // What must be downloaded is said beside the button, with its size.
+  return [first, second ?? recommended(models, [first.id])].flatMap((model) => (model ? [{ model: model.id, where: "" }] : []));
+}
+
+/** The side that is added to others: the model that is recommended next, or once all are there, the last one again. */
+export function nextSide(sides: readonly Side[], models: AppState["models"]): Side {
+  const known = comparable(models);
+  const next = recommended(known, sides.map(({ model }) => model));
+  return next ? { model: next.id, where: "" } : (sides.at(-1) ?? { model: "", where: "" });
+}
+
+const TIERS = ["quick", "smart", "genius"] as const;
+
+/** The model to take beside others: one of this device, else a recommended one, the quickest first, else the smallest that runs well. */
+function recommended(models: readonly Model[], others: readonly string[]): Model | undefined {
+  const rank = ({ downloaded, tier, fit }: Model): number => (downloaded ? 0 : tier !== null ? 1 + TIERS.indexOf(tier) : fit === "good" ? 4 : 5);
+  return models.filter(({ id }) => !others.includes(id)).sort((a, b) => rank(a) - rank(b) || (a.downloadBytes ?? Infinity) - (b.downloadBytes ?? Infinity))[0];
 }
 
 /** The models that must be downloaded before these sides can run. */

@@ -160,7 +160,7 @@ export function Composer({ conversation, onSend, onStop, onEditLast, blindModel 
         </div>
       )}
       {queued > 0 && <p className="composer-queue">{strings.queued(queued)}</p>}
-      <div className="composer-box">
+      <div className="composer-box" data-tooltips-outside="">
         <AttachmentList
           files={files}
           reading={reading}

@@ -35,9 +35,9 @@ export class ViewBoundary extends Component<ViewBoundaryProps, ViewBoundaryState
 }
 
 function Failed({ error }: { readonly error: unknown }): JSX.Element {
-  const { shell } = useStrings();
+  const { shell, chat } = useStrings();
   const message = error instanceof Error ? error.message : String(error);
-  const info: ErrorInfo = { code: "internal", title: "That did not work", message, remedy: null, actions: ["reload"], data: {} };
+  const info: ErrorInfo = { code: "internal", title: chat.failed, message, remedy: null, actions: ["reload"], data: {} };
   return (
     <main id="main" className="page" tabIndex={-1}>
       <ErrorPanel error={info} />

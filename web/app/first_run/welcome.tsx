@@ -1,6 +1,6 @@
 import { useCall, useSelector } from "@browserllm/react";
 import { type JSX, type ReactNode, useEffect } from "react";
-import { ErrorPanel } from "../error_panel.tsx";
+import { DeviceProblem } from "../device_problem.tsx";
 import { FullPageProblem } from "../errors/full_page.tsx";
 import { useNothingRuns } from "../errors/nothing_runs.ts";
 import { formatBytes } from "../format.ts";
@@ -23,7 +23,6 @@ export default function Welcome(): JSX.Element {
   const language = useLanguageCode();
   const act = useAction();
   const nothingRuns = useNothingRuns();
-  const problem = useSelector((state) => state.device?.problem ?? null);
   const device = useSelector((state) => state.device);
   const builtIn = useSelector((state) => Object.values(state.models).find((model) => model.bundled)?.name ?? null);
   const storage = useSelector((state) => state.storage);
@@ -62,7 +61,7 @@ export default function Welcome(): JSX.Element {
           <Point icon={CheckIcon} title={strings.offline}>{strings.offlineText}</Point>
           {builtIn !== null && <Point icon={ChatIcon} title={strings.ready}>{strings.readyText(builtIn)}</Point>}
         </ul>
-        {problem && <ErrorPanel error={problem} tone="warn" />}
+        <DeviceProblem tone="warn" />
         <section className="stack" aria-labelledby="welcome-choose">
           <div>
             <h2 id="welcome-choose" className="section-title">{strings.choose}</h2>

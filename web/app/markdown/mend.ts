@@ -1,5 +1,8 @@
 /** Closes what the unfinished end of an answer has opened, so that signs do not flicker: `**bol` is drawn bold at once. */
 
+/** A longer paragraph stays as it is: it is drawn anew with each frame. */
+const LONGEST = 4000;
+
 const FENCE = /^ {0,3}(?:```|~~~)/m;
 
 /** Returns the end of a text as it will probably go on. Only for drawing: the text itself stays as it is. */
@@ -7,6 +10,7 @@ export function mendTail(tail: string): string {
   if (FENCE.test(tail)) return tail;
   const gap = tail.lastIndexOf("\n\n");
   const start = gap === -1 ? 0 : gap + 2;
+  if (tail.length - start > LONGEST) return tail;
   return tail.slice(0, start) + closed(withoutOpenLink(tail.slice(start)));
 }
 

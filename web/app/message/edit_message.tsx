@@ -1,10 +1,10 @@
-import { type ChatMessage, type FilePart, isBlank, type UserPart } from "@browserllm/react";
+import { type ChatMessage, type FilePart, isBlank, type UserPart, useSelector } from "@browserllm/react";
 import { type JSX, useEffect, useRef, useState } from "react";
 import { useStrings } from "../strings/index.ts";
 import { Button, IconButton } from "../ui/index.ts";
 import { CloseIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
-import { isComposing } from "../composer/keys.ts";
+import { isComposing, sends } from "../composer/keys.ts";
 import { textOf } from "./message.tsx";
 
 interface EditMessageProps {
@@ -17,6 +17,7 @@ interface EditMessageProps {
 export function EditMessage({ conversation, message, onDone }: EditMessageProps): JSX.Element {
   const strings = useStrings();
   const call = useAction();
+  const enterSends = useSelector((state) => state.settings.enterSends);
   const area = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useState(() => textOf(message));
   const [files, setFiles] = useState(() => message.parts.filter((part) => part.type === "file"));
@@ -68,18 +69,18 @@ export function EditMessage({ conversation, message, onDone }: EditMessageProps)
         aria-label={strings.chat.editLabel}
         dir="auto"
         rows={3}
+        enterKeyHint={enterSends ? "send" : "enter"}
         value={text}
         onChange={(event) => {
           setText(event.target.value);
         }}
         onKeyDown={(event) => {
-          if (isComposing(event.nativeEvent)) return;
-          if (event.key === "Escape") {
-            event.stopPropagation();
-            onDone();
-          } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+          if (sends(event.nativeEvent, enterSends)) {
             event.preventDefault();
             save();
+          } else if (event.key === "Escape" && !isComposing(event.nativeEvent)) {
+            event.stopPropagation();
+            onDone();
           }
         }}
       />

@@ -1,6 +1,7 @@
 import { type ChatMessage, type Thread, useSelector } from "@browserllm/react";
 import { type JSX, memo, useState } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
+import { LoadLine } from "../models/load_line.tsx";
 import { goTo } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
 import { Badge, Confirm, IconButton, Menu, type MenuItem } from "../ui/index.ts";
@@ -19,12 +20,14 @@ interface MessageProps {
   /** Whether it is the last one that is shown. */
   readonly last: boolean;
   readonly editing: boolean;
+  /** Whether another message is being edited: what would replace or lose that text has to wait. */
+  readonly locked: boolean;
   /** Begins to edit this message, or ends it with `null`. */
   readonly onEdit: (id: string | null) => void;
 }
 
 /** A message with what belongs to it. Only its own changes draw it again. */
-export const Message = memo(function Message({ conversation, id, last, editing, onEdit }: MessageProps): JSX.Element | null {
+export const Message = memo(function Message({ conversation, id, last, editing, locked, onEdit }: MessageProps): JSX.Element | null {
   const strings = useStrings().chat;
   const message = useSelector((state) => state.threads[conversation]?.messages[id]);
   const busy = useSelector((state) => isBusy(state.threads[conversation]));
@@ -52,10 +55,14 @@ export const Message = memo(function Message({ conversation, id, last, editing, 
       {error !== null && (
         <ErrorPanel
           error={error}
-          run={{
-            retry: () => void call("chat.regenerate", { conversation, message: isAnswer ? id : null }),
-            ...(question !== null && { edit_message: () => { onEdit(question); } }),
-          }}
+          run={
+            editing || locked
+              ? {}
+              : {
+                  retry: () => void call("chat.regenerate", { conversation, message: isAnswer ? id : null }),
+                  ...(question !== null && { edit_message: () => { onEdit(question); } }),
+                }
+          }
         />
       )}
       {!editing && (
@@ -65,7 +72,7 @@ export const Message = memo(function Message({ conversation, id, last, editing, 
           {answer?.finishReason === "length" && status === "done" && <Badge tone="warn">{strings.cutOff}</Badge>}
           {isAnswer && answer !== null && !live && <AnswerLine answer={answer} />}
           <BranchSwitcher conversation={conversation} message={message} />
-          {!live && <Actions conversation={conversation} message={message} last={last} busy={busy} onEdit={onEdit} />}
+          {!live && <Actions conversation={conversation} message={message} last={last} busy={busy} locked={locked} onEdit={onEdit} />}
         </footer>
       )}
     </article>
@@ -85,11 +92,11 @@ export function textOf(message: ChatMessage): string {
     .join("\n\n");
 }
 
-/** Three dots until the first word comes; for a model that loads first, how far it is. */
+/** Three dots until the first word comes; for a model that loads first, a bar that says how far it is. */
 function Preparing(): JSX.Element {
-  const strings = useStrings();
-  const loading = useSelector((state) => state.loading);
-  const name = useSelector((state) => (state.loading === null ? null : (state.models[state.loading.model]?.name ?? state.loading.model)));
+  const strings = useStrings().chat;
+  const loading = useSelector((state) => state.loading !== null);
+  if (loading) return <LoadLine />;
   return (
     <div className="preparing">
       <span className="dots" aria-hidden="true">
@@ -97,13 +104,7 @@ function Preparing(): JSX.Element {
         <i />
         <i />
       </span>
-      {loading === null ? (
-        <span className="visually-hidden">{strings.chat.preparing}</span>
-      ) : (
-        <span className="quiet small">
-          {strings.header.loading(name ?? loading.model, loading.fraction === null ? loading.text || loading.phase : `${Math.round(loading.fraction * 100)}%`)}
-        </span>
-      )}
+      <span className="visually-hidden">{strings.preparing}</span>
     </div>
   );
 }
@@ -119,16 +120,17 @@ interface ActionsProps {
   readonly message: ChatMessage;
   readonly last: boolean;
   readonly busy: boolean;
+  readonly locked: boolean;
   readonly onEdit: (id: string) => void;
 }
 
-function Actions({ conversation, message, last, busy, onEdit }: ActionsProps): JSX.Element {
+function Actions({ conversation, message, last, busy, locked, onEdit }: ActionsProps): JSX.Element {
   const strings = useStrings();
   const call = useAction();
   const [asking, setAsking] = useState(false);
   const { id, role, status } = message;
   const isAnswer = role === "assistant";
-  const edit: MenuItem = { label: strings.chat.edit, icon: EditIcon, disabled: busy && status !== "queued", run: () => { onEdit(id); } };
+  const edit: MenuItem = { label: strings.chat.edit, icon: EditIcon, disabled: locked || (busy && status !== "queued"), run: () => { onEdit(id); } };
   const more: (MenuItem | "-")[] = [
     ...(isAnswer ? [edit] : []),
     {
@@ -141,7 +143,7 @@ function Actions({ conversation, message, last, busy, onEdit }: ActionsProps): J
       },
     },
     "-",
-    { label: strings.chat.deleteMessage, icon: TrashIcon, danger: true, run: () => { setAsking(true); } },
+    { label: strings.chat.deleteMessage, icon: TrashIcon, danger: true, disabled: locked, run: () => { setAsking(true); } },
   ];
   return (
     <div className="message-actions" role="group" aria-label={strings.chat.actions}>
@@ -151,7 +153,7 @@ function Actions({ conversation, message, last, busy, onEdit }: ActionsProps): J
           icon={RefreshIcon}
           size={18}
           label={strings.chat.regenerate}
-          disabled={busy}
+          disabled={busy || locked}
           onClick={() => void call("chat.regenerate", { conversation, message: id })}
         />
       ) : (
@@ -162,7 +164,7 @@ function Actions({ conversation, message, last, busy, onEdit }: ActionsProps): J
           icon={ContinueIcon}
           size={18}
           label={strings.chat.continueAnswer}
-          disabled={busy}
+          disabled={busy || locked}
           onClick={() => void call("chat.continue", { conversation })}
         />
       )}

@@ -1,12 +1,13 @@
 import { useSelector } from "@browserllm/react";
-import { type JSX, useMemo, useState } from "react";
-import { ErrorPanel } from "../error_panel.tsx";
+import { Fragment, type JSX, useMemo, useState } from "react";
+import { DeviceProblem } from "../device_problem.tsx";
 import { formatCount } from "../format.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Button, IconButton, Progress } from "../ui/index.ts";
 import { AddIcon, RefreshIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
 import { AddModel } from "./add_model.tsx";
+import { groupsOf } from "./families.ts";
 import { type Filters, listed, NO_FILTERS } from "./filters.ts";
 import { ModelRow } from "./model_row.tsx";
 import { StorageMeter } from "./storage_meter.tsx";
@@ -31,6 +32,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
   const tiers = useTiers();
   const models = useMemo(() => Object.values(byId), [byId]);
   const shown = useMemo(() => listed(models, filters), [models, filters]);
+  const groups = useMemo(() => groupsOf(shown, filters.sort), [shown, filters.sort]);
   return (
     <div className="models">
       <header className="section-head">
@@ -45,7 +47,7 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
           </Button>
         </div>
       </header>
-      {device?.problem && <ErrorPanel error={device.problem} tone={device.gpu === null ? "bad" : "warn"} />}
+      <DeviceProblem />
       {device?.online === false && <p className="storage-warning" role="status">{strings.offline}</p>}
       {device !== null && device.online && (device.metered === true || device.saveData === true) && <p className="storage-warning">{strings.metered}</p>}
       {/* Also while the list is searched: what is above the field one types in must not go away. */}
@@ -63,11 +65,23 @@ export function ModelManager({ model: named = null }: ModelManagerProps): JSX.El
         <Toolbar models={models} filters={filters} onChange={setFilters} />
         <p className="small quiet" role="status">{strings.shown(formatCount(shown.length, language), formatCount(models.length, language))}</p>
         {shown.length > 0 ? (
-          <ul className="model-list">
-            {shown.map((model) => (
-              <ModelRow key={model.id} model={model} named={model.id === named} />
-            ))}
-          </ul>
+          groups.map(({ kind, name, models: some }) => {
+            const title = { here: strings.downloaded, family: name, others: strings.otherFamilies, all: null }[kind];
+            return (
+              <Fragment key={`${kind} ${name}`}>
+                {title !== null && (
+                  <h3 className="family-name" dir="auto">
+                    {title} <span className="quiet small">{formatCount(some.length, language)}</span>
+                  </h3>
+                )}
+                <ul className="model-list" {...(title !== null && { "aria-label": title })}>
+                  {some.map((model) => (
+                    <ModelRow key={model.id} model={model} named={model.id === named} />
+                  ))}
+                </ul>
+              </Fragment>
+            );
+          })
         ) : models.length > 0 ? (
           <div className="empty">
             <p>

@@ -37,9 +37,9 @@ export const ModelRow = memo(function ModelRow({ model, named }: ModelRowProps):
     <li ref={row} className={model.fit === "no" ? "model model-unfit" : "model"} aria-labelledby={`${id}-name`}>
       <div className="model-main">
         <div className="model-words">
-          <h3 id={`${id}-name`} dir="auto">
+          <h4 id={`${id}-name`} dir="auto">
             {model.name}
-          </h3>
+          </h4>
           <div className="model-badges">
             {model.tier && <TierBadge tier={model.tier} />}
             <FitBadge model={model} />

@@ -14,7 +14,7 @@ export interface ModelWork {
 export function useModelWork(id: string): ModelWork {
   const call = useCall();
   const download = useSelector((state) => state.downloads[id] ?? null);
-  const loading = useSelector((state) => (state.loading?.model === id ? state.loading : null));
+  const loading = useSelector((state) => state.loads[id] ?? (state.loading?.model === id ? state.loading : null));
   const loaded = useSelector((state) => state.loaded.find((one) => one.model === id) ?? null);
   const work = useBackground(`load ${id}`);
   const load = (engine: string | null = null, device: string | null = null): void => {

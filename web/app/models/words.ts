@@ -4,11 +4,10 @@ import type { Download, Model } from "@browserllm/react";
 import { formatBytes, formatCount } from "../format.ts";
 import type { Strings } from "../strings/index.ts";
 
-/** The facts that decide, in one line: parameters, quantisation, context, purposes. */
+/** The facts that decide, in one line: parameters, context, purposes. How a build was quantised, and for which engine, is in the details. */
 export function factsOf(model: Model, strings: Strings["models"], language: string): string[] {
   const facts: string[] = [];
   if (model.parameters !== null) facts.push(strings.parameters(formatCompact(model.parameters, language)));
-  if (model.quantization !== null) facts.push(model.quantization);
   if (model.contextWindow !== null) facts.push(strings.context(formatCount(model.contextWindow, language)));
   const purposes = model.purposes.filter((purpose) => purpose !== "chat").map((purpose) => strings.purposes[purpose] ?? purpose);
   return [...facts, ...purposes];

@@ -1,5 +1,6 @@
 import { useClient, useSelector } from "@browserllm/react";
 import { type JSX, Suspense, useEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { Chat } from "../chat/chat.tsx";
 import { RouteProvider } from "../chat/route.tsx";
 import { forgetOtherDrafts } from "../composer/drafts.ts";
@@ -103,7 +104,9 @@ export function Shell(): JSX.Element {
     palette: () => { setOpen("palette"); },
     newChat: () => {
       goTo("chat");
-      main.current?.querySelector("textarea")?.focus();
+      // A new chat that is open already is there to be written in. What is behind the drawer cannot have the focus.
+      flushSync(() => { setDrawer(false); });
+      if (view === undefined && conversation === null) does.focus();
     },
     sidebar: toggleSidebar,
     search: () => {
@@ -140,7 +143,7 @@ export function Shell(): JSX.Element {
           if (event.key === "Escape" && narrow) setDrawer(false);
         }}
       >
-        <Sidebar place={place} actions={actions} search={search} onHide={toggleSidebar} onShortcuts={does.shortcuts} />
+        <Sidebar place={place} actions={actions} search={search} onHide={toggleSidebar} onNewChat={does.newChat} onShortcuts={does.shortcuts} />
       </aside>
       <div className="stage" inert={narrow && drawer}>
         <ViewBoundary place={where}>

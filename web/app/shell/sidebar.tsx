@@ -1,6 +1,6 @@
-import { type Conversation, isBlank, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
+import { type Conversation, isBlank, MAX_NAME_CHARS, MAX_SEARCH_CHARS, MAX_TITLE_CHARS, useSelector } from "@browserllm/react";
 import { type JSX, memo, type RefObject, useId, useState } from "react";
-import { goTo, hashOf, type Place } from "../router.ts";
+import { hashOf, type Place } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
 import { Badge, Button, Confirm, Dialog, IconButton, Menu, type MenuItem, TextField } from "../ui/index.ts";
 import {
@@ -28,11 +28,12 @@ interface SidebarProps {
   readonly actions: ConversationActions;
   readonly search: RefObject<HTMLInputElement | null>;
   readonly onHide: () => void;
+  readonly onNewChat: () => void;
   readonly onShortcuts: () => void;
 }
 
 /** The list of conversations, the way to search them, and the other views. */
-export function Sidebar({ place, actions, search, onHide, onShortcuts }: SidebarProps): JSX.Element {
+export function Sidebar({ place, actions, search, onHide, onNewChat, onShortcuts }: SidebarProps): JSX.Element {
   const strings = useStrings();
   const shown = useSelector((state) => state.conversations);
   const offline = useSelector((state) => state.device?.online === false);
@@ -55,7 +56,7 @@ export function Sidebar({ place, actions, search, onHide, onShortcuts }: Sidebar
         <IconButton icon={SidebarIcon} label={strings.shell.hideSidebar} onClick={onHide} />
       </div>
       <div className="sidebar-new">
-        <Button icon={AddIcon} onClick={() => { goTo("chat"); }}>
+        <Button icon={AddIcon} onClick={onNewChat}>
           {strings.shell.newChat}
         </Button>
       </div>
@@ -65,6 +66,7 @@ export function Sidebar({ place, actions, search, onHide, onShortcuts }: Sidebar
           ref={search}
           type="text"
           enterKeyHint="search"
+          maxLength={MAX_SEARCH_CHARS}
           aria-label={strings.shell.search}
           placeholder={strings.shell.search}
           dir="auto"
@@ -234,7 +236,7 @@ function OneField({ title, label, note, value, optional = false, onSave, onClose
           onClose();
         }}
       >
-        <TextField label={label} note={note} value={text} autoFocus maxLength={MAX_TITLE_CHARS} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
+        <TextField label={label} note={note} value={text} autoFocus maxLength={optional ? MAX_NAME_CHARS : MAX_TITLE_CHARS} dir="auto" list={optional ? `${form}-list` : undefined} onChange={(event) => { setText(event.target.value); }} />
         {optional && (
           <datalist id={`${form}-list`}>
             {folders.split("\n").map((folder) => (

@@ -1,8 +1,8 @@
-import { useClient, useSelector } from "@browserllm/react";
+import { useClient, useSelector, type Imported } from "@browserllm/react";
 import { useMemo } from "react";
 import { forgetDrafts } from "../composer/drafts.ts";
 import { currentPlace, goTo, usePlace } from "../router.ts";
-import { useStrings } from "../strings/index.ts";
+import { useStrings, type Strings } from "../strings/index.ts";
 import { decodeText } from "../text_file.ts";
 import { useToast } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
@@ -88,15 +88,26 @@ export function useConversations(): ConversationActions {
             toast({ kind: "bad", text: bytes === null ? strings.chat.unreadable(file.name) : strings.shell.notText(file.name) });
             return;
           }
-          const ids = await call("conversations.import", { text });
-          if (ids === undefined) return;
-          toast({ text: strings.shell.imported(ids.length) });
-          if (ids[0] !== undefined) goTo("chat", ids[0]);
+          const imported = await call("conversations.import", { text });
+          if (imported === undefined) return;
+          toast({ text: importedText(imported, strings) });
+          const first = imported.added[0] ?? imported.joined[0];
+          if (first !== undefined) goTo("chat", first);
         });
       },
     }),
     [call, getState, open, strings, toast],
   );
+}
+
+/** Says what became of the conversations of a file. */
+function importedText({ added, joined, present }: Imported, { shell }: Strings): string {
+  const said = [
+    ...(added.length > 0 ? [shell.imported(added.length)] : []),
+    ...(joined.length > 0 ? [shell.joined(joined.length)] : []),
+    ...(present.length > 0 ? [shell.present(present.length)] : []),
+  ];
+  return said.length > 0 ? said.join(" · ") : shell.nothingImported;
 }
 
 /** Returns the title of a conversation as it is shown. */

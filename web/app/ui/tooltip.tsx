@@ -24,7 +24,7 @@ export function Tooltips(): JSX.Element {
         if (!tip.current || !owner.isConnected) return;
         tip.current.textContent = owner.dataset["tooltip"] ?? "";
         showOnTop(tip.current);
-        placeBeside(tip.current, owner.getBoundingClientRect(), "center", true);
+        placeBeside(tip.current, clearOf(owner), "center", true);
       }, delay);
     };
     const onPointer = (event: PointerEvent): void => {
@@ -51,4 +51,11 @@ export function Tooltips(): JSX.Element {
     };
   }, []);
   return <div ref={tip} className="tooltip" popover="manual" aria-hidden="true" />;
+}
+
+/** Where an element is, with the height of what a tooltip must not cover: words that are being written are more than the name of a button beside them. */
+function clearOf(owner: HTMLElement): DOMRect {
+  const own = owner.getBoundingClientRect();
+  const kept = owner.closest("[data-tooltips-outside]")?.getBoundingClientRect();
+  return kept ? new DOMRect(own.left, kept.top, own.width, kept.height) : own;
 }

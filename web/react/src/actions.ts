@@ -59,6 +59,17 @@ export interface PageToolInput {
   readonly parameters?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+/**
+ * The conversations of a file that was imported.
+ *
+ * `added` are new here, `joined` were here and got messages of the file, `present` had all of them already.
+ */
+export interface Imported {
+  readonly added: readonly string[];
+  readonly joined: readonly string[];
+  readonly present: readonly string[];
+}
+
 /** A piece of an answer. `value` is the object so far, for requests with a schema. */
 export interface GenerateEvent {
   readonly type: "start" | "text" | "reasoning" | "object" | "restart";
@@ -80,7 +91,8 @@ export interface Generated {
  * `stage`: how far its opening is. `text` and `thinking`: a piece of an answer; `restart`: what came since the
  * last tool call is void. `tool-call` and `tool-result` (`output`, or `error`): a tool begins and ends.
  * `message`: a hook has something to say. The page answers `page-tool` (run this tool) and `approval` (ask the
- * user, who chooses one of `options`) with `ReplyToAgent`, until `question-withdrawn` takes that `id` back.
+ * user about a tool call; one of `options` is chosen) with `ReplyToAgent`, until `question-withdrawn` takes that
+ * `id` back.
  */
 export interface AgentEvent {
   readonly type: "stage" | "text" | "thinking" | "restart" | "tool-call" | "tool-result" | "message" | "page-tool" | "question-withdrawn" | "approval";
@@ -91,6 +103,7 @@ export interface AgentEvent {
   readonly output: unknown;
   readonly error: string | null;
   readonly options: readonly string[];
+  readonly callId: string | null;
 }
 
 /** An open agent: its id for other actions is that of its session. `tools` are the names of its tools. */
@@ -116,7 +129,9 @@ export type UserPart = TextPartInput | FilePartInput;
  *
  * `settings.tools` are built-in tools. `ask` names the tools that the user has to allow each time, `"*"` all of
  * them; by default those that send something off the device. `messages` are those of an earlier session
- * (`AgentHistory`). A page fetches amplifier-core and pydantic with the first one.
+ * (`AgentHistory`); without a system prompt in the settings, theirs is kept. An agent with the same `id` that is
+ * open ends: the page that opened it may have been reloaded. A page fetches amplifier-core and pydantic with the first
+ * agent.
  */
 export interface OpenAgent {
   readonly settings?: ConversationSettingsInput | undefined;
@@ -148,12 +163,19 @@ export interface CancelAgent {
   readonly immediate?: boolean | undefined;
 }
 
-/** Change what is given: the system prompt, one more tool of the page, or an empty history. Returns its tools. */
+/**
+ * Change what is given: the system prompt, one more tool of the page, an empty history, the models that answer.
+ *
+ * `model` and `fallback` are changed together. The history is not cleared while a prompt is answered. Returns the
+ * names of the tools.
+ */
 export interface ChangeAgent {
   readonly agent: string;
   readonly system?: string | null | undefined;
   readonly pageTool?: PageToolInput | null | undefined;
   readonly clear?: boolean | undefined;
+  readonly model?: string | null | undefined;
+  readonly fallback?: readonly string[] | undefined;
 }
 
 /** Return an agent's messages, as Amplifier has them. */
@@ -228,7 +250,11 @@ export interface ExportConversations {
   readonly format?: "json" | "markdown" | undefined;
 }
 
-/** Add the conversations of an exported JSON file; returns their ids. A broken file adds nothing. */
+/**
+ * Add the conversations of an exported JSON file, or what is missing of those that are here.
+ *
+ * A broken file adds nothing.
+ */
 export interface ImportConversations {
   readonly text: string;
 }
@@ -381,7 +407,7 @@ export type PersistStorage = object;
 /** Delete files that belong to no model; returns the bytes freed. */
 export type CleanStorage = object;
 
-/** Let each of the `runs` answer the prompt in turn; returns at the end. Cancel to stop. */
+/** Let each of the `models` answer the prompt in turn; returns at the end. Cancel to stop. */
 export interface RunComparison {
   readonly prompt: string;
   /** Model, engine and device of each side. */
@@ -445,7 +471,9 @@ export interface Actions {
    *
    * `settings.tools` are built-in tools. `ask` names the tools that the user has to allow each time, `"*"` all of
    * them; by default those that send something off the device. `messages` are those of an earlier session
-   * (`AgentHistory`). A page fetches amplifier-core and pydantic with the first one.
+   * (`AgentHistory`); without a system prompt in the settings, theirs is kept. An agent with the same `id` that is
+   * open ends: the page that opened it may have been reloaded. A page fetches amplifier-core and pydantic with the first
+   * agent.
    */
   readonly "agent.open": {
     readonly args: OpenAgent;
@@ -470,7 +498,12 @@ export interface Actions {
     readonly result: null;
     readonly event: never;
   };
-  /** Change what is given: the system prompt, one more tool of the page, or an empty history. Returns its tools. */
+  /**
+   * Change what is given: the system prompt, one more tool of the page, an empty history, the models that answer.
+   *
+   * `model` and `fallback` are changed together. The history is not cleared while a prompt is answered. Returns the
+   * names of the tools.
+   */
   readonly "agent.change": {
     readonly args: ChangeAgent;
     readonly result: readonly string[];
@@ -547,10 +580,14 @@ export interface Actions {
     readonly result: string;
     readonly event: never;
   };
-  /** Add the conversations of an exported JSON file; returns their ids. A broken file adds nothing. */
+  /**
+   * Add the conversations of an exported JSON file, or what is missing of those that are here.
+   *
+   * A broken file adds nothing.
+   */
   readonly "conversations.import": {
     readonly args: ImportConversations;
-    readonly result: readonly string[];
+    readonly result: Imported;
     readonly event: never;
   };
   /**
@@ -712,7 +749,7 @@ export interface Actions {
     readonly result: number;
     readonly event: never;
   };
-  /** Let each of the `runs` answer the prompt in turn; returns at the end. Cancel to stop. */
+  /** Let each of the `models` answer the prompt in turn; returns at the end. Cancel to stop. */
   readonly "compare.run": {
     readonly args: RunComparison;
     readonly result: null;

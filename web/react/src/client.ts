@@ -22,6 +22,9 @@ export interface AppPipe {
 export interface Boot {
   readonly text: string;
   readonly fraction: number | null;
+  /** While Python is fetched: how much of it has arrived. */
+  readonly receivedBytes?: number;
+  readonly totalBytes?: number;
 }
 
 export type ActionName = keyof Actions;
@@ -58,6 +61,14 @@ export interface AppClient {
   readonly onClose: (listener: (error: BrowserLLMError) => void) => () => void;
   /** End the connection. Calls in progress reject, and Python cancels them. */
   readonly close: () => void;
+}
+
+/** Half a surrogate pair, as JSON writes it: a whole pair stands as it is, and a backslash before would be two. */
+const HALF = /\\(?:u(d[89a-f][0-9a-f]{2})|.)/gi;
+
+/** JSON whose texts can be read everywhere: half a character, which some end in when they are cut, becomes a replacement character. */
+function wellFormed(json: string): string {
+  return json.replace(HALF, (written, half?: string) => (half === undefined ? written : "\\ufffd"));
 }
 
 interface Pending {
@@ -120,7 +131,7 @@ class PipeClient {
     const id = ++this.#lastId;
     let text: string;
     try {
-      text = JSON.stringify({ type: "call", id, action, args });
+      text = wellFormed(JSON.stringify({ type: "call", id, action, args }));
     } catch (error) {
       return Promise.reject(unwritable(error));
     }

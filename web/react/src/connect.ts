@@ -1,11 +1,13 @@
 /** Starts the app of a site: its `connect.js` brings the engine and Python, wherever they run. */
 
-import { BrowserLLMError } from "./errors.ts";
+import { BrowserLLMError, cancelled } from "./errors.ts";
 import { createClient, type AppClient, type AppPipe, type Boot } from "./client.ts";
 
 /** What a site's `connect.js` exports. */
 export interface ConnectModule {
   connect(onBoot?: (boot: Boot) => void): Promise<AppPipe>;
+  /** Gives up a start in progress, where that is possible. */
+  cancelStart?(): void;
 }
 
 export interface ConnectOptions {
@@ -19,6 +21,9 @@ interface Connecting {
   readonly client: Promise<AppClient>;
   readonly watchers: Set<(boot: Boot) => void>;
   boot: Boot | null;
+  /** How many have asked for it. */
+  users: number;
+  module: ConnectModule | null;
 }
 
 const connections = new Map<string, Connecting>();
@@ -26,13 +31,27 @@ const connections = new Map<string, Connecting>();
 /** Connect to the app of a site. A page has one per base: a second call returns the same client. */
 export function connect({ base, onBoot }: ConnectOptions): Promise<AppClient> {
   if (typeof document === "undefined") return notHere();
-  const address = new URL(base.endsWith("/") ? base : `${base}/`, document.baseURI).href;
+  const address = addressOf(base);
   const connecting = connections.get(address) ?? begin(address);
+  connecting.users += 1;
   if (onBoot) {
     connecting.watchers.add(onBoot);
     if (connecting.boot) onBoot(connecting.boot);
   }
   return connecting.client;
+}
+
+/** Give up connecting to the app of a site, unless other parts of the page wait for it, too. What has started stays. */
+export function cancelConnect(base: string): void {
+  const address = addressOf(base);
+  const connecting = connections.get(address);
+  if (connecting?.users !== 1) return;
+  connections.delete(address);
+  connecting.module?.cancelStart?.();
+}
+
+function addressOf(base: string): string {
+  return new URL(base.endsWith("/") ? base : `${base}/`, document.baseURI).href;
 }
 
 /** On a server, a module that connects can be imported; only what needs the connection fails. */
@@ -56,10 +75,19 @@ function begin(address: string): Connecting {
   const connecting: Connecting = {
     watchers,
     boot: null,
-    client: start(address, (boot) => {
-      connecting.boot = boot;
-      for (const watcher of watchers) watcher(boot);
-    }),
+    users: 0,
+    module: null,
+    client: start(
+      address,
+      (module) => {
+        if (connections.get(address) !== connecting) throw cancelled("nothing waits for it");
+        connecting.module = module;
+      },
+      (boot) => {
+        connecting.boot = boot;
+        for (const watcher of watchers) watcher(boot);
+      },
+    ),
   };
   connections.set(address, connecting);
   // What has failed or ended may be tried again.
@@ -68,8 +96,9 @@ function begin(address: string): Connecting {
   return connecting;
 }
 
-async function start(address: string, onBoot: (boot: Boot) => void): Promise<AppClient> {
+async function start(address: string, onModule: (module: ConnectModule) => void, onBoot: (boot: Boot) => void): Promise<AppClient> {
   const module = await load(address);
+  onModule(module);
   const client = createClient(await module.connect(onBoot));
   await client.ready;
   return client;

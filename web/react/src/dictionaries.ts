@@ -7,6 +7,7 @@ import { EMPTY_STATE as EMPTY } from "./state.ts";
 const PLACES: readonly (readonly (string | null)[])[] = [
   ["models"],
   ["downloads"],
+  ["loads"],
   ["conversations"],
   ["threads"],
   ["threads", null, "messages"],

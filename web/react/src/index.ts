@@ -31,7 +31,7 @@ export { isBlank } from "./blank.ts";
 export { connect } from "./connect.ts";
 export type { ConnectModule, ConnectOptions } from "./connect.ts";
 export { BrowserLLMError } from "./errors.ts";
-export { BUILTIN_TOOLS, MAX_COMPARED, MAX_NAME_CHARS, MAX_TITLE_CHARS } from "./limits.ts";
+export { BUILTIN_TOOLS, MAX_COMPARED, MAX_NAME_CHARS, MAX_SEARCH_CHARS, MAX_TITLE_CHARS } from "./limits.ts";
 export { EMPTY_STATE } from "./dictionaries.ts";
 export type * from "./state.ts";
 export type * from "./actions.ts";

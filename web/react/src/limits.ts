@@ -6,8 +6,26 @@ export const BUILTIN_TOOLS = ["calculator", "clock", "todo_list", "storage", "we
 /** How long the title of a conversation may be. */
 export const MAX_TITLE_CHARS = 200 as const;
 
-/** How long the names of presets and the labels of clouds may be. */
+/** How long the names of presets and folders and the labels of clouds may be. */
 export const MAX_NAME_CHARS = 100 as const;
+
+/** How long the name of an attached file may be. */
+export const MAX_FILENAME_CHARS = 255 as const;
+
+/** How long the name of a model may be, as a conversation's settings or a cloud has it. */
+export const MAX_MODEL_CHARS = 200 as const;
+
+/** How long the address of a server or of a model may be. */
+export const MAX_ADDRESS_CHARS = 2000 as const;
+
+/** How long a system prompt may be. */
+export const MAX_SYSTEM_CHARS = 200000 as const;
+
+/** How long the text that is searched for may be. */
+export const MAX_SEARCH_CHARS = 1000 as const;
+
+/** How large a JSON Schema may be, as JSON. */
+export const MAX_SCHEMA_BYTES = 200000 as const;
 
 /** How many sides a comparison may have. */
 export const MAX_COMPARED = 4 as const;

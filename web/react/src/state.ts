@@ -24,7 +24,7 @@ export interface Notice {
   readonly at: number;
   readonly kind: "info" | "warning" | "error";
   readonly text: string;
-  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "settings_damaged" | "storage_lost" | "tab_not_read";
+  readonly code: "" | "cloud_damaged" | "device_not_read" | "download_not_recorded" | "engine_failed" | "evicted" | "freed" | "gpu_lost" | "model_damaged" | "models_not_listed" | "no_storage" | "not_deleted" | "not_downloaded" | "not_loaded" | "not_saved" | "page_silent" | "record_damaged" | "records_damaged" | "records_newer" | "settings_damaged" | "storage_lost" | "tab_not_read";
   readonly data: Readonly<Record<string, unknown>>;
   readonly error: ErrorInfo | null;
 }
@@ -310,7 +310,11 @@ export interface MissingFile {
   readonly receivedBytes: number;
 }
 
-/** A model on its way into memory; `fraction` is 0..1, or `None` if not known. */
+/**
+ * A model on its way into memory; `fraction` is 0..1, or `None` if not known.
+ *
+ * `phase` is `queued` while another model is being loaded.
+ */
 export interface Loading {
   readonly model: string;
   readonly phase: string;
@@ -429,7 +433,7 @@ export interface Comparison {
   readonly runs: readonly CompareRun[];
 }
 
-/** All of it. */
+/** All of it. `loads` are the models on their way into memory, and `loading` is the one whose turn it is. */
 export interface AppState {
   readonly status: "starting" | "ready" | "failed";
   readonly error: ErrorInfo | null;
@@ -440,6 +444,7 @@ export interface AppState {
   readonly models: Readonly<Record<string, Model>>;
   readonly downloads: Readonly<Record<string, Download>>;
   readonly loading: Loading | null;
+  readonly loads: Readonly<Record<string, Loading>>;
   readonly loaded: readonly Loaded[];
   readonly storage: StorageInfo;
   readonly samples: readonly Sample[];
@@ -466,6 +471,7 @@ export const EMPTY_STATE: AppState = {
   "models": {},
   "downloads": {},
   "loading": null,
+  "loads": {},
   "loaded": [],
   "storage": {
     "usedBytes": null,

@@ -1,7 +1,7 @@
 /** useConversations: the list of conversations on this device. */
 
 import { useMemo } from "react";
-import type { ConversationSettingsInput } from "./actions.ts";
+import type { ConversationSettingsInput, Imported } from "./actions.ts";
 import { useSelector } from "./provider.tsx";
 import { useSafeActions, worked, type SafeCall, type WithError } from "./safe-actions.ts";
 import type { AppState, Conversation, SearchHit } from "./state.ts";
@@ -38,8 +38,8 @@ export interface ConversationActions {
   readonly fork: (id: string, message?: string) => Promise<string | undefined>;
   /** The text of a file with one conversation, or without `id` all of them. */
   readonly exportText: (id?: string, format?: "json" | "markdown") => Promise<string | undefined>;
-  /** Add the conversations of an exported JSON file; resolves with their ids. A broken file adds nothing. */
-  readonly importText: (text: string) => Promise<readonly string[] | undefined>;
+  /** Add the conversations of an exported JSON file, or what is missing of those that are here. A broken file adds nothing. */
+  readonly importText: (text: string) => Promise<Imported | undefined>;
 }
 
 function conversationActions(call: SafeCall): ConversationActions {

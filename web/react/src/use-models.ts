@@ -111,7 +111,7 @@ export interface UseModel extends WithError {
 export function useModel(id: string): UseModel {
   const model = useSelector((state) => state.models[id] ?? null);
   const downloading = useSelector((state) => state.downloads[id] ?? null);
-  const loading = useSelector((state) => (state.loading?.model === id ? state.loading : null));
+  const loading = useSelector((state) => state.loads[id] ?? (state.loading?.model === id ? state.loading : null));
   const loaded = useSelector((state) => state.loaded.find((each) => each.model === id) ?? null);
   const [actions, failure] = useSafeActions(modelActions);
   const own = useMemo(

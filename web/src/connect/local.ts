@@ -28,6 +28,7 @@ class PageApp {
   readonly #pipes = new Map<number, Listeners<string>>();
   #boot: Boot = { text: "Starting Python", fraction: 0 };
   #lastPipe = 0;
+  #cancel: (error: Error) => void = () => undefined;
   readonly #started: Promise<void>;
   #ended: string | null = null;
 
@@ -40,12 +41,13 @@ class PageApp {
       const colon = text.indexOf(":");
       this.#pipes.get(Number(text.slice(0, colon)))?.tell(text.slice(colon + 1));
     });
-    this.#python.onBoot((text, fraction) => {
-      this.#boot = { text, fraction };
+    this.#python.onBoot((boot) => {
+      this.#boot = boot;
       this.boots.tell(this.#boot);
     });
     this.#engine.onCrash((reason) => { this.#end(`the engine stopped: ${reason}; reload the page`); });
-    this.#started = this.#python.ready.then(() => this.#python.run(MAIN)).then(() => undefined);
+    const cancelled = new Promise<never>((_, reject) => { this.#cancel = reject; });
+    this.#started = Promise.race([this.#python.ready.then(() => this.#python.run(MAIN)).then(() => undefined), cancelled]);
     this.#started.catch(() => { this.#stop(); });
   }
 
@@ -74,6 +76,11 @@ class PageApp {
     };
   }
 
+  /** Give up the start; once it has started this does nothing. */
+  cancelStart(): void {
+    this.#cancel(new Error("the start was cancelled"));
+  }
+
   /** The addresses of the files that this page, its engine and its Python have fetched. */
   async usedFiles(): Promise<string[]> {
     const own = performance.getEntriesByType("resource").map(({ name }) => name);
@@ -100,6 +107,11 @@ let app: PageApp | null = null;
 /** The files that this visit has used so far, for the service worker to keep. */
 export function usedFiles(): Promise<string[]> {
   return app === null ? Promise.resolve([]) : app.usedFiles();
+}
+
+/** Give up a start in progress: nothing more is fetched. What has started stays. */
+export function cancelStart(): void {
+  app?.cancelStart();
 }
 
 /** Open a pipe to the app; the first call starts it. */

@@ -17,6 +17,8 @@ export interface Environment {
     readonly type: string | null;
     /** `slow-2g`, `2g`, `3g` or `4g`: how fast the connection seems. */
     readonly effective_type: string | null;
+    /** Megabits per second, as measured lately; no browser says more than 10. */
+    readonly downlink_mbps: number | null;
     readonly save_data: boolean | null;
   };
   readonly battery: Battery | null;
@@ -27,7 +29,7 @@ export interface Environment {
 export interface EnvironmentScope {
   readonly navigator: {
     readonly onLine?: boolean | undefined;
-    readonly connection?: Partial<EventTarget> & { readonly type?: string; readonly effectiveType?: string; readonly saveData?: boolean } | undefined;
+    readonly connection?: Partial<EventTarget> & { readonly type?: string; readonly effectiveType?: string; readonly downlink?: number; readonly saveData?: boolean } | undefined;
   };
   addEventListener(type: "online" | "offline", listener: () => void): void;
 }
@@ -52,7 +54,7 @@ export class EnvironmentWatch {
   /** The environment now; a change since the last report is reported first, so that all listeners hear it in order. */
   look(): Environment {
     const now = this.#read();
-    if (JSON.stringify(now) !== JSON.stringify(this.#reported)) {
+    if (newsIn(now) !== newsIn(this.#reported)) {
       this.#reported = now;
       this.#changed(now);
     }
@@ -78,10 +80,16 @@ export class EnvironmentWatch {
       connection: {
         type: connection?.type ?? null,
         effective_type: connection?.effectiveType ?? null,
+        downlink_mbps: connection?.downlink ?? null,
         save_data: connection?.saveData ?? null,
       },
       battery: this.#battery,
       visibility: this.#visibility,
     };
   }
+}
+
+/** What counts as a change: the speed of a connection changes all the time. */
+function newsIn(environment: Environment): string {
+  return JSON.stringify({ ...environment, connection: { ...environment.connection, downlink_mbps: null } });
 }

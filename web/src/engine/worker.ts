@@ -8,7 +8,7 @@
  * has fetched, so that they can be kept for visits without a network.
  */
 
-import { version } from "../../package.json";
+import { version } from "../../react/package.json";
 import { toPageError } from "./errors.ts";
 import { isRecord } from "./fields.ts";
 import { isGpuGone } from "./gpu.ts";

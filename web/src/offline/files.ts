@@ -20,11 +20,11 @@ export const CACHE_PREFIX = "browserllm-site-";
 /** Where shared texts and files wait until the app takes them. */
 export const SHARED_CACHE = "browserllm-shared";
 
-/** The path below the site's folder that an address asks for: no query, and `index.html` for the folder itself. */
+/** The path below the site's folder that an address asks for: no query, and the `index.html` of a folder. */
 export function pathOf(url: URL, scope: URL): string | null {
   if (url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return null;
   const path = url.pathname.slice(scope.pathname.length);
-  return path === "" ? "index.html" : path;
+  return path === "" || path.endsWith("/") ? `${path}index.html` : path;
 }
 
 /** The byte range of a Range header in a file of `size` bytes; null for the whole file, "none" if there is no such part. */

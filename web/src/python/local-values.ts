@@ -12,7 +12,7 @@ const REQUEST = /^\{"v":\d+,"id":\d+,"op":"values"/;
 
 /** Returns a function that answers a text with `reply`, or returns false for one that is not for it. */
 export function answerValues(factory: IDBFactory | undefined, reply: (text: string) => void): (text: string) => boolean {
-  const values = new Values(factory);
+  const values = new Values(factory, () => { peer.event("storage_lost", {}); });
   let greeted = false;
   const wire = { send: (text: string) => { if (greeted) reply(text); } }; // the engine says hello
   const peer = new Peer(wire, {}, async (request) => {

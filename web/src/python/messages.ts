@@ -1,7 +1,10 @@
 /** The messages between the page and the Python worker. */
 
+import type { Boot } from "@browserllm/react/client";
+
 export type ToPython =
-  | { readonly type: "start"; readonly base: string; readonly port: MessagePort }
+  /** `first`: this browser has not started Python here before, and so has nothing of it. */
+  | { readonly type: "start"; readonly base: string; readonly port: MessagePort; readonly first: boolean }
   | { readonly type: "run"; readonly id: number; readonly code: string }
   | { readonly type: "ui"; readonly text: string };
 
@@ -15,7 +18,7 @@ export interface Timings {
 export type FromPython =
   | { readonly type: "ready"; readonly timings: Timings }
   | { readonly type: "failed"; readonly error: string }
-  | { readonly type: "boot"; readonly text: string; readonly fraction: number }
+  | { readonly type: "boot"; readonly boot: Boot }
   | { readonly type: "ran"; readonly id: number; readonly ok: true; readonly value: string | null }
   | { readonly type: "ran"; readonly id: number; readonly ok: false; readonly error: string }
   | { readonly type: "ui"; readonly text: string };

@@ -1,5 +1,6 @@
 /** Starts Python in its worker, from a page. */
 
+import type { Boot } from "@browserllm/react/client";
 import type { EngineHandle } from "../engine/start.ts";
 import type { FromPython, Timings, ToPython } from "./messages.ts";
 
@@ -19,7 +20,7 @@ export interface PythonHandle {
   close(): void;
   sendUi(text: string): void;
   onUi(listener: (text: string) => void): void;
-  onBoot(listener: (text: string, fraction: number) => void): void;
+  onBoot(listener: (boot: Boot) => void): void;
 }
 
 declare global {
@@ -28,11 +29,30 @@ declare global {
   }
 }
 
+const STARTED = "browserllm-started";
+
+/** Whether this browser has started Python here before, as far as it keeps anything for this site. */
+function isFirst(): boolean {
+  try {
+    return localStorage.getItem(STARTED) === null;
+  } catch {
+    return false;
+  }
+}
+
+function noteStarted(): void {
+  try {
+    localStorage.setItem(STARTED, "1");
+  } catch {
+    // The browser keeps nothing for this site.
+  }
+}
+
 export function startPython(engine: EngineHandle): PythonHandle {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-python" });
   const waiting = new Map<number, { resolve: (value: string | null) => void; reject: (error: Error) => void }>();
   const uiListeners: ((text: string) => void)[] = [];
-  const bootListeners: ((text: string, fraction: number) => void)[] = [];
+  const bootListeners: ((boot: Boot) => void)[] = [];
   let lastId = 0;
   let resolveReady: (timings: Timings) => void = () => undefined;
   let rejectReady: (error: Error) => void = () => undefined;
@@ -52,13 +72,14 @@ export function startPython(engine: EngineHandle): PythonHandle {
   worker.onmessage = ({ data }: MessageEvent<FromPython>) => {
     switch (data.type) {
       case "ready":
+        noteStarted();
         resolveReady(data.timings);
         return;
       case "failed":
         fail(new Error(data.error));
         return;
       case "boot":
-        for (const listener of bootListeners) listener(data.text, data.fraction);
+        for (const listener of bootListeners) listener(data.boot);
         return;
       case "ran": {
         const asker = waiting.get(data.id);
@@ -87,7 +108,7 @@ export function startPython(engine: EngineHandle): PythonHandle {
     });
   };
   const port = engine.connect();
-  post({ type: "start", base: engine.base, port }, [port]);
+  post({ type: "start", base: engine.base, port, first: isFirst() }, [port]);
   return {
     console: { python: run, ready, timings },
     run,

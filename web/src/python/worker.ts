@@ -2,6 +2,7 @@
 
 import type { loadPyodide, PyodideAPI } from "pyodide";
 import type { FromPython, ToPython } from "./messages.ts";
+import { BootProgress, fileOf } from "./boot-progress.ts";
 import { EnginePort } from "./engine-port.ts";
 import { answerValues } from "./local-values.ts";
 import { HandlerSlot } from "./handler.ts";
@@ -22,7 +23,12 @@ interface Manifest {
   /** The wheels' extension modules, and where Python has them. */
   readonly libraries: readonly (SiteFile & { readonly path: string })[];
   readonly snapshot: SiteFile;
+  /** Bytes of all that is fetched before Python starts, by the names of the files. */
+  readonly start: Readonly<Record<string, number>>;
 }
+
+/** Pyodide's largest file; Pyodide itself fetches it. */
+const WASM = "pyodide.asm.wasm";
 
 /** Where Python has the standard library and our own modules. */
 const STDLIB = "/lib/python314.zip";
@@ -40,9 +46,15 @@ function post(message: FromPython): void {
   self.postMessage(message);
 }
 
-async function boot(base: string, port: MessagePort): Promise<Run> {
-  post({ type: "boot", text: "Loading Python", fraction: 0.1 });
-  const pyodide = await startPyodide(base);
+async function boot(base: string, port: MessagePort, first: boolean): Promise<Run> {
+  post({ type: "boot", boot: { text: "Loading Python", fraction: null } });
+  const progress = new BootProgress((receivedBytes, totalBytes) => {
+    const text = receivedBytes < totalBytes ? "Loading Python" : "Starting Python";
+    post({ type: "boot", boot: { text, fraction: receivedBytes / totalBytes, ...(receivedBytes < totalBytes && { receivedBytes, totalBytes }) } });
+  });
+  const forget = watchArrivals(progress, first);
+  const pyodide = await startPyodide(base, progress);
+  forget();
   const loaded = performance.now();
   pyodide.registerJsModule("_browserllm_page", {
     base,
@@ -59,15 +71,40 @@ async function boot(base: string, port: MessagePort): Promise<Run> {
   return run;
 }
 
+/** Count the files that the browser or Pyodide fetches by itself. Returns a function that ends it. */
+function watchArrivals(progress: BootProgress, first: boolean): () => void {
+  const observer = new PerformanceObserver((list) => {
+    for (const { name } of list.getEntries()) progress.arrived(fileOf(name));
+  });
+  observer.observe({ type: "resource", buffered: true });
+  const fetch = self.fetch.bind(self);
+  // Browsers keep what they compile of an untouched response, which later starts need more than a bar.
+  if (first) {
+    self.fetch = async (...given) => {
+      const response = await fetch(...given);
+      if (!response.ok || response.body === null || fileOf(response.url) !== WASM) return response;
+      return new Response(progress.through(WASM, response.body), { headers: response.headers });
+    };
+  }
+  return () => {
+    observer.disconnect();
+    self.fetch = fetch;
+  };
+}
+
 /** Start Python from its snapshot. If that is missing or does not fit, boot normally, which takes a second more. */
-async function startPyodide(base: string): Promise<PyodideAPI> {
+async function startPyodide(base: string, progress: BootProgress): Promise<PyodideAPI> {
   const folder = new URL("pyodide/", base).href;
   const files = new URL("python/", base);
   const stdlib = new URL("python_stdlib.zip", folder).href;
   // Request everything at once: Pyodide compiles its wasm while the snapshot arrives.
   const manifest = fetchOk(new URL("manifest.json", files)).then((response) => response.json() as Promise<Manifest>);
   const script = import(/* @vite-ignore */ `${folder}pyodide.asm.mjs`) as Promise<{ default: CreateModule }>;
-  const snapshot = manifest.then(async (listed) => receiveSnapshot(bodyOf(await fetchFile(files, listed.snapshot))));
+  manifest.then(({ start }) => { progress.expect(new Map(Object.entries(start))); }, () => undefined); // awaited below
+  const snapshot = manifest.then(async (listed) => {
+    const { file } = listed.snapshot;
+    return receiveSnapshot(progress.through(file, bodyOf(await fetchFile(files, listed.snapshot))));
+  });
   const libraries = manifest.then(async (listed) => new Map(await Promise.all(listed.libraries.map(async (library) => {
     const blob = await (await fetchFile(files, library)).blob();
     return [library.path, URL.createObjectURL(blob)] as const;
@@ -93,7 +130,7 @@ async function startPyodide(base: string): Promise<PyodideAPI> {
 async function startWithoutSnapshot(files: URL, { archive, wheels }: Manifest, options: Parameters<typeof loadPyodide>[0]): Promise<PyodideAPI> {
   const { loadPyodide } = (await import(/* @vite-ignore */ `${options?.indexURL ?? ""}pyodide.mjs`)) as typeof import("pyodide");
   const pyodide = await loadPyodide(options);
-  post({ type: "boot", text: "Unpacking packages", fraction: 0.7 });
+  post({ type: "boot", boot: { text: "Unpacking packages", fraction: null } });
   const [own, ...others] = await Promise.all([archive, ...wheels].map(async (file) => (await fetchFile(files, file)).arrayBuffer()));
   writeFile(pyodide, ARCHIVE, new Uint8Array(own ?? new ArrayBuffer(0)));
   const extractDir = String(pyodide.runPython(`import sys, sysconfig; sys.path.append("${ARCHIVE}"); sysconfig.get_path("purelib")`));
@@ -169,7 +206,7 @@ async function answer(id: number, code: string, start: Promise<Run>): Promise<vo
 self.onmessage = ({ data }: MessageEvent<ToPython>) => {
   switch (data.type) {
     case "start":
-      python ??= boot(data.base, data.port);
+      python ??= boot(data.base, data.port, data.first);
       python.catch((error: unknown) => {
         post({ type: "failed", error: messageOf(error) });
       });

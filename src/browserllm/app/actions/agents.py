@@ -22,7 +22,8 @@ class AgentEvent(Part, frozen=True, kw_only=True):
     ``stage``: how far its opening is. ``text`` and ``thinking``: a piece of an answer; ``restart``: what came since the
     last tool call is void. ``tool-call`` and ``tool-result`` (``output``, or ``error``): a tool begins and ends.
     ``message``: a hook has something to say. The page answers ``page-tool`` (run this tool) and ``approval`` (ask the
-    user, who chooses one of ``options``) with `ReplyToAgent`, until ``question-withdrawn`` takes that ``id`` back.
+    user about a tool call; one of ``options`` is chosen) with `ReplyToAgent`, until ``question-withdrawn`` takes that
+    ``id`` back.
     """
 
     type: Literal[
@@ -44,6 +45,7 @@ class AgentEvent(Part, frozen=True, kw_only=True):
     output: Any = None
     error: str | None = None
     options: tuple[str, ...] = ()
+    call_id: str | None = None
 
 
 class AgentInfo(Part, frozen=True, kw_only=True):
@@ -69,7 +71,9 @@ class OpenAgent(Action, frozen=True, kw_only=True):
 
     ``settings.tools`` are built-in tools. ``ask`` names the tools that the user has to allow each time, ``"*"`` all of
     them; by default those that send something off the device. ``messages`` are those of an earlier session
-    (`AgentHistory`). A page fetches amplifier-core and pydantic with the first one.
+    (`AgentHistory`); without a system prompt in the settings, theirs is kept. An agent with the same ``id`` that is
+    open ends: the page that opened it may have been reloaded. A page fetches amplifier-core and pydantic with the first
+    agent.
     """
 
     name: ClassVar[str] = "agent.open"
@@ -113,7 +117,11 @@ class CancelAgent(Action, frozen=True, kw_only=True):
 
 
 class ChangeAgent(Action, frozen=True, kw_only=True):
-    """Change what is given: the system prompt, one more tool of the page, or an empty history. Returns its tools."""
+    """Change what is given: the system prompt, one more tool of the page, an empty history, the models that answer.
+
+    ``model`` and ``fallback`` are changed together. The history is not cleared while a prompt is answered. Returns the
+    names of the tools.
+    """
 
     name: ClassVar[str] = "agent.change"
     result: ClassVar[Any] = tuple[str, ...]
@@ -121,6 +129,8 @@ class ChangeAgent(Action, frozen=True, kw_only=True):
     system: str | None = None
     page_tool: PageTool | None = None
     clear: bool = False
+    model: str | None = None
+    fallback: tuple[str, ...] = ()
 
 
 class AgentHistory(Action, frozen=True, kw_only=True):

@@ -96,11 +96,25 @@ class ExportConversations(Action, frozen=True, kw_only=True):
     format: Literal["json", "markdown"] = "json"
 
 
+class Imported(Part, frozen=True, kw_only=True):
+    """The conversations of a file that was imported.
+
+    ``added`` are new here, ``joined`` were here and got messages of the file, ``present`` had all of them already.
+    """
+
+    added: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+
+
 class ImportConversations(Action, frozen=True, kw_only=True):
-    """Add the conversations of an exported JSON file; returns their ids. A broken file adds nothing."""
+    """Add the conversations of an exported JSON file, or what is missing of those that are here.
+
+    A broken file adds nothing.
+    """
 
     name: ClassVar[str] = "conversations.import"
-    result: ClassVar[Any] = list[str]
+    result: ClassVar[Any] = Imported
     text: str
 
 

@@ -108,7 +108,7 @@ class CleanStorage(Action, frozen=True, kw_only=True):
 
 
 class RunComparison(Action, frozen=True, kw_only=True):
-    """Let each of the ``runs`` answer the prompt in turn; returns at the end. Cancel to stop."""
+    """Let each of the ``models`` answer the prompt in turn; returns at the end. Cancel to stop."""
 
     name: ClassVar[str] = "compare.run"
     prompt: str

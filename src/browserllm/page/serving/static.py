@@ -35,6 +35,7 @@ MIME_TYPES = {
     ".css": "text/css",
     ".json": "application/json",
     ".map": "application/json",
+    ".ipynb": "application/json",
     ".wasm": "application/wasm",
     ".svg": "image/svg+xml",
     ".png": "image/png",

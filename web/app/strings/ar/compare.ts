@@ -18,6 +18,7 @@ export const compare: Strings["compare"] = {
   maxTokensBad: (low, high) => `أدخل عددًا صحيحًا من ${low} إلى ${high}.`,
   run: "تشغيل",
   again: "تشغيل من جديد",
+  runDownload: (size) => `تنزيل ${own(size)} ثم التشغيل`,
   stop: "إيقاف",
   mustDownload: (names, size) => `يجب أولًا تنزيل ${own(names)}، والحجم ${own(size)}.`,
   same: "الجانبان متطابقان. اختر نموذجًا أو محركًا آخر، أو قارنهما لترى مدى تفاوت السرعة.",

@@ -8,6 +8,7 @@ export const models: Strings["models"] = {
   add: "إضافة نموذج",
   recommended: "موصى بها لهذا الجهاز",
   all: "كل النماذج",
+  otherFamilies: "عائلات أخرى",
   downloads: "التنزيلات",
 
   tiers: { quick: "السريع", smart: "الذكي", genius: "العبقري" },
@@ -72,6 +73,7 @@ export const models: Strings["models"] = {
   browsers: "يأتي مع المتصفح",
   custom: "أضفتَه أنت",
   estimate: (time) => `نحو ${own(time)} بهذا الاتصال`,
+  estimateOf: (time) => `يستغرق ذلك نحو ${own(time)} بهذا الاتصال.`,
   estimateUnknown: "المدة غير معروفة",
   estimating: "يجري تقدير المدة",
   offline: "لا توجد شبكة، فلا يمكن تنزيل شيء الآن.",

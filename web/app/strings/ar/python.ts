@@ -50,6 +50,7 @@ export const python: PythonWords = {
     server_error: { title: "في الخادم مشكلة", remedy: "أعد المحاولة بعد قليل." },
     circuit_open: { title: "فشل الخادم عدة مرات", remedy: "أعد المحاولة بعد قليل." },
     blocked: { title: "لا يسمح المتصفح باستخدام هذا", remedy: "أغلق ألسنة هذا الموقع الأخرى، وأخلِ مساحة على القرص، ثم أعد المحاولة؛ وأعد تحميل الصفحة إن لم ينفع ذلك." },
+    not_installed: { title: "هناك شيء غير مثبَّت", remedy: "ثبّت ما تذكره الرسالة ثم أعد المحاولة." },
     closed: { title: "أُغلق الاتصال بالصفحة", message: () => "لم يعد الوصول إلى نماذج هذه الصفحة ممكنًا.", remedy: "أعد تحميل الصفحة." },
   },
   device: {
@@ -99,6 +100,7 @@ export const python: PythonWords = {
     page_silent: () => "لم تجب الصفحة عن السؤال عن نماذجها، فقد يكون المعروض قديمًا.",
     record_damaged: ({ names, why }) => `السجل ${own(listed(names, "ar"))} تالف وجرى تجاوزه (${own(textOf(why) ?? "؟")}).`,
     records_damaged: ({ count, names }) => `سجلات تالفة جرى تجاوزها، عددها ${number(Number(count))}، منها ${own(listed(names, "ar"))}.`,
+    records_newer: ({ names }) => `خزّنت نسخة أحدث من هذا التطبيق ما لا تستطيع هذه النسخة قراءته، ومنه ${own(listed(names, "ar"))}. وهو باقٍ كما هو. أعد تحميل الصفحة للحصول على النسخة الأحدث.`,
     settings_damaged: ({ names }) => `تعذّرت قراءة بعض الإعدادات فعادت كما كانت في البداية: ${own(listed(names, "ar"))}.`,
     tab_not_read: () => "تعذّرت قراءة ما غيّرته علامة تبويب أخرى، فقد تعرض هذه ما كان قبل ذلك.",
   },

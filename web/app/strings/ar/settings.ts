@@ -11,6 +11,7 @@ export const settings: Strings["settings"] = {
   presets: "المحادثات الجديدة",
   device: "هذا الجهاز",
   kept: "الإعدادات محفوظة في هذا المتصفح.",
+  examples: "أمثلة للتجربة والنسخ",
 
   language: "اللغة",
   languageAuto: "مثل المتصفح",

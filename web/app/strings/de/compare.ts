@@ -17,6 +17,7 @@ export const compare: Strings["compare"] = {
   maxTokensBad: (low, high) => `Gib eine ganze Zahl von ${low} bis ${high} ein.`,
   run: "Starten",
   again: "Noch einmal starten",
+  runDownload: (size) => `${size} herunterladen und starten`,
   stop: "Anhalten",
   mustDownload: (names, size) => `${names} muss zuerst heruntergeladen werden: ${size}.`,
   same: "Zwei Seiten sind gleich. Wähle ein anderes Modell oder eine andere Engine, oder vergleiche sie, um zu sehen, wie sehr die Geschwindigkeit schwankt.",

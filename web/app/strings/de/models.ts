@@ -7,6 +7,7 @@ export const models: Strings["models"] = {
   add: "Modell hinzufügen",
   recommended: "Empfohlen für dieses Gerät",
   all: "Alle Modelle",
+  otherFamilies: "Andere Familien",
   downloads: "Downloads",
 
   tiers: { quick: "Quick", smart: "Smart", genius: "Genius" },
@@ -71,6 +72,7 @@ export const models: Strings["models"] = {
   browsers: "Gehört zum Browser",
   custom: "Von dir hinzugefügt",
   estimate: (time) => `etwa ${time} mit dieser Verbindung`,
+  estimateOf: (time) => `Das dauert mit dieser Verbindung etwa ${time}.`,
   estimateUnknown: "Dauer nicht bekannt",
   estimating: "Dauer wird geschätzt",
   offline: "Es gibt keine Verbindung, deshalb kann jetzt nichts heruntergeladen werden.",

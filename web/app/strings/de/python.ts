@@ -48,6 +48,7 @@ export const python: PythonWords = {
     server_error: { title: "Der Server hat ein Problem", remedy: "Versuche es gleich noch einmal." },
     circuit_open: { title: "Der Server ist mehrmals ausgefallen", remedy: "Versuche es gleich noch einmal." },
     blocked: { title: "Der Browser lässt das nicht zu", remedy: "Schließe andere Tabs dieser Seite, schaffe Platz auf dem Gerät und versuche es noch einmal; lade die Seite neu, wenn das nicht hilft." },
+    not_installed: { title: "Etwas ist nicht installiert", remedy: "Installiere, was die Meldung nennt, und versuche es noch einmal." },
     closed: { title: "Die Verbindung zur Seite ist geschlossen", message: () => "Die Modelle dieser Seite sind nicht mehr erreichbar.", remedy: "Lade die Seite neu." },
   },
   device: {
@@ -97,6 +98,7 @@ export const python: PythonWords = {
     page_silent: () => "Die Seite antwortete nicht auf die Frage nach ihren Modellen. Was hier steht, kann veraltet sein.",
     record_damaged: ({ names, why }) => `Der Eintrag ${listed(names, "de")} ist beschädigt und wurde übergangen (${textOf(why) ?? "?"}).`,
     records_damaged: ({ count, names }) => `${formatCount(Number(count), "de")} Einträge sind beschädigt und wurden übergangen, darunter ${listed(names, "de")}.`,
+    records_newer: ({ names }) => `Eine neuere Version dieser App hat gespeichert, was diese nicht lesen kann, darunter ${listed(names, "de")}. Es bleibt, wie es ist. Lade die Seite neu, um die neuere Version zu bekommen.`,
     settings_damaged: ({ names }) => `Einige Einstellungen waren nicht lesbar und sind wieder, wie sie am Anfang waren: ${listed(names, "de")}.`,
     tab_not_read: () => "Was ein anderer Tab geändert hat, ließ sich nicht lesen. Dieser Tab zeigt vielleicht, was vorher da war.",
   },

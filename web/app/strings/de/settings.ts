@@ -10,6 +10,7 @@ export const settings: Strings["settings"] = {
   presets: "Neue Gespräche",
   device: "Dieses Gerät",
   kept: "Einstellungen bleiben in diesem Browser.",
+  examples: "Beispiele zum Ausprobieren und Kopieren",
 
   language: "Sprache",
   languageAuto: "Wie der Browser",

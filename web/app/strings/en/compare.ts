@@ -15,6 +15,7 @@ export const compare = {
   maxTokensBad: (low: string, high: string) => `Enter a whole number from ${low} to ${high}.`,
   run: "Run",
   again: "Run again",
+  runDownload: (size: string) => `Download ${size} and run`,
   stop: "Stop",
   mustDownload: (names: string, size: string) => `${names} must be downloaded first: ${size}.`,
   same: "Two sides are the same. Choose another model or engine, or compare them to see how much the speed varies.",

@@ -5,6 +5,7 @@ export const models = {
   add: "Add a model",
   recommended: "Recommended for this device",
   all: "All models",
+  otherFamilies: "Other families",
   downloads: "Downloads",
 
   tiers: { quick: "Quick", smart: "Smart", genius: "Genius" },
@@ -69,6 +70,7 @@ export const models = {
   browsers: "Comes with the browser",
   custom: "Added by you",
   estimate: (time: string) => `about ${time} on this connection`,
+  estimateOf: (time: string) => `This takes about ${time} on this connection.`,
   estimateUnknown: "time not known",
   estimating: "estimating the time",
   offline: "There is no network, so nothing can be downloaded now.",

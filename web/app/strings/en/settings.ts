@@ -8,6 +8,7 @@ export const settings = {
   presets: "New conversations",
   device: "This device",
   kept: "Settings are kept in this browser.",
+  examples: "Examples to try and to copy from",
 
   language: "Language",
   languageAuto: "As the browser",

@@ -76,6 +76,7 @@ async function open(client: AppClient, id: string, create: NewConversation | nul
 /** The state once the app has started: before, it does not know its conversations. */
 export async function started(client: AppClient, signal?: AbortSignal): Promise<AppState> {
   await client.ready;
+  if (signal?.aborted) throw cancelled(signal.reason);
   const now = client.getState();
   if (now.status !== "starting") return now;
   return new Promise((resolve, reject) => {

@@ -105,7 +105,9 @@ export function conversationHandlers(app: ScriptedApp): ScriptedHandlers {
     "conversations.import": ({ text }) => {
       try {
         const all = JSON.parse(text) as { conversation: Conversation; thread: Thread }[];
-        return all.map(({ conversation, thread }) => copy(thread, thread.path, conversation.title));
+        const known = all.filter(({ conversation }) => conversation.id in app.state.conversations);
+        const added = all.filter((each) => !known.includes(each)).map(({ conversation, thread }) => copy(thread, thread.path, conversation.title));
+        return { added, joined: [], present: known.map(({ conversation }) => conversation.id) };
       } catch (error) {
         throw scriptedError({ code: "invalid_request", title: "That file cannot be imported", message: `the file is not valid: ${String(error)}` });
       }
