@@ -26,6 +26,7 @@ import { EngineRegistry } from "./registry.ts";
 import { Service } from "./service.ts";
 import { socketUrl } from "./socket.ts";
 import { EnvironmentWatch, type EnvironmentScope } from "./environment.ts";
+import { usedFiles } from "./used-files.ts";
 import { Values } from "./values.ts";
 import { WindowLink } from "./window/link.ts";
 import type { ToWindow } from "./window/messages.ts";
@@ -132,7 +133,7 @@ function connectSocket(base: string, secret: string): void {
 scope.onmessage = ({ data }) => {
   if (!isRecord(data) || windowLink.receive(data)) return;
   if (data["type"] === "used_files" && data["port"] instanceof MessagePort) {
-    data["port"].postMessage([location.href, ...performance.getEntriesByType("resource").map(({ name }) => name)]);
+    data["port"].postMessage(usedFiles());
   }
   if (data["type"] !== "connect" || typeof data["base"] !== "string") return;
   if (data["port"] instanceof MessagePort) connectPort(data["base"], data["port"], data["guest"] === true);

@@ -2,7 +2,8 @@
 
 import { invalid, PageError } from "../errors.ts";
 import type { Format } from "./format.ts";
-import type { Answer, Ask, Vocabulary } from "./messages.ts";
+import { noteUsed } from "../used-files.ts";
+import type { Answer, Ask, Told, Vocabulary } from "./messages.ts";
 
 /** One answer's constraint. */
 export interface Matcher {
@@ -123,7 +124,10 @@ function problem(answer: Exclude<Answer, { type: "mask" }>): PageError {
 
 function openWorker(answered: (answer: Answer) => void, broken: (reason: string) => void): Link {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "browserllm-constraint" });
-  worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => { answered(data); });
+  worker.addEventListener("message", ({ data }: MessageEvent<Answer | Told>) => {
+    if (data.type === "used") noteUsed(data.urls);
+    else answered(data);
+  });
   // An error event without a message: the script could not be fetched or parsed.
   worker.addEventListener("error", (event) => { broken(event.message || "the constraint worker's program could not be loaded"); });
   return {

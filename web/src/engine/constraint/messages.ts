@@ -23,6 +23,12 @@ export type Ask =
   /** The answer is over. */
   | { readonly type: "end" };
 
+/** What the constraint worker tells besides its answers: the addresses of the files that it has fetched. */
+export interface Told {
+  readonly type: "used";
+  readonly urls: readonly string[];
+}
+
 export type Answer =
   /** Which tokens are allowed next, one bit each; null after a token that ended the answer. */
   | { readonly type: "mask"; readonly mask: Int32Array<ArrayBuffer> | null }

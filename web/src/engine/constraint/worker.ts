@@ -2,9 +2,15 @@
 
 import { Answerer } from "./answerer.ts";
 import { loadXGrammar } from "../../patches/xgrammar/library.ts";
-import type { Ask } from "./messages.ts";
+import { namesOf } from "../used-files.ts";
+import type { Ask, Told } from "./messages.ts";
 
-const answerer = new Answerer(loadXGrammar);
+const answerer = new Answerer(async (hear) => {
+  const library = await loadXGrammar(hear);
+  // The files of a worker in a worker are in no other list, and the next visit without a network needs them.
+  self.postMessage({ type: "used", urls: namesOf(performance) } satisfies Told);
+  return library;
+});
 let last = Promise.resolve();
 
 self.addEventListener("message", ({ data }: MessageEvent<Ask>) => {
