@@ -258,7 +258,8 @@ def fill_and_free(app: AppPage, server: FaultServer, disk: Path, free_bytes: int
             assert error["code"] == "quota_exceeded", error
             assert "free_space" in error["actions"]
     leave_free(disk, 40_000_000)
-    app.call("models.resume" if name in app.state()["downloads"] else "models.download", model=name)
+    # Chromium may refuse the first records that are written after a full disk; a person tries again.
+    app.wait_for_state(lambda state: refused(app, name) is None)
     app.wait_for_state(lambda state: state["models"][name]["downloaded"] and name not in state["downloads"])
     app.call("models.delete", model=name)
 
