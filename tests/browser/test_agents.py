@@ -151,7 +151,7 @@ def test_the_next_visit_has_what_tools_kept_and_goes_on(context: BrowserContext,
     remember = {"action": "remember", "key": "k", "value": 7}
     open_agent = """async ([model, history]) => {
       const builtinTools = ["todo", "storage"];
-      window.agent = new AmplifierWeb({ model, builtinTools, systemPrompt: "Be brief.", sessionId: "süß 1", history });
+      window.agent = new AmplifierWeb({ model, builtinTools, systemPrompt: "Be brief.", sessionId: "mine-1", history });
       await agent.init();
     }"""
     model = played(

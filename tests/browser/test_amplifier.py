@@ -56,6 +56,7 @@ def test_the_service_worker_fetches_none_of_it_at_the_first_visit() -> None:
     }
     assert len(mine) >= 10
     assert not any(mine.values())
+    assert (SITE / "amplifier.d.ts").exists() and "amplifier.d.ts" not in {file["path"] for file in listed}
     assert [file["core"] for file in listed if file["path"] == "python/snapshot.bin"] == [True]
 
 

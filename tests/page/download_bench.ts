@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
-import type { Disk, OpenFile } from "../../web/src/engine/files/disk.ts";
+import type { OpenFile } from "../../web/src/engine/files/disk-link.ts";
+import type { Disk } from "../../web/src/engine/files/disk.ts";
 import { Downloader } from "../../web/src/engine/files/download.ts";
 import type { Platform } from "../../web/src/engine/files/platform.ts";
 import type { DownloadRequest, RequestedFile } from "../../web/src/engine/files/requests.ts";

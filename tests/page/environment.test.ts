@@ -26,6 +26,16 @@ describe("the environment of a device", () => {
     });
   });
 
+  it("has no speed of the connection until the browser has measured one", () => {
+    const scope = new Scope();
+    const { environment } = look(scope);
+    expect(environment.look().connection.downlink_mbps).toBe(2.5);
+    for (const assumed of [1.45, 1.7, 1.95, 2.65, 0]) {
+      scope.connection.downlink = assumed;
+      expect(environment.look().connection.downlink_mbps).toBeNull();
+    }
+  });
+
   it("is null where the browser reports nothing", () => {
     const silent = { navigator: {}, addEventListener: () => undefined };
     expect(look(silent).environment.look()).toEqual(NOWHERE);

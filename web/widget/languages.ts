@@ -16,8 +16,13 @@ const OTHERS = ["de", "ar"];
 
 type Loader = (code: string) => Promise<WidgetLanguage>;
 
-/** Beside this very file; its name is put together, so that no bundler takes it in. */
-const fromSite: Loader = (code) => import(/* @vite-ignore */ new URL(`./widget-${code}.js`, import.meta.url).href) as Promise<WidgetLanguage>;
+/** The folder of this very file. */
+const HERE = new URL("./", import.meta.url).href;
+
+const fromSite: Loader = (code) => {
+  const address = `${HERE}widget-${code}.js`;
+  return import(/* @vite-ignore */ address) as Promise<WidgetLanguage>;
+};
 
 interface Known {
   words: WidgetLanguage;

@@ -249,7 +249,7 @@ function siteConnector(base: string): Connector {
         code: "connect_failed",
         title: "The site is on another server",
         message: `${base} is not on the server of this page, and browsers start workers from there alone`,
-        remedy: "Copy the folder that `browserllm build` wrote to this page's server, and name it in `src`.",
+        remedy: "Copy the folder that `browserllm build` wrote to this page's server, and name that folder (`src`, or `base`).",
         actions: [],
         data: {},
       });

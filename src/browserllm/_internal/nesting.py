@@ -25,6 +25,12 @@ _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 """A string, even an unterminated one, or a bracket. It never backtracks: each byte is looked at once."""
 
 
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_ALIKE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_OPEN = ord("[")
+
+
 @overload
 def decode_json(text: bytes | str, kind: type[T], *, strict: bool = True) -> T: ...
 @overload
@@ -99,15 +105,24 @@ def _opened(text: bytes | str) -> int:
 
 
 def _depth(text: bytes) -> int:
-    """Return the depth of the text, or a number above `MAX_DEPTH` if it is deeper."""
-    depth = deepest = 0
-    for token in _TOKENS.finditer(text):
-        first = token.group()[:1]
-        if first in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
-                break
-        elif first in b"]}":
-            depth -= 1
+    """Return the depth of the text, or a number above `MAX_DEPTH` if it is deeper.
+
+    Each round takes away the innermost brackets everywhere, so it is a few passes over the text and no step for each
+    string in it: a page's Python needs that when it reads a thousand messages.
+    """
+    # Without escapes, each quote begins or ends a string.
+    outside = _STRING.sub(b"", text) if b"\\" in text else b"".join(text.split(b'"')[::2])
+    brackets = outside.translate(_ALIKE, _NO_BRACKETS)
+    left, rounds = brackets, 0
+    while rounds <= MAX_DEPTH and b"[]" in left:
+        left = left.replace(b"[]", b"")
+        rounds += 1
+    if not left or rounds > MAX_DEPTH:
+        return rounds
+    depth = deepest = 0  # they do not match: the decoder will say so, unless it is too deep for it
+    for bracket in brackets:
+        depth += 1 if bracket == _OPEN else -1
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            break
     return deepest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -111,9 +110,8 @@ class _User:
 
 
 def _key_of(agent: str | None) -> str:
-    """Return the name under which an agent's to-do list is kept: its own, whatever its id looks like."""
-    given = os.urandom(16) if agent is None else agent.encode(errors="surrogatepass")
-    return f"agent-{hashlib.sha256(given).hexdigest()[:32]}"
+    """Return the name of an agent's to-do list, which is no conversation's."""
+    return f"agent-{os.urandom(16).hex() if agent is None else agent}"
 
 
 def _checked(messages: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:

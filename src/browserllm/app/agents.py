@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -76,6 +77,12 @@ class Agents:
         emit(AgentEvent(type="stage", name="packages"))
         await load_extra(EXTRA)
         try:
+            if sys.platform == "emscripten":
+                # Without our engine in the native one's place, amplifier-core could not be imported there.
+                from ..amplifier.install import install_engine
+
+                install_engine()
+            import_module("amplifier_core")
             from .agent_session import AgentSession
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "amplifier_core":

@@ -263,7 +263,8 @@ class Downloads:
         try:
             await self._record(model, handle.key, cancelled=False)
         except BaseException:  # a full disk, for one; a download left running unseen would be joined by the next one
-            del self._handles[model]
+            if self._handles.get(model) is handle:
+                del self._handles[model]
             await handle.cancel()
             raise
 

@@ -101,7 +101,7 @@ def read_file(text: str) -> list[Given]:
             )
         if head.version != VERSION:
             raise cannot_be_imported(f"its “version” is {head.version}, which no version of the app wrote")
-        file = decode_json(text, ExportedFile)
+        file = msgspec.json.decode(text, type=ExportedFile)  # its depth and its characters have been checked
     except (msgspec.DecodeError, RecursionError) as error:
         raise what_is_wrong(error, text) from None
     return [_checked(exported, number) for number, exported in enumerate(file.conversations, 1)]

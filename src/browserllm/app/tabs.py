@@ -52,6 +52,7 @@ class Tabs:
         self._conversations = conversations
         self._shared = shared
         self._post = post
+        self._is_open = True
         conversations.records.on_written.append(self._conversation_written)
         # What another tab has changed changes here, too, and is told once more; that reload changes nothing.
         self._unsubscribes = [
@@ -60,7 +61,8 @@ class Tabs:
         ]
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Tell nothing more, and take no news: the page keeps its channel."""
+        self._is_open = False
         self._conversations.records.on_written.remove(self._conversation_written)
         for unsubscribe in self._unsubscribes:
             unsubscribe()
@@ -70,6 +72,8 @@ class Tabs:
         try:
             news = decode_json(text, News)
         except (msgspec.DecodeError, RecursionError):
+            return
+        if not self._is_open:
             return
         if news.what == "conversation":
             self._reload(news, lambda: self._conversations.reload(news.id, elsewhere=news.answering))

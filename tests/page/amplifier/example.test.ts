@@ -67,7 +67,13 @@ it("shows a tool call with two buttons, its result, the answer, and stops", asyn
   expect(text("li.agent")).toBe("It is 10:15.");
   agent.end();
   await vi.waitFor(() => { expect(text("#status")).toBe("5 tokens read, 3 written, on this device."); });
-  button("#send").click();
+  const box = document.querySelector<HTMLTextAreaElement>("#prompt");
+  if (!box) throw new Error("no #prompt");
+  expect(box.value).toBe("");
+  box.value = "Again";
+  box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", shiftKey: true }));
+  expect(button("#cancel").disabled).toBe(true);
+  box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", cancelable: true }));
   await vi.waitFor(() => { expect(button("#cancel").disabled).toBe(false); });
   button("#cancel").click();
   await vi.waitFor(() => { expect(text("#status")).toBe("Cancelled."); });

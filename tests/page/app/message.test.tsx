@@ -185,7 +185,12 @@ describe("a message that waits for its model", () => {
     expect(answerText()).toContain("Small 0.6B is loading: 50%");
   });
 
-  it("shows a bar also while nobody knows how far it is", async () => {
+  it("has its dots once: where the answer will be", async () => {
+    await chat([{ ...question, status: "submitted" }, message({ id: "a", role: "assistant", parent: "q", status: "submitted" })]);
+    expect(articles().map((one) => one.querySelectorAll(".dots").length)).toEqual([0, 1]);
+  });
+
+  it("shows a bar also where it is not known how far it is", async () => {
     await show(<Chat id="c" target={null} />, { state: with_({ loading: make("Loading", { model: "small", phase: "queued" }) }) });
     expect(bar().hasAttribute("value")).toBe(false);
     expect(answerText()).toBe("Loading Small 0.6B");

@@ -4,7 +4,8 @@ import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { BottomFollower } from "../../../web/app/chat/bottom_follower.ts";
 import { MessageList, VIRTUAL_FROM } from "../../../web/app/chat/message_list.tsx";
-import { completeDom } from "./helpers.tsx";
+import { guessHeight } from "../../../web/app/chat/guess_height.ts";
+import { completeDom, message, text } from "./helpers.tsx";
 
 describe("following the end of a list", () => {
   const at = (top: number, height = 1000, seen = 400): { top: number; height: number; seen: number } => ({ top, height, seen });
@@ -181,5 +182,40 @@ describe("the list of messages", () => {
     expect(into.mock.contexts.map((element) => (element as Element).textContent)).toEqual(["m3"]);
     grown();
     expect(scroller().scrollTop).toBe(0);
+  });
+});
+
+describe("long messages of a long conversation", () => {
+  const drawn = new Set<string>();
+  const open = (heightOf?: (id: string) => number): number => {
+    drawn.clear();
+    withSizes();
+    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockImplementation(function (this: HTMLElement) { return this.classList.contains("list") ? HEIGHT : 4 * HEIGHT; });
+    const { unmount } = render(
+      <MessageList ids={ids(300)} kept={null} sent={0} target={null} {...(heightOf && { heightOf })}>
+        {(id) => {
+          drawn.add(id);
+          return <p>{id}</p>;
+        }}
+      </MessageList>,
+    );
+    grown();
+    unmount();
+    return drawn.size;
+  };
+
+  it("are drawn only as far as they can be seen, since their height is guessed from their length", () => {
+    const [before, after] = [open(), open(() => 4 * HEIGHT)];
+    expect(drawn.has("m299")).toBe(true);
+    expect(after).toBeLessThan(before);
+    expect(after).toBeLessThanOrEqual(4);
+  });
+
+  it("are guessed by their letters and the width of the window", () => {
+    const of = (letters: number): ReturnType<typeof message> => message({ id: "a", role: "assistant", parts: [text("x".repeat(letters))] });
+    expect(guessHeight(of(10), 1200)).toBe(106);
+    expect(guessHeight(of(4000), 1200)).toBeGreaterThan(1200);
+    expect(guessHeight(of(4000), 390)).toBeGreaterThan(1.5 * guessHeight(of(4000), 1200));
+    expect(guessHeight(undefined, 1200)).toBe(106);
   });
 });

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import Any
 
 import msgspec
 import pytest
 
-from browserllm._internal.nesting import MAX_DEPTH, check_depth, decode_json
+from browserllm._internal.nesting import MAX_DEPTH, _depth, check_depth, decode_json
 
 
 @pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
@@ -55,3 +57,30 @@ def test_the_depth_matches_the_decoder_whatever_the_strings_contain() -> None:
                 assert decode_json(text, list[Any])[0] == "\\" * escapes + '"[[{'
     for text in ('{"a":"' + '\\"' * 200_000 + "[" * 300, '"' * 200_001 + "[" * 300, "\\" * 200_001 + '"' + "[" * 300):
         check_depth(text)  # all brackets are inside a string
+
+
+def test_the_depth_is_that_of_counting_bracket_by_bracket() -> None:
+    """Also where brackets do not match, and where quotes and escapes stand anywhere."""
+    seed = time.time_ns()
+    chance = random.Random(seed)  # noqa: S311 (texts for a test)
+    for _ in range(3000):
+        text = "".join(chance.choices('[]{}"\\a,', k=chance.randrange(40)))
+        assert _depth(text.encode()) == counted(text), f"seed {seed}: {text!r}"
+
+
+def counted(text: str) -> int:
+    """Return the deepest point of a text, letter by letter."""
+    depth = deepest = 0
+    inside = escaped = False
+    for letter in text:
+        if inside:
+            inside = escaped or letter != '"'
+            escaped = letter == "\\" and not escaped
+        elif letter == '"':
+            inside, escaped = True, False
+        elif letter in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in "]}":
+            depth -= 1
+    return deepest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from browserllm.stores.memory import MemoryStore
 from browserllm.testing import HANG
 from browserllm.types import ReasoningDelta, ToolCallPart
 from unit.app.chats import Chats, SlowStore, waits_for
+from unit.app.test_threads import check
 
 
 async def export(chats: Chats) -> str:
@@ -338,6 +340,57 @@ async def test_what_is_joined_from_a_private_conversation_stays_on_the_device() 
     await give(chats, await export(there))
     await chats.ask(conversation, "c")
     assert chats.backend.requests[-1].private
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_two_places_that_import_each_others_files_come_to_the_same(seed: int) -> None:
+    """Whatever was done in each: all messages of both are in both, once, and the next import finds nothing new."""
+    chance = random.Random(seed)  # noqa: S311
+    chats = Chats("From here.")
+    conversation = await chats.create()
+    for _ in range(3):
+        await chats.ask(conversation, "a")
+    there = await moved(chats)
+    for place in (chats, there):
+        for _ in range(chance.randrange(8)):
+            await anything(place, conversation, chance)
+    before = {key for place in (chats, there) for key in place.thread(conversation).messages}
+    await give(chats, await export(there))
+    await give(there, await export(chats))
+    for place, other in ((chats, there), (there, chats)):
+        thread = place.thread(conversation)
+        check(thread)
+        assert set(thread.messages) == before
+        assert await give(place, await export(other)) == Imported(present=(conversation,))
+        later = await again(place, conversation)
+        assert later.thread(conversation).messages == thread.messages
+        assert later.entry(conversation).messages == len(thread.path)
+    here, far = chats.thread(conversation).messages, there.thread(conversation).messages
+    assert {key: (each.parts, each.parent) for key, each in here.items()} == {
+        key: (each.parts, each.parent) for key, each in far.items()
+    }
+
+
+async def anything(place: Chats, conversation: str, chance: random.Random) -> None:
+    """Do something to a conversation, as a user may."""
+    place.now_s += 1
+    thread = place.thread(conversation)
+    shown = [thread.messages[key] for key in thread.path]
+    message = chance.choice(shown) if shown else None
+    what = chance.choice(["ask", "regenerate", "edit", "delete", "branch"])
+    if what == "ask" or message is None:
+        await place.ask(conversation, "b")
+    elif what == "regenerate":
+        await place.app.call(act.Regenerate(conversation=conversation, message=message.id))
+    elif what == "edit":
+        parts = (TextPart(text=f"edited {chance.random()}"),)
+        await place.app.call(act.EditMessage(conversation=conversation, message=message.id, parts=parts))
+    elif what == "delete" and len(shown) > 2:
+        await place.app.call(act.DeleteMessage(conversation=conversation, message=shown[-1].id))
+    else:
+        picked = chance.choice(list(thread.messages))
+        await place.app.call(act.SelectBranch(conversation=conversation, message=picked))
+    await place.idle(conversation)
 
 
 class Full(MemoryStore):

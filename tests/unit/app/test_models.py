@@ -364,6 +364,12 @@ async def test_of_several_loads_the_one_that_goes_on_is_shown_with_its_progress(
     assert [(load.model, load.phase) for load in app.state.loads.values()] == [("tiny", "loading"), ("small", "queued")]
     assert app.state.loading is app.state.loads["tiny"]
     assert (app.state.loading.fraction, app.state.loading.text) == (0.0, "loading tiny")
+    # One that waits can be given up.
+    waiting = asyncio.ensure_future(app.call(act.LoadModel(model="pocket", engine="transformersjs")))
+    await app.until(lambda: "pocket" in app.state.loads)
+    waiting.cancel()
+    await app.until(lambda: "pocket" not in app.state.loads)
+    assert app.state.loading is app.state.loads["tiny"]
     # Of two that wait for one load, one gives up.
     third = asyncio.ensure_future(app.call(act.LoadModel(model="tiny")))
     for _ in range(20):

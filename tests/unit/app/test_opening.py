@@ -242,6 +242,7 @@ async def test_two_whole_apps_share_what_is_stored() -> None:
     # A tab that closes tells nothing more, and takes no news.
     await one.close()
     await two.call(act.UpdateSettings(changes={"theme": "light"}))
+    two.state.flush()
     for _ in range(50):
         await asyncio.sleep(0)
     assert one.state.value.settings.theme == "dark"

@@ -133,6 +133,10 @@ def _messages(file: Any) -> Any:
     return file["conversations"][0]["messages"]
 
 
+def _answer(file: Any) -> Any:
+    return next(message["answer"] for message in _messages(file) if message["answer"])
+
+
 BROKEN: dict[str, Any] = {
     "format": (lambda file: file.update(format="other"), "it has no conversations of this app"),
     "version": (lambda file: file.update(version=9), "a newer version of the app wrote it"),
@@ -151,6 +155,22 @@ BROKEN: dict[str, Any] = {
     "tool": (lambda file: _conversation(file)["conversation"]["settings"].update(tools=["rm"]), "unknown tool 'rm'"),
     "title": (lambda file: _conversation(file)["conversation"].update(title="a" * 999), "999 characters"),
     "time": (lambda file: _messages(file)[0].update(createdAt=1e300), "1e+300 is not a time"),
+    "time of a conversation": (
+        lambda file: _conversation(file)["conversation"].update(updatedAt=-1e300),
+        "-1e+300 is not a time",
+    ),
+    "model of an answer": (
+        lambda file: _answer(file).update(model="x" * 2000),
+        "the name of what has answered has 2000 characters",
+    ),
+    "adapter of an answer": (lambda file: _answer(file).update(adapter="x" * 2000), "has answered has 2000"),
+    "id of a call": (
+        lambda file: _messages(file)[1]["parts"].append(
+            {"type": "dynamic-tool", "toolName": "a", "toolCallId": "x" * 2000, "state": "output-available"}
+        ),
+        "the id of a tool call has 2000 characters",
+    ),
+    "long word": (lambda file: _messages(file)[0].update(role="x" * 3_000), f"“role” is “{'x' * 40}…”, which"),
     "address": (
         lambda file: _messages(file)[0]["parts"].append(
             {"type": "file", "mediaType": "image/png", "url": "https://tracker.example/"}

@@ -23,6 +23,7 @@ import browserllm as bl
 from browserllm._internal.http.address import Address, host_of, is_loopback, origin, read_address
 from browserllm._internal.http.client import HttpRequest
 from browserllm._internal.http.sockets import SocketClient
+from cases import cases
 
 ROOT = Path(__file__).parents[3]
 
@@ -262,7 +263,7 @@ async def test_no_request_goes_to_an_address_that_can_be_parsed_in_two_ways() ->
     await client.close()
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(st.text(max_size=30), st.sampled_from(["", "http://", "https://localhost", "http://127.0.0.1:1", "http://["]))
 def test_any_text_is_accepted_or_rejected_without_another_error(text: str, before: str) -> None:
     """The origin shown for it is a valid address again, and other parsers agree where they accept it."""

@@ -37,7 +37,8 @@ class Page:
         self.app = App()
         self.app.state.put(settings or Settings(never_leave_device=False), "settings")
         self.backend = bl.ScriptedBackend(answers, model="paper")
-        rooms = ChatRooms(self.app, MemoryStore(), lambda settings: self.backend, Notices(self.app))
+        self.store = MemoryStore()
+        rooms = ChatRooms(self.app, self.store, lambda settings: self.backend, Notices(self.app))
         self.agents = Agents(self.app, self._backend_of, rooms.answering)
         self.asked: list[tuple[str | None, Sequence[str]]] = []
         self.events: list[act.AgentEvent] = []
@@ -381,7 +382,7 @@ async def test_a_tool_of_the_page_takes_the_place_of_a_built_in_one() -> None:
 
 
 async def test_agents_with_an_id_keep_their_to_do_list_and_others_have_their_own() -> None:
-    """Whatever the id looks like."""
+    """It is no conversation's."""
     add = bl.ToolCallPart("c1", "todo_list", '{"action": "add", "text": "write"}')
     show = bl.ToolCallPart("c2", "todo_list", '{"action": "list"}')
     todo = ConversationSettings(tools=("todo_list",))
@@ -393,11 +394,14 @@ async def test_agents_with_an_id_keep_their_to_do_list_and_others_have_their_own
         await page.ask()
         return (await page.until("tool-result")).output
 
-    assert await result(id="söme id/1") == "1. [ ] write"
-    assert await result(id="söme id/1") == "1. [ ] write"
+    longest = "a" * 48
+    assert await result(id=longest) == "1. [ ] write"
+    assert await result(id=longest) == "1. [ ] write"
     assert "write" not in await result(id="another")
+    kept = await page.store.items("")
     assert await result() == "1. [ ] write"
     assert "write" not in await result()
+    assert await page.store.items("") == kept
 
 
 async def test_arguments_that_are_no_object_are_an_output_that_is_not_valid() -> None:

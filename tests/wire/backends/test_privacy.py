@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import browserllm as bl
 from browserllm.backends.draft import Draft
 from browserllm.backends.stream import Delta
+from cases import cases
 
 NAMES = ("a", "b", "c")
 SECRET = "a secret"
@@ -337,7 +338,7 @@ async def act(router: bl.Backend, what: str, options: dict[str, Any]) -> None:
 
 
 @given(router_of(trees) | trees, actions, environments)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=cases(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_private_request_reaches_no_backend_that_leaves_the_device(
     tree: dict[str, Any], actions: list[tuple[str, dict[str, Any]]], environment: bl.page.Environment
 ) -> None:

@@ -23,6 +23,7 @@ from browserllm._internal.http.client import HttpClient, HttpRequest, HttpRespon
 from browserllm._internal.http.guard import HostList, check_public_url, why_not_public
 from browserllm._internal.http.sockets import SocketClient, resolve
 from browserllm.chat.builtin.fetch import PageFetcher, tool_of
+from cases import cases
 from certificates import Certificates, make_certificates
 
 PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
@@ -453,7 +454,7 @@ ADDRESSES = st.one_of(
 )
 
 
-@settings(derandomize=True, max_examples=1000, deadline=None)
+@settings(derandomize=True, max_examples=cases(1000), deadline=None)
 @given(ADDRESSES)
 def test_a_public_address_is_also_public_to_the_standard_library(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
@@ -495,7 +496,7 @@ LOCAL = """
 """
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@settings(derandomize=True, max_examples=cases(500), deadline=None)
 @given(
     st.sampled_from(LOCAL.split()).flatmap(lambda network: st.ip_addresses(v=4, network=network)), st.integers(0, 16)
 )
@@ -505,7 +506,7 @@ def test_no_spelling_of_a_private_address_is_fetched(address: ipaddress.IPv4Addr
         check_public_url(f"https://{spelled(address, how)}/")
 
 
-@settings(derandomize=True, max_examples=700, deadline=None)
+@settings(derandomize=True, max_examples=cases(700), deadline=None)
 @given(st.text(max_size=60), st.sampled_from(["", "https://", "https://example.com", "https://example.com/", "//"]))
 def test_any_text_is_an_address_or_refused(text: str, before: str) -> None:
     """There is never another exception, and a normalised address is parsed to itself."""

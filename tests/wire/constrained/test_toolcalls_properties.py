@@ -18,6 +18,7 @@ from browserllm.constrained.tool_calls import ToolCallParser, format_for
 from browserllm.constrained.tool_calls.formats import FORMATS, ToolFormat
 from browserllm.json_schema.lenient import MAX_HELD, repair
 from browserllm.types import Tool, ToolCallDelta, ToolCallPart
+from cases import EXPLORES, cases
 
 # Ten thousand cases take a minute longer when each line is counted; the unit tests reach the same lines.
 pytestmark = pytest.mark.no_cover
@@ -109,7 +110,7 @@ def same(one: str, other: str) -> bool:
     return json.loads(one) == json.loads(other)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=cases(800), deadline=None)
 @given(st.data(), written_calls(), st.sampled_from(["", "Let me look.\n", "Hm: \n\n", "<think>so</think>\n"]))
 def test_calls_are_parsed_in_every_notation_however_they_are_cut(
     data: Any, written: tuple[str, str, list[tuple[str, str]]], before: str
@@ -124,7 +125,7 @@ def test_calls_are_parsed_in_every_notation_however_they_are_cut(
     assert [(name, arguments) for name, _, arguments in found] == calls
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=cases(500), deadline=None)
 @given(st.data(), forms, st.lists(st.tuples(names, objects.map(json.dumps)), min_size=1, max_size=3))
 def test_calls_rendered_in_each_format_are_parsed_back(
     data: Any, form: ToolFormat, calls: list[tuple[str, str]]
@@ -154,7 +155,7 @@ places = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(st.data(), forms, written_calls(), places, kept, kept)
 def test_mentioned_calls_are_text(
     data: Any, form: ToolFormat, written: tuple[str, str, list[tuple[str, str]]], place: str, before: str, after: str
@@ -169,7 +170,7 @@ def test_mentioned_calls_are_text(
 literal = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(st.data(), words | literal.map(json.dumps) | objects.map(json.dumps) | soups_of_tags())
 def test_an_unquoted_string_is_verbatim(data: Any, value: str) -> None:
     """Whatever it looks like, if only a string is allowed; ``null`` is null if null is allowed too."""
@@ -185,7 +186,7 @@ def test_an_unquoted_string_is_verbatim(data: Any, value: str) -> None:
         assert json.loads(found[0][2]) == {"n": 1, "text": expected}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(st.data(), literal | st.lists(literal, max_size=3) | st.dictionaries(words, literal, max_size=3), layouts)
 def test_an_unquoted_value_of_another_type_is_that_value(data: Any, value: Any, layout: dict[str, Any]) -> None:
     """If that type is allowed, alone or beside a string."""
@@ -281,7 +282,7 @@ def test_text_without_calls_passes_verbatim(text: str, form: ToolFormat) -> None
         assert read([text], form) == (text, [])
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(objects, layouts)
 def test_valid_json_stays_unchanged(value: Any, layout: dict[str, Any]) -> None:
     """The repairs find nothing to repair."""
@@ -298,7 +299,7 @@ def test_a_repair_returns_valid_json_or_none(text: str) -> None:
         json.loads(repaired)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=cases(500), deadline=None)
 @given(values)
 def test_python_is_read_as_json(value: Any) -> None:
     """The ``repr`` of a value becomes the JSON of the same value."""
@@ -334,9 +335,12 @@ def test_the_held_text_is_bounded() -> None:
         '<tool_call>{"name": "add", "arguments": {}, "id": "',
         '<tool_call>{"name": "add", "arguments": {"a": [',
     ]
-    for start in starts:
-        for filling in ("x" * 512, " " * 512, '"\\" ' * 128, '{"type": ' * 50, "</parameter> ", "\n```\n"):
-            for form in (FORMATS["other"], FORMATS["qwen3.5"], FORMATS["gemma"]):
+    forms = (FORMATS["other"], FORMATS["qwen3.5"], FORMATS["gemma"])
+    for number, start in enumerate(starts):
+        fillings = ("x" * 512, " " * 512, '"\\" ' * 128, '{"type": ' * 50, "</parameter> ", "\n```\n")
+        for turn, filling in enumerate(fillings):
+            # Each filling meets each form, with another start; `make explore` tries all of them.
+            for form in forms if EXPLORES else [forms[(number + turn) % 3]]:
                 parser = ToolCallParser(TOOLS, form)
                 fed = out = 0
                 for piece in [start] + [filling] * 200:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from browserllm.json_schema.docstrings import parse_docstring
+from cases import cases
 
 pytestmark = pytest.mark.no_cover
 
@@ -33,7 +34,7 @@ ODD = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=cases(300))
 @given(st.lists(TYPES, min_size=3, max_size=3), ODD, st.integers(0, 3), st.sampled_from(["google", "numpy", "rest"]))
 def test_types_and_odd_lines_do_not_lose_descriptions(types: list[str], odd: str, at: int, style: str) -> None:
     """For any written type, and an unreadable line anywhere."""

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from browserllm.json_schema.patterns.pattern import Pattern, PatternError
 from browserllm.json_schema.patterns.work import TooMuchWork
+from cases import cases
 
 pytestmark = pytest.mark.no_cover
 
@@ -137,7 +138,7 @@ plain = st.recursive(
 )
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=cases(1500), deadline=None, derandomize=True)
 @given(plain, st.text("abcd1 ", max_size=10))
 def test_patterns_match_as_in_python(pattern: str, text: str) -> None:
     """This covers syntax with the same meaning in both."""
@@ -149,7 +150,7 @@ def test_patterns_match_as_in_python(pattern: str, text: str) -> None:
     assert Pattern(pattern).search(text) is (other.search(text) is not None)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=cases(1500), deadline=None, derandomize=True)
 @given(st.text(st.sampled_from([*r"ab(|)*+?{}[]^$\.,-:=!<>12kudwsbBDWSxcnp0", "😀"]), max_size=24), st.text())
 def test_any_text_is_a_pattern_or_a_pattern_error(pattern: str, text: str) -> None:
     """There is no other kind of error, and valid patterns can be searched for."""

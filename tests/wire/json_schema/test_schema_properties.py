@@ -20,6 +20,7 @@ from browserllm.json_schema.lenient import MAX_DEPTH
 from browserllm.json_schema.partial import MISSING, PartialJson
 from browserllm.json_schema.types import InvalidValue, output_type
 from browserllm.json_schema.validate import Validator
+from cases import cases
 
 # Ten thousand cases take minutes longer when each line is counted; the unit tests reach the same lines.
 pytestmark = pytest.mark.no_cover
@@ -93,7 +94,7 @@ surrounding = st.sampled_from(
 )
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=cases(600), deadline=None, derandomize=True)
 @given(st.data(), objects, layouts, surrounding)
 def test_valid_json_is_returned_unchanged(
     data: Any, value: Any, layout: dict[str, Any], words: tuple[str, str]
@@ -109,7 +110,7 @@ def test_valid_json_is_returned_unchanged(
     assert read(data.draw(cut(text))) == whole
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=cases(400), deadline=None, derandomize=True)
 @given(st.data(), st.lists(values, max_size=5), layouts)
 def test_lists_are_returned_unchanged(data: Any, value: Any, layout: dict[str, Any]) -> None:
     """With a list at the root, in any pieces."""
@@ -127,7 +128,7 @@ sloppy = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=cases(600), deadline=None, derandomize=True)
 @given(st.data(), st.dictionaries(plain, sloppy, min_size=1, max_size=4))
 def test_python_is_read_as_json(data: Any, value: Any) -> None:
     """The ``repr`` of a value, with trailing commas and in any pieces, gives the same value."""
@@ -179,7 +180,7 @@ fragments = st.sampled_from(
 soups = st.lists(fragments | st.text(st.characters(), max_size=4), max_size=20).map("".join)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=cases(1500), deadline=None, derandomize=True)
 @given(st.data(), soups, st.sampled_from(["object", "array", "any"]))
 def test_the_pieces_of_a_text_make_no_difference(data: Any, text: str, root: Any) -> None:
     """Junk gives a value, the beginning of one, or none, but never a failure."""
@@ -196,7 +197,7 @@ def test_the_pieces_of_a_text_make_no_difference(data: Any, text: str, root: Any
         assert problems
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=cases(200), deadline=None, derandomize=True)
 @given(st.integers(1, 300), st.sampled_from(['{"a":', "[", '[{"a":']))
 def test_depth_is_bounded(depth: int, opening: str) -> None:
     """Too deep nesting is reported as a problem, not as a failure."""
@@ -276,7 +277,7 @@ def typed(draw: st.DrawFn) -> tuple[Any, Any]:
     return kind, draw(of_kind)
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=cases(600), deadline=None, derandomize=True)
 @given(st.data(), typed())
 def test_a_value_round_trips_through_its_type(data: Any, given: tuple[Any, Any]) -> None:
     """Its JSON fits the schema and is read as the same value, also as the last partial value."""
@@ -291,7 +292,7 @@ def test_a_value_round_trips_through_its_type(data: Any, given: tuple[Any, Any])
     assert made.read(read(data.draw(cut(text)))[3] or "") == value
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=cases(600), deadline=None, derandomize=True)
 @given(typed(), values | soups)
 def test_a_value_of_another_type_is_invalid(given: tuple[Any, Any], other: Any) -> None:
     """Any value and any text fits the type, or is an `InvalidValue` with problems; the schema agrees."""
@@ -354,7 +355,7 @@ schemas = st.recursive(
 )
 
 
-@settings(max_examples=800, deadline=None, derandomize=True)
+@settings(max_examples=cases(800), deadline=None, derandomize=True)
 @given(schemas, values)
 def test_any_schema_is_used_or_rejected(schema: Any, value: Any) -> None:
     """Checking a value with anything as a schema returns problems, or raises `InvalidRequest`."""

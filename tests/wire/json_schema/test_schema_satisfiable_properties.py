@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from browserllm.json_schema.satisfiable import unsatisfiable
 from browserllm.json_schema.validate import problems_of
+from cases import cases
 
 pytestmark = pytest.mark.no_cover
 
@@ -55,7 +56,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=cases(500))
 @given(SCHEMAS, st.lists(VALUES, min_size=20, max_size=20))
 def test_no_value_fits_an_unsatisfiable_schema(schema: Any, values: list[Any]) -> None:
     """Generated values never fit a rejected schema."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import browserllm as bl
 from browserllm.constrained.tool_calls.parser import ToolCallParser
 from browserllm.reasoning import ALL_MARKERS, StartsAs, ThoughtReader
+from cases import cases
 from growth import assert_linear, counted, pieces
 from vendor_server import Reply, VendorServer
 
@@ -55,7 +56,7 @@ def read(texts: list[str], starts_as: StartsAs, cut: bool, *, tools: bool) -> tu
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(
     answer=fragments,
     starts_as=st.sampled_from(["text", "thought", "unsure"]),
@@ -74,7 +75,7 @@ def test_how_an_answer_is_cut_changes_nothing(
     assert read(parts, starts_as, cut, tools=tools) == whole
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(st.text(st.characters(exclude_characters="<[◁", codec="utf-8"), max_size=60))
 def test_an_answer_without_markers_is_text_verbatim(answer: str) -> None:
     """This includes whitespace at its beginning and end."""
@@ -91,7 +92,7 @@ parts = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(markers=family, parts=parts, blank=st.sampled_from(["", "\n", "\n\n", " "]), upper=st.booleans(), data=st.data())
 def test_text_thoughts_and_calls_alternate(markers: Any, parts: Any, blank: str, upper: bool, data: Any) -> None:
     """Each is recognized with the markers of every family; calls in thoughts do not count."""

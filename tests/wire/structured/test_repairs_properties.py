@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import browserllm as bl
 from browserllm.chat.tools import FunctionTool
 from browserllm.json_schema.problem import path_to
+from cases import cases
 
 pytestmark = pytest.mark.no_cover
 
@@ -114,7 +115,7 @@ def path_of(start: str, place: tuple[Any, ...]) -> str:
     return start
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=cases(300))
 @given(kinds(), st.data())
 def test_a_repair_names_the_place_that_is_wrong(kind: Kind, data: st.DataObject) -> None:
     """In the JSON that the model wrote; the caller sees it in the type, and a tool's model in the arguments."""

@@ -25,6 +25,7 @@ from browserllm.json_schema.types import output_type
 from browserllm.json_schema.validate import problems_of
 from browserllm.structured.text import AnswerReader
 from browserllm.types import StructuredMode
+from cases import cases
 
 # Thousands of cases take long when each line is counted; the unit tests reach the same lines.
 pytestmark = pytest.mark.no_cover
@@ -142,7 +143,7 @@ before_json = st.sampled_from(
 after_json = st.sampled_from(["", "\n", "\n```", "\n```\nI hope this {helps}.", ' That is {"label": "it"}.'])
 
 
-@settings(max_examples=450, deadline=None, derandomize=True)
+@settings(max_examples=cases(450), deadline=None, derandomize=True)
 @given(data=st.data(), node=nodes, layout=layouts, mode=st.sampled_from(MODES))
 def test_any_split_gives_the_same_object(
     runner: asyncio.Runner, data: Any, node: Node, layout: dict[str, Any], mode: StructuredMode
@@ -159,7 +160,7 @@ def test_any_split_gives_the_same_object(
     assert values[-1] == asdict(node)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=cases(250), deadline=None, derandomize=True)
 @given(data=st.data(), node=nodes, other=nodes, mode=st.sampled_from(MODES))
 def test_partial_values_stay_true_in_repairs(
     runner: asyncio.Runner, data: Any, node: Node, other: Node, mode: StructuredMode
@@ -231,7 +232,7 @@ fragments = st.sampled_from(
 soups = st.lists(fragments | st.text(max_size=4), max_size=16).map("".join)
 
 
-@settings(max_examples=450, deadline=None, derandomize=True)
+@settings(max_examples=cases(450), deadline=None, derandomize=True)
 @given(
     data=st.data(),
     texts=st.lists(soups, min_size=1, max_size=3),
@@ -261,7 +262,7 @@ def test_any_text_gives_a_valid_object_or_an_error(
         assert not problems_of({"value": value} if output.wrapped else value, output.schema)
 
 
-@settings(max_examples=450, deadline=None, derandomize=True)
+@settings(max_examples=cases(450), deadline=None, derandomize=True)
 @given(st.data(), soups)
 def test_an_answer_is_read_the_same_whatever_its_pieces(data: Any, text: str) -> None:
     """One character at a time, at random and at once."""

@@ -10,6 +10,7 @@ import { Badge, Button } from "../ui/index.ts";
 import { useAction } from "../use_action.ts";
 import { builtInAnswering, expectedModel } from "./answering_model.ts";
 import { Announcer } from "./announcer.tsx";
+import { guessHeight } from "./guess_height.ts";
 import { MessageList } from "./message_list.tsx";
 import { useRoute } from "./route.tsx";
 import "./chat.css";
@@ -89,6 +90,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
     const drafts = (await call("chat.stop", { conversation: id })) ?? [];
     return drafts.map((draft) => draft.parts.filter((part) => part.type === "text" || part.type === "file"));
   };
+  const heightOf = useCallback((message: string) => guessHeight(id === null ? undefined : client.getState().threads[id]?.messages[message]), [client, id]);
   const row = useCallback(
     (message: string, index: number) =>
       id === null ? null : (
@@ -113,7 +115,7 @@ export function Chat({ id, target }: ChatProps): JSX.Element {
       {path.length === 0 ? (
         <Greeting conversation={id} quiet={id !== null && !opened} onPick={(text) => void pick(text)} />
       ) : (
-        <MessageList ids={path} kept={edited} sent={sent} target={target}>
+        <MessageList ids={path} kept={edited} sent={sent} target={target} heightOf={heightOf}>
           {row}
         </MessageList>
       )}

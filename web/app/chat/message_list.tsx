@@ -20,10 +20,12 @@ interface MessageListProps {
   readonly sent: number;
   /** A message to show instead of the end: where a search found something. */
   readonly target: string | null;
+  /** Guesses how high a message is, in pixels. A guess that is too low has messages drawn that nobody sees. */
+  readonly heightOf?: (id: string) => number;
 }
 
 /** The messages of a conversation, scrolled to the end and kept there unless the person scrolls up. */
-export function MessageList({ ids, children, kept, sent, target }: MessageListProps): JSX.Element {
+export function MessageList({ ids, children, kept, sent, target, heightOf = usualHeight }: MessageListProps): JSX.Element {
   const strings = useStrings().chat;
   // As a state, since the rows inside need it as soon as it is there.
   const [scroller, setScroller] = useState<HTMLDivElement | null>(null);
@@ -70,7 +72,7 @@ export function MessageList({ ids, children, kept, sent, target }: MessageListPr
       >
         <div ref={content} className="list-column">
           {many && scroller ? (
-            <VirtualRows ids={ids} scroller={scroller} kept={kept} target={target}>
+            <VirtualRows ids={ids} scroller={scroller} kept={kept} target={target} heightOf={heightOf}>
               {children}
             </VirtualRows>
           ) : many ? null : (
@@ -140,17 +142,20 @@ function PlainRows({ ids, children, target }: RowsProps): JSX.Element {
 interface VirtualRowsProps extends RowsProps {
   readonly scroller: HTMLElement;
   readonly kept: string | null;
+  readonly heightOf: (id: string) => number;
 }
 
-function VirtualRows({ ids, children, scroller, kept, target }: VirtualRowsProps): JSX.Element {
+const usualHeight = (): number => USUAL_HEIGHT;
+
+function VirtualRows({ ids, children, scroller, kept, target, heightOf }: VirtualRowsProps): JSX.Element {
   const keptIndex = kept === null ? -1 : ids.indexOf(kept);
   const virtualizer = useVirtualizer({
     count: ids.length,
     getScrollElement: () => scroller,
-    estimateSize: () => USUAL_HEIGHT,
+    estimateSize: (index) => heightOf(ids[index] ?? ""),
     getItemKey: (index) => ids[index] ?? index,
     overscan: KEPT_AROUND,
-    initialOffset: ids.length * USUAL_HEIGHT,
+    initialOffset: () => ids.reduce((sum, id) => sum + heightOf(id), 0),
     rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
       const first = Math.max(0, startIndex - overscan);
       const last = Math.min(count - 1, endIndex + overscan);

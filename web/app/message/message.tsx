@@ -48,7 +48,7 @@ export const Message = memo(function Message({ conversation, id, last, editing, 
               <PartView part={part} role={role} />
             </Boundary>
           ))}
-          {status === "submitted" && <Preparing />}
+          {isAnswer && status === "submitted" && <Preparing />}
           {status === "done" && isAnswer && parts.length === 0 && error === null && <p className="quiet">{strings.empty}</p>}
         </div>
       )}

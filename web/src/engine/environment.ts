@@ -80,13 +80,20 @@ export class EnvironmentWatch {
       connection: {
         type: connection?.type ?? null,
         effective_type: connection?.effectiveType ?? null,
-        downlink_mbps: connection?.downlink ?? null,
+        downlink_mbps: measured(connection?.downlink),
         save_data: connection?.saveData ?? null,
       },
       battery: this.#battery,
       visibility: this.#visibility,
     };
   }
+}
+
+/** What Chromium says before it has measured anything, for each kind of network (`DefaultObservations` in its estimator of quality). */
+const UNMEASURED = [1.45, 1.7, 1.95, 2.65];
+
+function measured(downlink: number | undefined): number | null {
+  return downlink === undefined || downlink === 0 || UNMEASURED.includes(downlink) ? null : downlink;
 }
 
 /** What counts as a change: the speed of a connection changes all the time. */

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import browserllm as bl
+from cases import cases
 from unit.backends.cloud.native_formats import FORMATS, WORDS
 from vendor_server import Reply, VendorServer
 
@@ -246,7 +247,7 @@ soup = st.recursive(
 
 
 @pytest.mark.parametrize("name", [*EVENTS])
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=st.lists(soup, max_size=4), streamed=st.booleans())
 def test_any_response_is_an_answer_or_a_typed_error(line: Line, name: str, events: list[Any], streamed: bool) -> None:
     """Every call of an answer has a name and an id, and there is a text, a call or a finish reason."""

@@ -19,6 +19,7 @@ from browserllm.backends.cloud.openai.reader import ChatCompletionReader
 from browserllm.backends.cloud.sse import Event
 from browserllm.backends.draft import Draft
 from browserllm.backends.stream import Delta
+from cases import cases
 
 pytestmark = pytest.mark.no_cover
 
@@ -150,7 +151,7 @@ def stream_of(data: st.DataObject, style: Style, calls: list[tuple[str, str]], m
     return chunks
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(call_lists, styles, st.data())
 def test_calls_are_the_same_in_every_split_and_numbering(
     calls: list[tuple[str, str]], style: Style, data: st.DataObject

@@ -20,6 +20,7 @@ import browserllm as bl
 from browserllm.backends.middleware import DETECTORS
 from browserllm.backends.middleware.placeholders import Placeholders, merge
 from browserllm.testing.backend import ScriptedBackend
+from cases import cases
 from growth import assert_linear, counted
 
 NAMES = [
@@ -292,7 +293,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 def test_json_with_named_secrets_comes_back(value: Any) -> None:
     """The arguments of a tool call; a number that is a secret comes back as a text."""
     text = json.dumps(value)
@@ -309,7 +310,7 @@ def test_json_with_named_secrets_comes_back(value: Any) -> None:
     .map("".join)
     .filter(str.strip)  # an empty prompt is refused
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=cases(400), deadline=None)
 def test_whatever_is_found_the_text_comes_back(text: str) -> None:
     """Pieces of all forms in any order: spans lie in the text, and what was sent reads as it did."""
     for find in DETECTORS:

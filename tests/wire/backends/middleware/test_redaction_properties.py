@@ -18,6 +18,7 @@ import browserllm as bl
 from browserllm.backends.middleware import DETECTORS, Span
 from browserllm.backends.middleware.placeholders import Placeholders, merge
 from browserllm.testing.backend import ScriptedBackend
+from cases import cases
 
 VALUES = [
     "ada@example.org",
@@ -69,7 +70,7 @@ def restored(placeholders: Placeholders, pieces: list[str], *, in_json: bool = F
 
 @given(st.lists(texts, min_size=1, max_size=4), st.lists(st.integers(min_value=0)))
 @example(["<EMAIL_1>ada@example.org"], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 def test_what_is_redacted_is_restored_wherever_it_is_cut(said: list[str], places: list[int]) -> None:
     """restore(redact(x)) == x, for several texts with the same placeholders."""
     placeholders = Placeholders([falcons, *DETECTORS])
@@ -101,7 +102,7 @@ def as_texts(value: Any) -> Any:
 
 @given(json_values, st.booleans(), st.booleans(), st.lists(st.integers(min_value=0)))
 @example("ada@example.org", False, True, list(range(30)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 def test_json_is_restored_wherever_it_is_cut(value: Any, ascii_only: bool, escaped: bool, places: list[int]) -> None:
     """The arguments of a tool call, with either way of escaping, are the same JSON afterwards."""
     text = json.dumps(value, ensure_ascii=ascii_only)
@@ -114,7 +115,7 @@ def test_json_is_restored_wherever_it_is_cut(value: Any, ascii_only: bool, escap
 
 
 @given(st.lists(texts, min_size=1, max_size=5), st.lists(st.integers(min_value=0)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 def test_no_value_goes_out_and_the_answer_reads_as_if_it_had(said: list[str], places: list[int]) -> None:
     """Through the middleware, with a model that repeats everything that it gets."""
 

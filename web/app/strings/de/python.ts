@@ -48,6 +48,7 @@ export const python: PythonWords = {
     server_error: { title: "Der Server hat ein Problem", remedy: "Versuche es gleich noch einmal." },
     circuit_open: { title: "Der Server ist mehrmals ausgefallen", remedy: "Versuche es gleich noch einmal." },
     blocked: { title: "Der Browser lässt das nicht zu", remedy: "Schließe andere Tabs dieser Seite, schaffe Platz auf dem Gerät und versuche es noch einmal; lade die Seite neu, wenn das nicht hilft." },
+    not_installed: { title: "Etwas ist nicht installiert", remedy: "Installiere, was die Meldung nennt, und versuche es noch einmal." },
     closed: { title: "Die Verbindung zur Seite ist geschlossen", message: () => "Die Modelle dieser Seite sind nicht mehr erreichbar.", remedy: "Lade die Seite neu." },
   },
   device: {

@@ -2,8 +2,20 @@
 
 import type { Clock } from "../clock.ts";
 import { PageError } from "../errors.ts";
-import type { OpenFile } from "./disk.ts";
 import type { DiskAnswer, DiskOrder, DiskRequest } from "./disk-messages.ts";
+
+/** A file that is open, in the disk worker, for this tab alone. */
+export interface OpenFile {
+  /** Its size when it was opened. */
+  readonly size: number;
+  /** Read up to `length` bytes from `at` on; fewer at the file's end. */
+  read(at: number, length: number): Promise<Uint8Array>;
+  /** Write all of `bytes`. Their buffer moves to the disk worker; the returned array has it again. */
+  write(bytes: Uint8Array, at: number): Promise<Uint8Array>;
+  truncate(size: number): Promise<void>;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
 
 /**
  * How often a silent worker is looked at, and how many looks in a row find it silent before it is ended: later than it gives up

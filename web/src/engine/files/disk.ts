@@ -1,21 +1,8 @@
 /** One flat folder in the origin's private file system. */
 
 import { systemClock, type Clock } from "../clock.ts";
-import { DiskLink } from "./disk-link.ts";
+import { DiskLink, type OpenFile } from "./disk-link.ts";
 import { asFullDisk, DISK_PATIENCE_MS, isNotFound, openFolder, soon, type Root } from "./private-files.ts";
-
-/** A file that is open, in the disk worker, for this tab alone. */
-export interface OpenFile {
-  /** Its size when it was opened. */
-  readonly size: number;
-  /** Read up to `length` bytes from `at` on; fewer at the file's end. */
-  read(at: number, length: number): Promise<Uint8Array>;
-  /** Write all of `bytes`. Their buffer moves to the disk worker; the returned array has it again. */
-  write(bytes: Uint8Array, at: number): Promise<Uint8Array>;
-  truncate(size: number): Promise<void>;
-  flush(): Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface Disk {
   /** Open a file, creating it if needed. Fails while other code has it open. */

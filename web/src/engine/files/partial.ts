@@ -8,7 +8,8 @@
 
 import { isRecord } from "../fields.ts";
 import { CACHE_NAMES, type FileRef } from "./caches.ts";
-import type { Disk, OpenFile } from "./disk.ts";
+import type { OpenFile } from "./disk-link.ts";
+import type { Disk } from "./disk.ts";
 import type { Platform } from "./platform.ts";
 import type { PartialFile } from "./operations.ts";
 
