@@ -140,11 +140,12 @@ def answers(page: Page) -> None:
 def test_a_user_of_notebooks(
     reader: MakeReader, tmp_path_factory: pytest.TempPathFactory, start_browser: Callable[..., BrowserContext]
 ) -> None:
-    """The cells show the chat, and stream an answer from its engine."""
+    """The cells show the chat, and stream an answer from its engine; what follows is for kernels in Pyodide."""
     user = reader()
     user.follow("docs/notebook.md", cells=True)
+    show, stream, *_ = user.cells
     python = user.folder / ".venv" / "bin" / "python"
-    with running_lab(tmp_path_factory.mktemp("lab"), *user.cells, python=python, **user.home) as url:
+    with running_lab(tmp_path_factory.mktemp("lab"), show, stream, python=python, **user.home) as url:
         lab = Lab(start_browser().new_page(), url).open(cells=2)
         lab.run(0)
         app = lab.frame(0)
