@@ -68,13 +68,13 @@ NOT_KEPT = (
     "amplifier.d.ts",
     "notebook-widget.js",
     "notebook.html",
-    "assets/notebook",
+    "assets/entry-notebook-",
     "connect-served",
     "connect-kernel",
     "host.html",
-    "assets/host-",
+    "assets/entry-host-",
     "python.html",
-    "assets/python-",
+    "assets/entry-python-",
 )
 """Files that the app never asks for or that only a browser launched by Python needs."""
 PACKAGE_LEFT_OUT = ("_internal/system/", "page/chrome/", "page/serving/", "cli/", "notebook/")

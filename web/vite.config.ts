@@ -49,7 +49,9 @@ export default defineConfig({
       // These are found by their names, which stay the same.
       preserveEntrySignatures: "allow-extension",
       output: {
-        entryFileNames: ({ name }) => (name.startsWith("connect") ? "[name].js" : "assets/[name]-[hash].js"),
+        // A name that no shared chunk can have: the service worker keeps the chunks, and no page but the app's own.
+        entryFileNames: ({ name }) => (name.startsWith("connect") ? "[name].js" : "assets/entry-[name]-[hash].js"),
+        assetFileNames: ({ names }) => (names.includes("host.css") ? "assets/entry-[name]-[hash][extname]" : "assets/[name]-[hash][extname]"),
       },
     },
   },

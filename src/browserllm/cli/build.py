@@ -90,7 +90,7 @@ _FOR_PROCESSES = {"host.html", "connect-served.js", "notebook-widget.js", "sw-no
 
 def is_for_processes(path: PurePath) -> bool:
     """Return whether a file of the site, by its path, is only needed by pages that connect to a Python process."""
-    return path.as_posix() in _FOR_PROCESSES or (path.parent.name == "assets" and path.name.startswith("host-"))
+    return path.as_posix() in _FOR_PROCESSES or (path.parent.name == "assets" and path.name.startswith("entry-host-"))
 
 
 def _remove_written(target: Path, marker: Path) -> None:

@@ -52,8 +52,8 @@ def test_each_built_page_carries_the_policy_before_anything_it_loads(name: str) 
 
 def test_a_built_site_has_no_host_page(site: Path, tmp_path: Path) -> None:
     """Neither the page nor the files that only it loads; those of an older release are deleted."""
-    (site / "assets" / "host-1a2b.js").touch()
-    (site / "assets" / "host-1a2b.css").touch()
+    (site / "assets" / "entry-host-1a2b.js").touch()
+    (site / "assets" / "entry-host-1a2b.css").touch()
     target = tmp_path / "out"
     copy_site(site, target)
     names = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
