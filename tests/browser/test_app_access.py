@@ -255,7 +255,7 @@ def test_a_comparison_that_is_stopped_does_not_begin_again(app: AppPage) -> None
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("Answering", exact=True)).to_be_visible()
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="run")).to_be_visible()
     assert {run["status"] for run in app.state()["compare"]["runs"]} == {"stopped"}
 
 

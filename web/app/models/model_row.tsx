@@ -62,7 +62,7 @@ export const ModelRow = memo(function ModelRow({ model, named }: ModelRowProps):
         <div className="download-line">
           <div className="download-bar">
             <Progress value={loading.fraction} label={strings.loading(model.name)} />
-            <p className="download-facts">{loading.text === "" ? strings.loading(model.name) : sentence(loading.text)}</p>
+            <p className="download-facts">{language !== "en" || loading.text === "" ? strings.loading(model.name) : sentence(loading.text)}</p>
           </div>
           <Milestones value={loading.fraction} say={(share) => `${strings.loading(model.name)}: ${formatPercent(share, language)}`} />
         </div>
