@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,4 @@ def leave_free(disk: Path, size_bytes: int) -> None:
     junk = disk / "junk"
     junk.unlink(missing_ok=True)
     with junk.open("wb") as file:
-        while (room := shutil.disk_usage(disk).free - size_bytes) > 0:
-            with suppress(OSError):  # the browser has just taken some of it
-                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room)
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - size_bytes)

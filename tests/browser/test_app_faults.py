@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Error, expect
+from playwright.sync_api import BrowserContext, expect
 
 from app_page import AppPage, text_of
 from fault_server import Content, Fault, FaultServer
-from in_page import SITE
 from served_models import POCKET
 from small_disk import leave_free
 
 STORY = "Tell me a story about a fox."
-TEXTS = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 WEIGHTS = "/small/onnx/model_quantized.onnx"
-FULL_TIMES = 20
-"""Before there was a check for room, one in 3 to 35 such downloads stood still."""
-
-BLOCKED = """
-const close = FileSystemSyncAccessHandle.prototype.close;
-FileSystemSyncAccessHandle.prototype.close = function () {
-  if (this.getSize() > 1e6) {
-    const request = new XMLHttpRequest();
-    request.open("GET", "GATE", false);
-    request.send();
-  }
-  return close.call(this);
-};
-"""
-"""Put before the disk worker's program: to close a file takes as long as the server at GATE wants."""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultServer]:
     """The pocket model for the CPU under another name; its weights come slowly, and hold at a limit."""
     with FaultServer() as serving:
-        for name in TEXTS:
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
             serving.add(f"/small/{name}", (POCKET / name).read_bytes())
         weights = Content((POCKET / "onnx" / "model_quantized.onnx").read_bytes())
         serving.add(WEIGHTS, weights, Fault(bytes_per_s=4e6))
@@ -207,7 +188,7 @@ def test_a_full_disk_is_named_with_the_way_out(
     big = Content.generated(40_000_000)
     server.add("/big/onnx/model_quantized.onnx", big, Fault(bytes_per_s=8e6))
     server.limit_bytes = server.sent_bytes() + 5_000_000
-    for name in TEXTS:
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"):
         server.add(f"/big/{name}", (POCKET / name).read_bytes())
     app.call("models.add", source=f"{server.origin}/big/", id="big")
     page.goto(f"{app.url}#models/big")
@@ -227,100 +208,3 @@ def test_a_full_disk_is_named_with_the_way_out(
     assert "fox" in text_of(app.ask(STORY))
     app.check()
     page.context.close()
-
-
-def test_a_disk_that_is_full_from_the_start_fails_each_download_and_the_next_one_works(
-    start_browser: Callable[..., BrowserContext], site_url: str, server: FaultServer, small_disk: Path
-) -> None:
-    """Again and again: a typed error each time, and none that stands still; with room again it works at once."""
-    app = AppPage(start_browser(webgpu=False, profile=small_disk / "profile"), site_url).open().start_chatting()
-    app.ask(STORY)
-    big = Content.generated(8_000_000)
-    for attempt in range(FULL_TIMES):
-        # With no byte free the check for room fails, and with some the download begins.
-        fill_and_free(app, server, small_disk, (attempt % 2) * 1_300_000, f"full{attempt}", big)
-    app.page.context.close()
-
-
-def fill_and_free(app: AppPage, server: FaultServer, disk: Path, free_bytes: int, name: str, weights: Content) -> None:
-    """Download a model with too few bytes free, and again with room."""
-    server.add(f"/{name}/onnx/model_quantized.onnx", weights)
-    for file in TEXTS:
-        server.add(f"/{name}/{file}", (POCKET / file).read_bytes())
-    app.call("models.add", source=f"{server.origin}/{name}/", id=name)
-    leave_free(disk, free_bytes)
-    if (refusal := refused(app, name)) is not None:  # not even a record of the download could be written
-        assert "quota_exceeded" in refusal
-    else:
-        state = app.wait_for_state(lambda state: ended(state, name))
-        if name in state["downloads"]:  # or the browser has found room in its own files
-            error = state["downloads"][name]["error"]
-            assert error["code"] == "quota_exceeded", error
-            assert "free_space" in error["actions"]
-    leave_free(disk, 40_000_000)
-    # Chromium may refuse the first records that are written after a full disk; a person tries again.
-    app.wait_for_state(lambda state: refused(app, name) is None)
-    app.wait_for_state(lambda state: state["models"][name]["downloaded"] and name not in state["downloads"])
-    app.call("models.delete", model=name)
-
-
-def refused(app: AppPage, name: str) -> str | None:
-    """Begin a download, and return the error with which that is refused."""
-    try:
-        app.call("models.download", model=name)
-    except Error as error:
-        return error.message
-    return None
-
-
-def ended(state: Any, name: str) -> bool:
-    """Whether a download has failed, or the model is there."""
-    download = state["downloads"].get(name)
-    return state["models"][name]["downloaded"] if download is None else download["state"] == "failed"
-
-
-@pytest.fixture(scope="module")
-def blocked(
-    start_browser: Callable[..., BrowserContext],
-    serve: Callable[[Path], str],
-    server: FaultServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AppPage:
-    """The app in a browser that does not return from closing a large file while the server holds the gate."""
-    site = tmp_path_factory.mktemp("blocked") / "site"
-    shutil.copytree(SITE, site)
-    (program,) = (site / "assets").glob("disk-worker-*.js")
-    program.write_text(BLOCKED.replace("GATE", f"{server.origin}/gate") + program.read_text())
-    return AppPage(start_browser(webgpu=False), serve(site)).open().start_chatting()
-
-
-@pytest.mark.parametrize("meanwhile", ["nothing", "pause", "cancel and delete"])
-def test_a_browser_that_never_returns_from_its_disk_costs_one_file(
-    blocked: AppPage, server: FaultServer, meanwhile: str
-) -> None:
-    """The app lives on; the file that is not closed is downloaded under another name, without a reload."""
-    app, name = blocked, meanwhile.partition(" ")[0]
-    weights = Content.generated(8_000_000)
-    server.add(f"/{name}/onnx/model_quantized.onnx", weights)
-    for file in TEXTS:
-        server.add(f"/{name}/{file}", (POCKET / file).read_bytes())
-    app.call("models.add", source=f"{server.origin}/{name}/", id=name)
-    server.add("/gate", Content(b"open"), Fault(stall_at=0))
-    app.call("models.download", model=name)
-    app.wait_for_state(lambda state: state["downloads"][name]["receivedBytes"] >= weights.size)
-    if meanwhile == "nothing":
-        assert "fox" in text_of(app.ask(STORY))
-        state = app.wait_for_state(lambda state: ended(state, name))
-        error = state["downloads"][name]["error"]
-        assert (error["code"], "free_space" in error["actions"]) == ("quota_exceeded", True)
-    elif meanwhile == "pause":
-        app.call("models.pause", model=name)
-        assert app.state()["downloads"][name]["state"] == "paused"
-    else:
-        app.call("models.cancel", model=name, delete=True)
-        assert name not in app.state()["downloads"]
-    server.add("/gate", Content(b"open"))
-    app.call("models.download", model=name)
-    app.wait_for_state(lambda state: ended(state, name))
-    assert app.state()["models"][name]["downloaded"]
-    app.check()

@@ -2,8 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
-import type { OpenFile } from "../../web/src/engine/files/disk-link.ts";
-import type { Disk } from "../../web/src/engine/files/disk.ts";
+import type { Disk, OpenFile } from "../../web/src/engine/files/disk.ts";
 import { Downloader } from "../../web/src/engine/files/download.ts";
 import type { Platform } from "../../web/src/engine/files/platform.ts";
 import type { DownloadRequest, RequestedFile } from "../../web/src/engine/files/requests.ts";
@@ -22,10 +21,6 @@ export class MemoryDisk implements Disk {
   capacity = Infinity;
   /** Called before each truncation, to make it fail. */
   onTruncate: () => void = () => undefined;
-  /** Called before each change of an open file, to make it fail. */
-  onCall: () => Promise<void> = () => Promise.resolve();
-  /** The names of files that the browser has locked for good. */
-  readonly stuck = new Set<string>();
 
   open(name: string): Promise<OpenFile> {
     const file = this.files.get(name) ?? { bytes: Buffer.alloc(0), size: 0, open: false, flushes: 0 };
@@ -33,10 +28,9 @@ export class MemoryDisk implements Disk {
     this.files.set(name, file);
     file.open = true;
     return Promise.resolve({
-      size: file.size,
-      read: (at, length) => Promise.resolve(new Uint8Array(file.bytes.subarray(at, Math.min(file.size, at + length)))),
-      write: async (bytes, at) => {
-        await this.onCall();
+      getSize: () => file.size,
+      read: (into, { at }) => file.bytes.copy(into, 0, at, Math.min(file.size, at + into.length)),
+      write: (bytes, { at }) => {
         if (this.used - file.size + at + bytes.length > this.capacity) throw new DOMException("full", "QuotaExceededError");
         if (at + bytes.length > file.bytes.length) {
           const grown = Buffer.alloc((at + bytes.length) * 2);
@@ -45,27 +39,15 @@ export class MemoryDisk implements Disk {
         }
         file.bytes.set(bytes, at);
         file.size = Math.max(file.size, at + bytes.length);
-        // As in a browser: the caller's array loses its buffer.
-        return structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] });
+        return bytes.length;
       },
-      truncate: async (size) => {
+      truncate: (size) => {
         this.onTruncate();
-        await this.onCall();
         file.size = size;
       },
-      flush: async () => {
-        await this.onCall();
-        file.flushes += 1;
-      },
-      close: async () => {
-        await this.onCall();
-        file.open = false;
-      },
+      flush: () => { file.flushes += 1; },
+      close: () => { file.open = false; },
     });
-  }
-
-  isStuck(name: string): boolean {
-    return this.stuck.has(name);
   }
 
   blob(name: string): Promise<Blob | null> {

@@ -170,7 +170,6 @@ describe("what Python keeps in the page", () => {
     // Chromium's words for a disk that is full, and for what has nothing to do with one.
     for (const [message, name, code] of [
       ["Failed to write blobs (IOError)", "DataError", "quota_exceeded"],
-      ["Connection is closing because of: IO error: 000003.log: FILE_ERROR_NO_SPACE", "UnknownError", "quota_exceeded"],
       ["Internal error committing transaction: IO error: No space left on device", "UnknownError", "quota_exceeded"],
       ["The key is not valid", "DataError", "unavailable"],
       ["Internal error", "UnknownError", "unavailable"],

@@ -30,24 +30,13 @@ export class Database {
   /** Run one transaction: everything that `work` requests, or nothing. Resolves with what the function that it returns reads. */
   async run<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => () => T): Promise<T> {
     try {
-      const transaction = await this.#begin(mode);
+      const database = await this.#open();
+      const transaction = database.transaction(this.#options.store, mode);
       const read = order(work, transaction.objectStore(this.#options.store));
       await finished(transaction);
       return read();
     } catch (error) {
       throw this.#failure(error);
-    }
-  }
-
-  async #begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
-    const { store } = this.#options;
-    try {
-      return (await this.#open()).transaction(store, mode);
-    } catch (error) {
-      // The browser closes the connection after an error of the disk, and reports it later than here.
-      if (describe(error).name !== "InvalidStateError") throw error;
-      this.#database = null;
-      return (await this.#open()).transaction(store, mode);
     }
   }
 
@@ -122,9 +111,9 @@ export class Database {
   }
 }
 
-/** Chromium's errors for a full disk: "DataError: Failed to write blobs (IOError)" or "UnknownError: ... FILE_ERROR_NO_SPACE". */
+/** Chromium's errors for a full disk: "DataError: Failed to write blobs (IOError)", for one. */
 function isFullDisk(name: string, message: string): boolean {
-  return (name === "DataError" || name === "UnknownError") && /io ?error|disk|no[ _]space/i.test(message);
+  return (name === "DataError" || name === "UnknownError") && /ioerror|disk|no space/i.test(message);
 }
 
 function order<T>(work: (store: IDBObjectStore) => () => T, store: IDBObjectStore): () => T {

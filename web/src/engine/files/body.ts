@@ -4,10 +4,8 @@
 const PIECE_BYTES = 1024 * 1024;
 
 export interface BodyReader {
-  /** The next piece. */
+  /** The next piece: it may be overwritten by the read after it. */
   read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
-  /** Let later reads overwrite a piece, if there is one: its buffer is reused. */
-  giveBack(piece: Uint8Array | null): void;
 }
 
 export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
@@ -15,16 +13,14 @@ export function readBody(body: ReadableStream<Uint8Array>): BodyReader {
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
-    const plain = body.getReader(); // not a byte stream, as in Safari
-    return { read: () => plain.read(), giveBack: () => undefined };
+    return body.getReader(); // not a byte stream, as in Safari
   }
-  let room: ArrayBufferLike | null = null;
+  let room = new ArrayBuffer(PIECE_BYTES);
   return {
-    read: () => {
-      const into = new Uint8Array((room ?? new ArrayBuffer(PIECE_BYTES)) as ArrayBuffer);
-      room = null;
-      return reader.read(into);
+    read: async () => {
+      const result = await reader.read(new Uint8Array(room));
+      if (!result.done) room = result.value.buffer;
+      return result;
     },
-    giveBack: (piece) => { room = piece?.buffer ?? room; },
   };
 }

@@ -1,14 +1,21 @@
 /** One flat folder in the origin's private file system. */
 
 import { systemClock, type Clock } from "../clock.ts";
-import { DiskLink, type OpenFile } from "./disk-link.ts";
-import { asFullDisk, DISK_PATIENCE_MS, isNotFound, openFolder, soon, type Root } from "./private-files.ts";
+import { PageError } from "../errors.ts";
+
+/** A file that is open, for this worker alone (FileSystemSyncAccessHandle, which TypeScript has for workers only). */
+export interface OpenFile {
+  getSize(): number;
+  read(into: Uint8Array, options: { at: number }): number;
+  write(bytes: Uint8Array, options: { at: number }): number;
+  truncate(size: number): void;
+  flush(): void;
+  close(): void;
+}
 
 export interface Disk {
   /** Open a file, creating it if needed. Fails while other code has it open. */
   open(name: string): Promise<OpenFile>;
-  /** Whether the browser never returned from work on this file: it stays locked as long as the page is open. */
-  isStuck(name: string): boolean;
   /** A file's bytes, which stay on the disk until they are read; null if there is no such file. */
   blob(name: string): Promise<Blob | null>;
   /** Remove a file, if it exists. */
@@ -16,23 +23,38 @@ export interface Disk {
   names(): Promise<readonly string[]>;
 }
 
+const FOLDER = "browserllm-downloads";
+
+/** These operations take milliseconds. On a full disk Chromium may leave one without an answer. */
+export const DISK_PATIENCE_MS = 15_000;
+
+type FileHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<OpenFile> };
+
+/** The page's storage, as far as it is used here: `navigator.storage`. */
+export type Root = Pick<StorageManager, "getDirectory">;
+
 export class OriginDisk implements Disk {
+  readonly #opening = new Set<FileHandle>();
   readonly #clock: Clock;
   readonly #root: () => Root;
-  readonly #files: DiskLink;
 
-  constructor(clock: Clock = systemClock, root: () => Root = () => navigator.storage, files = new DiskLink(clock)) {
+  constructor(clock: Clock = systemClock, root: () => Root = () => navigator.storage) {
     this.#clock = clock;
     this.#root = root;
-    this.#files = files;
   }
 
-  open(name: string): Promise<OpenFile> {
-    return this.#files.open(name);
-  }
-
-  isStuck(name: string): boolean {
-    return this.#files.stuck.has(name);
+  async open(name: string): Promise<OpenFile> {
+    const folder = await this.#folder();
+    const file = await this.#soon("create a file", written(folder.getFileHandle(name, { create: true }))) as FileHandle;
+    // Keep a reference until it is open: Chromium has only a weak one, and after a garbage collection the promise never settles.
+    this.#opening.add(file);
+    const opening = file.createSyncAccessHandle();
+    try {
+      return await this.#soon("open a file", written(opening), (late) => { late.close(); });
+    } finally {
+      // One that opens late is still referred to, or it could never be closed.
+      void opening.catch(() => undefined).finally(() => this.#opening.delete(file));
+    }
   }
 
   async blob(name: string): Promise<Blob | null> {
@@ -42,7 +64,7 @@ export class OriginDisk implements Disk {
       return await this.#soon("read a file", file.getFile());
     } catch (error) {
       if (isNotFound(error)) return null;
-      throw asFullDisk(error);
+      throw error;
     }
   }
 
@@ -58,20 +80,59 @@ export class OriginDisk implements Disk {
   async names(): Promise<readonly string[]> {
     const folder = (await this.#folder()) as FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
     const names: string[] = [];
-    try {
-      for await (const name of folder.keys()) names.push(name);
-    } catch (error) {
-      // On a full disk Chromium may lose the folder between the two calls.
-      if (!isNotFound(error)) throw asFullDisk(error);
-    }
+    for await (const name of folder.keys()) names.push(name);
     return names;
   }
 
-  #folder(): Promise<FileSystemDirectoryHandle> {
-    return this.#soon("open its private files", openFolder(this.#root()));
+  async #folder(): Promise<FileSystemDirectoryHandle> {
+    const root = await this.#soon("open its private files", this.#root().getDirectory());
+    return this.#soon("open a folder", written(root.getDirectoryHandle(FOLDER, { create: true })));
   }
 
-  #soon<T>(what: string, promise: Promise<T>): Promise<T> {
-    return soon(this.#clock, DISK_PATIENCE_MS, what, promise);
+  #soon<T>(what: string, promise: Promise<T>, late?: (value: T) => void): Promise<T> {
+    return soon(this.#clock, DISK_PATIENCE_MS, what, promise, late);
   }
+}
+
+/** Wait for the browser's storage, but not for ever; `late` takes a value that comes after that. */
+export function soon<T>(clock: Clock, ms: number, what: string, promise: Promise<T>, late?: (value: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const stop = clock.after(ms, () => {
+      over = true;
+      const seconds = Math.round(ms / 1000);
+      const message = `the browser did not ${what} within ${seconds} s, as happens when the disk is full: free disk space and try again`;
+      reject(new PageError("unavailable", message, { reason: "blocked" }));
+    });
+    promise.then((value) => {
+      stop();
+      if (over) late?.(value);
+      else resolve(value);
+    }, (error: unknown) => {
+      stop();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
+}
+
+/**
+ * The failure to create or open a file under its right name. On a full disk Chromium cannot write to the database of its
+ * files, and says InvalidStateError or UnknownError; a file that it has created but not written is then not found.
+ */
+async function written<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asFullDisk(error);
+  }
+}
+
+function asFullDisk(error: unknown): unknown {
+  return error instanceof DOMException && FULL.has(error.name) ? new DOMException("the disk is full", "QuotaExceededError") : error;
+}
+
+const FULL = new Set(["InvalidStateError", "UnknownError", "NotFoundError"]);
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NotFoundError";
 }

@@ -117,7 +117,7 @@ export class Downloader implements FileFetcher {
     const line = new Turns(request.parallel);
     let room: Promise<void> | null = null;
     const needed = request.files.reduce((sum, { size_bytes }) => sum + (size_bytes ?? 0), 0);
-    const hasRoom = (): Promise<void> => (room ??= checkRoom(this.#platform, needed));
+    const hasRoom = (): Promise<void> => (room ??= checkRoom(this.#platform.caches, needed));
     await inParallel(request.files, 2 * request.parallel, async (file, index) => {
       if (stopped()) return;
       try {
@@ -154,7 +154,7 @@ export class Downloader implements FileFetcher {
           const blob = await partial.blob();
           const { caches } = this.#platform;
           await this.#explainQuota(file.url, blob.size, () => putFile(caches, file, blob, partial.source?.content_type ?? null));
-          await PartialData.discard(this.#platform, file);
+          await partial.remove();
           resolve(done(file, blob.size, transfer, verified, tell));
         } catch (error) {
           reject(toPageError(error));
@@ -183,20 +183,20 @@ export class Downloader implements FileFetcher {
     const transfer = new Transfer(this.#platform, file, request, partial, signal, tell);
     try {
       const needed = (): number => Math.max(0, (file.size_bytes ?? partial.source?.total_bytes ?? 0) - partial.size);
-      const verified = await line.take(signal, () => this.#explainQuota(file.url, needed, async () => {
-        const found = await transfer.run();
+      const verified = await line.take(signal, async () => {
+        const found = await this.#explainQuota(file.url, needed, () => transfer.run());
         // Close it within the turn: the files that have a turn share the limit of unflushed bytes.
-        await partial.close();
+        partial.close();
         return found;
-      }));
+      });
       return { partial, transfer, verified };
     } catch (error) {
       try {
-        await partial.close();
+        partial.close();
       } catch {
         // A full disk cannot store the journal's last line either; the bytes that were flushed before stay.
       }
-      if (error instanceof PageError && error.code === "integrity") await PartialData.discard(this.#platform, file);
+      if (error instanceof PageError && error.code === "integrity") await partial.remove();
       throw error;
     }
   }

@@ -1,10 +1,8 @@
 /** Puts whole files into the caches that the engines read, and finds files that are stored already. */
 
-import { describe, PageError } from "../errors.ts";
+import { describe } from "../errors.ts";
 import { sizeOf } from "./caches.ts";
 import { startDigest } from "./digest.ts";
-import type { Platform } from "./platform.ts";
-import { DISK_PATIENCE_MS, soon } from "./private-files.ts";
 import type { RequestedFile } from "./requests.ts";
 import { reasonOf } from "./retry.ts";
 
@@ -45,28 +43,18 @@ async function hasHash({ body }: Response, hash: RequestedFile["hash"], signal: 
  * Fail with `QuotaExceededError` on a disk that is full already. On such a disk Chromium may never return from closing a file
  * of the private file system, which blocks the worker; a cache entry fails without blocking.
  */
-export async function checkRoom({ caches, clock }: Pick<Platform, "caches" | "clock">, size: number): Promise<void> {
-  // A cache that could not be created on a full disk stays broken under its name, also with room again.
-  const name = `${ROOM}${crypto.randomUUID()}`;
-  const ref = { cache: name, url: `https://${ROOM}.invalid/` };
+export async function checkRoom(caches: CacheStorage, size: number): Promise<void> {
+  const name = "browserllm-room";
+  const ref = { cache: name, url: `https://${name}.invalid/${crypto.randomUUID()}` };
   try {
-    const put = putFile(caches, ref, new Blob([new Uint8Array(Math.min(size, ROOM_BYTES))]), null);
-    await soon(clock, DISK_PATIENCE_MS, "write to its cache", put);
+    await putFile(caches, ref, new Blob([new Uint8Array(Math.min(size, ROOM_BYTES))]), null);
   } catch (error) {
-    if (error instanceof PageError) throw new DOMException(error.message, "QuotaExceededError");
     if (describe(error).name === "QuotaExceededError") throw error;
   } finally {
-    // Not waited for: on a full disk Chromium may not answer.
-    void removeRooms(caches).catch(() => undefined);
+    await caches.delete(name).catch(() => undefined);
   }
 }
 
-async function removeRooms(caches: CacheStorage): Promise<void> {
-  const rooms = (await caches.keys()).filter((name) => name.startsWith(ROOM));
-  await Promise.all(rooms.map((name) => caches.delete(name)));
-}
-
-const ROOM = "browserllm-room";
 const ROOM_BYTES = 1024 * 1024;
 
 /** Put a file into its cache, reading the blob piece by piece. Fails with `QuotaExceededError` if there is no space. */

@@ -8,8 +8,7 @@
 
 import { isRecord } from "../fields.ts";
 import { CACHE_NAMES, type FileRef } from "./caches.ts";
-import type { OpenFile } from "./disk-link.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, OpenFile } from "./disk.ts";
 import type { Platform } from "./platform.ts";
 import type { PartialFile } from "./operations.ts";
 
@@ -45,8 +44,6 @@ export class PartialData {
   #flushed = 0;
   #size = 0;
   #source: Source | null = null;
-  /** The write in progress, and where it began. */
-  #writing: { readonly at: number; readonly done: Promise<Uint8Array> } | null = null;
 
   private constructor({ disk, now }: Home, file: FileRef, flushEvery: number, name: string, data: OpenFile, journal: OpenFile) {
     this.#disk = disk;
@@ -63,29 +60,24 @@ export class PartialData {
    * be unflushed.
    */
   static async open(home: Home, file: FileRef, flushEvery = UNFLUSHED_BYTES): Promise<PartialData> {
-    let name = await nameOf(file);
-    // What a full disk has locked cannot be used again in this visit.
-    while (home.disk.isStuck(dataName(name)) || home.disk.isStuck(journalName(name))) name += AGAIN;
+    const name = await nameOf(file);
     const data = await home.disk.open(dataName(name));
     let journal: OpenFile | null = null;
     try {
       journal = await home.disk.open(journalName(name));
       const partial = new PartialData(home, file, flushEvery, name, data, journal);
-      await partial.#recover();
+      partial.#recover();
       return partial;
     } catch (error) {
       // One that stays open locks its file until it is garbage-collected, about a minute later.
-      await closeAll(data, journal).catch(() => undefined); // the first failure says what is wrong
+      closeAll(data, journal);
       throw error;
     }
   }
 
-  /** Remove what the disk has of a file, also under the names that stand in for stuck ones. The caller holds the file's lock. */
+  /** Remove the partial of a file that is stored. The caller holds the file's lock. */
   static async discard({ disk }: Home, file: FileRef): Promise<void> {
-    const name = await nameOf(file);
-    const files = (await disk.names()).filter((each) => each.startsWith(name) && !disk.isStuck(each));
-    // A journal goes before its bytes (removeNamed).
-    for (const each of files.sort((one, two) => Number(two.endsWith(JOURNAL)) - Number(one.endsWith(JOURNAL)))) await disk.remove(each);
+    await removeNamed(disk, await nameOf(file));
   }
 
   /** How many bytes are stored. */
@@ -99,76 +91,52 @@ export class PartialData {
   }
 
   /** Delete the stored bytes and begin with a new response. */
-  async begin(source: Source): Promise<void> {
-    await this.reset();
+  begin(source: Source): void {
+    this.reset();
     this.#source = source;
-    await this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
+    this.#log({ cache: this.#file.cache, url: this.#file.url, source } satisfies Head);
   }
 
   /** Delete the stored bytes. */
-  async reset(): Promise<void> {
-    if (this.#source !== null) await this.#empty();
-  }
-
-  async #empty(): Promise<void> {
-    await this.#written();
+  reset(): void {
     // The journal goes first: bytes without a journal cannot be used, and a journal without its bytes would be wrong.
-    await this.#journal.truncate(0);
+    this.#journal.truncate(0);
     this.#journalSize = 0;
-    await this.#data.truncate(0);
+    this.#data.truncate(0);
     this.#size = 0;
     this.#flushed = 0;
     this.#source = null;
   }
 
-  /**
-   * Add bytes, which are written while the next ones are read; a failure is the next call's. Their buffer is used up. Returns
-   * an array that has the buffer of earlier bytes, to be reused, or null.
-   */
-  async append(bytes: Uint8Array): Promise<Uint8Array | null> {
-    const back = await this.#written();
-    const [at, { length }] = [this.#size, bytes];
-    this.#writing = { at, done: this.#data.write(bytes, at) };
-    this.#writing.done.catch(() => undefined); // it is awaited later
-    this.#size += length;
-    if (this.#size - this.#flushed >= this.#flushEvery) await this.flush();
-    return back;
-  }
-
-  /** Wait for the write in progress. */
-  async #written(): Promise<Uint8Array | null> {
-    const writing = this.#writing;
-    if (writing === null) return null;
-    this.#writing = null;
-    try {
-      return await writing.done;
-    } catch (error) {
-      this.#size = writing.at;
-      throw error;
+  append(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const written = this.#data.write(done === 0 ? bytes : bytes.subarray(done), { at: this.#size });
+      if (written <= 0) throw new DOMException("the disk is full", "QuotaExceededError");
+      done += written;
+      this.#size += written;
     }
+    if (this.#size - this.#flushed >= this.#flushEvery) this.flush();
   }
 
-  /** Wait until all bytes have reached the disk. */
-  async flush(): Promise<void> {
-    await this.#written();
+  flush(): void {
     if (this.#size === this.#flushed) return;
-    await this.#data.flush();
+    this.#data.flush();
     // The journal itself need not be flushed: a line that a power cut takes away only makes the partial shorter.
-    await this.#log([this.#size, this.#now()]);
+    this.#log([this.#size, this.#now()]);
     this.#flushed = this.#size;
   }
 
-  /** Read up to `length` bytes from `at` on. */
-  read(at: number, length: number): Promise<Uint8Array> {
-    return this.#data.read(at, length);
+  /** Read bytes from `at` on. Returns how many were read. */
+  read(into: Uint8Array, at: number): number {
+    return this.#data.read(into, { at });
   }
 
   /** Flush and close; the stored bytes stay. */
-  async close(): Promise<void> {
+  close(): void {
     try {
-      await this.flush();
+      this.flush();
     } finally {
-      await closeAll(this.#data, this.#journal);
+      closeAll(this.#data, this.#journal);
     }
   }
 
@@ -179,36 +147,42 @@ export class PartialData {
     return blob;
   }
 
-  async #recover(): Promise<void> {
-    const { size } = this.#journal;
-    const found = size === 0 ? null : readJournal(new TextDecoder().decode(await this.#journal.read(0, size)));
-    const kept = found === null ? 0 : Math.min(found.flushed, this.#data.size);
+  /** Remove it from the disk. Closed partials only. */
+  remove(): Promise<void> {
+    return removeNamed(this.#disk, this.#name);
+  }
+
+  #recover(): void {
+    const bytes = new Uint8Array(this.#journal.getSize());
+    this.#journal.read(bytes, { at: 0 });
+    const found = readJournal(new TextDecoder().decode(bytes));
+    const kept = found === null ? 0 : Math.min(found.flushed, this.#data.getSize());
     if (found === null || kept === 0 || found.head.url !== this.#file.url || found.head.cache !== this.#file.cache) {
-      if (size > 0 || this.#data.size > 0) await this.#empty();
+      this.reset();
       return;
     }
-    await this.#data.truncate(kept);
+    this.#data.truncate(kept);
     this.#source = found.head.source;
     this.#size = kept;
     this.#flushed = kept;
     this.#journalSize = found.length;
-    await this.#journal.truncate(found.length);
+    this.#journal.truncate(found.length);
   }
 
-  async #log(line: unknown): Promise<void> {
+  #log(line: unknown): void {
     const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-    const { length } = bytes;
-    await this.#journal.write(bytes, this.#journalSize);
-    this.#journalSize += length;
+    const written = this.#journal.write(bytes, { at: this.#journalSize });
+    if (written < bytes.length) throw new DOMException("the disk is full", "QuotaExceededError");
+    this.#journalSize += bytes.length;
   }
 }
 
 /** Close both, even if the disk fails the first. */
-async function closeAll(data: OpenFile, journal: OpenFile | null): Promise<void> {
+function closeAll(data: OpenFile, journal: OpenFile | null): void {
   try {
-    await data.close();
+    data.close();
   } finally {
-    await journal?.close();
+    journal?.close();
   }
 }
 
@@ -233,7 +207,6 @@ export class Partials {
   async list(): Promise<readonly PartialFile[]> {
     const partials: PartialFile[] = [];
     for (const { name, head, flushed, updated_ms } of await journals(this.#disk)) {
-      if (this.#disk.isStuck(dataName(name)) || this.#disk.isStuck(journalName(name))) continue; // of no use in this visit
       const kept = Math.min(flushed, (await this.#disk.blob(dataName(name)))?.size ?? 0);
       const { url, cache, source } = head;
       partials.push({ url, cache, loaded_bytes: kept, total_bytes: source.encoded ? null : source.total_bytes, updated_ms });
@@ -244,7 +217,7 @@ export class Partials {
   /** Remove the partials of an address, except one that a download in this or another tab is using. */
   async remove(url: string): Promise<void> {
     for (const { name, head } of await journals(this.#disk)) {
-      if (head.url !== url || this.#disk.isStuck(dataName(name)) || this.#disk.isStuck(journalName(name))) continue;
+      if (head.url !== url) continue;
       const patience = AbortSignal.timeout(REMOVE_WITHIN_MS);
       try {
         await this.#exclusively(lockName(head), patience, () => removeNamed(this.#disk, name));
@@ -314,8 +287,6 @@ function readHead(value: unknown): Head | null {
   };
 }
 
-/** Ends the name of a partial that stands in for one that is stuck. */
-const AGAIN = "~";
 const JOURNAL = ".journal";
 const journalName = (name: string): string => `${name}${JOURNAL}`;
 const dataName = (name: string): string => `${name}.data`;

@@ -70,7 +70,7 @@ export class Transfer {
         return this.#verify();
       } catch (error) {
         if (!(error instanceof Mismatch)) throw error;
-        await this.#drop();
+        this.#drop();
         this.#peak = 0;
         if (again) throw error.error;
         this.#again(0);
@@ -81,7 +81,7 @@ export class Transfer {
   /** Reuse the bytes of an earlier download. */
   async #takeUp(): Promise<void> {
     if (!this.#isUsable()) {
-      await this.#drop();
+      this.#drop();
       return;
     }
     this.resumed_from = this.#partial.size;
@@ -89,11 +89,12 @@ export class Transfer {
     this.#digest = await this.#newDigest();
     if (this.#digest === null) return;
     this.#show("verifying");
+    const piece = new Uint8Array(READ_BYTES);
     for (let at = 0; at < this.#partial.size; ) {
-      const piece = await this.#partial.read(at, Math.min(READ_BYTES, this.#partial.size - at));
-      if (piece.length === 0) throw new PageError("internal", `the partial file of ${this.#file.url} is shorter than its length says`);
-      this.#digest.update(piece);
-      at += piece.length;
+      const length = this.#partial.read(piece, at);
+      if (length === 0) throw new PageError("internal", `the partial file of ${this.#file.url} is shorter than its length says`);
+      this.#digest.update(piece.subarray(0, length));
+      at += length;
       await new Promise((resolve) => setTimeout(resolve)); // lets chats continue
       if (this.#signal.aborted) throw reasonOf(this.#signal);
     }
@@ -109,8 +110,8 @@ export class Transfer {
         // so after the response nothing but reading may take time.
         const digest = await this.#newDigest();
         const response = await this.#requester.ask(connection, this.#headers(start), start > 0 ? [206, 416] : []);
-        if (response.status === 200) await this.#begin(sourceOf(response), digest);
-        else if (!(await this.#continues(response, start))) continue;
+        if (response.status === 200) this.#begin(sourceOf(response), digest);
+        else if (!this.#continues(response, start)) continue;
         await this.#pour(connection, response.body);
       } finally {
         connection.close();
@@ -130,7 +131,7 @@ export class Transfer {
   }
 
   /** Whether the response to a range request continues where the partial ends. If not, the partial is dropped. */
-  async #continues(response: Response, start: number): Promise<boolean> {
+  #continues(response: Response, start: number): boolean {
     const source = this.#partial.source;
     const range = contentRange(response.headers);
     if (response.status === 416) {
@@ -147,7 +148,7 @@ export class Transfer {
     if (!fits || isEncoded(response.headers)) return this.#distrustRanges();
     const resized = range?.total_bytes != null && total !== null && range.total_bytes !== total;
     if (source === null || resized || differ(source, sourceOf(response))) {
-      await this.#drop();
+      this.#drop();
       // The old file's byte count does not apply to the new one. Reset it only once, or this could go on for ever.
       if (!this.#hasChanged) this.#peak = 0;
       this.#hasChanged = true;
@@ -157,17 +158,17 @@ export class Transfer {
     return true;
   }
 
-  async #distrustRanges(): Promise<false> {
+  #distrustRanges(): false {
     this.#ranges = false;
-    await this.#drop();
+    this.#drop();
     this.#again(0);
     return false;
   }
 
-  async #begin(source: Source, digest: Digest | null): Promise<void> {
+  #begin(source: Source, digest: Digest | null): void {
     if (this.#partial.size > 0) this.#again(0);
-    await this.#drop();
-    await this.#partial.begin(source);
+    this.#drop();
+    this.#partial.begin(source);
     this.#digest = digest;
   }
 
@@ -182,10 +183,9 @@ export class Transfer {
     while (reader !== null) {
       const { done, value } = await this.#read(connection, reader);
       if (done || value === undefined) break;
-      const { length } = value;
+      this.#partial.append(value);
       this.#digest?.update(value);
-      reader.giveBack(await this.#partial.append(value));
-      this.fetched_bytes += length;
+      this.fetched_bytes += value.length;
       const { size } = this.#partial;
       this.#gained += Math.max(0, size - this.#peak);
       this.#peak = Math.max(this.#peak, size);
@@ -244,8 +244,8 @@ export class Transfer {
     return validatorOf(source) !== null || hash !== null;
   }
 
-  async #drop(): Promise<void> {
-    await this.#partial.reset();
+  #drop(): void {
+    this.#partial.reset();
     this.#digest = null;
     this.#ended = false;
     this.resumed_from = 0;
