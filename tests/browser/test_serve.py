@@ -46,7 +46,7 @@ def test_the_process_answers_with_the_engine_of_the_page(
         assert app.state()["python"] == "process"
         app.check()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(300) == 130
         app.page.close()
     (store,) = tmp_path.rglob("conversations.sqlite")
     with sqlite3.connect(store) as database:
