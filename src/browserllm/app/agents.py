@@ -77,13 +77,9 @@ class Agents:
         emit(AgentEvent(type="stage", name="packages"))
         await load_extra(EXTRA)
         try:
-            if sys.platform == "emscripten":
-                # Without our engine in the native one's place, amplifier-core could not be imported there.
-                from ..amplifier.install import install_engine
-
-                install_engine()
-            import_module("amplifier_core")
             from .agent_session import AgentSession
+
+            import_module("amplifier_core")  # the module above may be there from before
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "amplifier_core":
                 raise
