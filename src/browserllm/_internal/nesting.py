@@ -21,11 +21,10 @@ MAX_DEPTH = 200
 MAX_VALUES = 1_000_000
 """How many values an encoded value may contain; one that appears several times counts each time."""
 
-_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
+_A_STRING = rb'"(?:[^"\\]++|\\.)*+"?'
+_STRING = re.compile(_A_STRING, re.DOTALL)
+_TOKENS = re.compile(_A_STRING + rb"|[\[{\]}]", re.DOTALL)
 """A string, even an unterminated one, or a bracket. It never backtracks: each byte is looked at once."""
-
-
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _ALIKE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _OPEN = ord("[")
