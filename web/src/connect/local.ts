@@ -6,6 +6,7 @@
  */
 
 import { startEngine, type EngineHandle } from "../engine/start.ts";
+import { namesOf } from "../engine/used-files.ts";
 import { startPython, type PythonHandle } from "../python/page.ts";
 import type { Boot } from "@browserllm/react/client";
 import { Listeners } from "@browserllm/react/listeners";
@@ -83,9 +84,8 @@ class PageApp {
 
   /** The addresses of the files that this page, its engine and its Python have fetched. */
   async usedFiles(): Promise<string[]> {
-    const own = performance.getEntriesByType("resource").map(({ name }) => name);
     const python = JSON.parse((await this.#python.run(FETCHED)) ?? "[]") as string[];
-    return [...own, ...python, ...(await this.#engine.usedFiles())];
+    return [...namesOf(performance), ...python, ...(await this.#engine.usedFiles())];
   }
 
   #end(reason: string): void {
