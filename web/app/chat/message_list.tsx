@@ -20,7 +20,7 @@ interface MessageListProps {
   readonly sent: number;
   /** A message to show instead of the end: where a search found something. */
   readonly target: string | null;
-  /** Guesses how high a message is, in pixels. A guess that is too low has messages drawn that nobody sees. */
+  /** Guesses how high a message is, in pixels. If it guesses too low, messages are drawn that are out of sight. */
   readonly heightOf?: (id: string) => number;
 }
 
