@@ -85,6 +85,7 @@ class Connections:
         self.common = common
         self._connections: dict[HttpConnection, None] = {}
         self._waiting: dict[HttpConnection, None] = {}
+        self.closed = False
 
     def admit(self, connection: HttpConnection) -> bool:
         """Admit a connection, and close another one for it if necessary.
@@ -119,7 +120,8 @@ class Connections:
         self._waiting.pop(connection, None)
 
     async def close(self) -> None:
-        """Close all connections, and wait until they are closed."""
+        """Close all connections, wait until they are closed, and close those that were being accepted."""
+        self.closed = True
         endings = [connection.drop() for connection in [*self._connections, *self._waiting]]
         await asyncio.gather(*endings, return_exceptions=True)
 
@@ -187,7 +189,9 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the request."""
         self._transport = cast("asyncio.Transport", transport)
-        if self._connections.admit(self):
+        if self._connections.closed:
+            self.drop()
+        elif self._connections.admit(self):
             self._timer = self._loop.call_later(HEAD_WAIT_S, self.drop)
         elif self._connections.wait(self):
             self._transport.pause_reading()
