@@ -9,6 +9,8 @@ from importlib import import_module
 
 import pytest
 
+from loop_end import end_the_rest
+
 LONGEST_TEST_S = 300
 """Many times what a test takes, since other work may keep the machine busy."""
 
@@ -26,6 +28,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
             await pyfuncitem.obj(**arguments)
         # The test may have swallowed the cancellation that the bound sends.
         assert not bound.expired(), f"the test took longer than {LONGEST_TEST_S} s"
+        if sys.platform != "emscripten":  # the page's loop goes on, and has other tasks
+            left = await end_the_rest()
+            assert not left, f"the test left connections open: {left}"
 
     if sys.platform == "emscripten":
         import_module("pyodide.ffi").run_sync(bounded())

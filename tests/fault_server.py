@@ -26,6 +26,8 @@ from functools import cache
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
+from loop_end import end_the_rest
+
 PIECE_BYTES = 256 * 1024
 """The most bytes that are written at once."""
 
@@ -299,8 +301,7 @@ class FaultServer:
         server.close()
         for writer in list(self._writers):
             writer.transport.abort()
-        while self._writers:
-            await asyncio.sleep(0)
+        await end_the_rest()
         await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -309,8 +310,8 @@ class FaultServer:
         try:
             while await _Exchange(self, reader, writer).run():
                 pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the browser went away, as browsers do
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the browser went away, as browsers do, or this server has stopped
         except BaseException as error:
             self._failures.append(error)
             raise

@@ -22,6 +22,8 @@ from typing import Any, Final, Self
 
 import pytest
 
+from loop_end import end_the_rest
+
 PATIENCE_S = 20
 """How long anything here waits before it calls the test failed."""
 
@@ -150,8 +152,6 @@ class VendorServer:
         for name, replies in (exchanges or {}).items():
             self.add(name, *([replies] if isinstance(replies, Reply) else replies))
         self._connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: list[asyncio.StreamWriter] = []
         self._failures: list[BaseException] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -185,23 +185,11 @@ class VendorServer:
 
     async def _shut(self) -> None:
         self._server.close()
-        # A connection that was accepted a moment ago gets its task some turns of the loop later.
-        for _ in range(10):
-            await asyncio.sleep(0)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         # What a client never read is not waited for: the loop is about to end.
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        await end_the_rest()
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self._writers.append(writer)
         self._connections += 1
         connection = self._connections
         try:
@@ -214,7 +202,6 @@ class VendorServer:
         except BaseException as error:
             self._failures.append(error)
         finally:
-            self._tasks.discard(task)
             writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int) -> bool:

@@ -35,7 +35,7 @@ def test_the_unit_tests_pass_in_pyodide(start_browser: Callable[..., BrowserCont
     assert (SITE / "python" / "manifest.json").exists()
     page = open_python(start_browser(webgpu=False), site_url)
     files = [file for file in sorted((TESTS / "unit").rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
-    put_tests(page, site_url, [TESTS / "conftest.py", *files])
+    put_tests(page, site_url, [TESTS / "conftest.py", TESTS / "loop_end.py", *files])
     exit_code, passed, failed, reports, output = run_python(page, RUN)
     assert (exit_code, failed) == (pytest.ExitCode.OK, 0), "\n".join([*reports, output])
     assert passed > 50
