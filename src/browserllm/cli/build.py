@@ -86,6 +86,7 @@ def _make_way(file: Path) -> None:
 
 
 _FOR_PROCESSES = {"host.html", "connect-served.js", "notebook-widget.js", "sw-none.js", ".stamps.json"}
+"""The service worker must not list one of these: see NOT_KEPT in web/build_site.py."""
 
 
 def is_for_processes(path: PurePath) -> bool:
