@@ -8,7 +8,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
@@ -34,9 +34,16 @@ class Lab:
         return self
 
     def run(self, cell: int) -> None:
-        """Select a cell and run it. Returns at once."""
-        self.page.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
-        self.page.evaluate("void jupyterapp.commands.execute('notebook:run-cell')")
+        """Select a cell and run it. Returns when it runs, or has run."""
+        code = self.page.locator(".jp-CodeCell").nth(cell)
+        prompt = code.locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        code.locator(".cm-content").click()
+        # On a busy machine JupyterLab connects to its kernel again, and forgets what it had sent: run it again, then.
+        while prompt.inner_text() == before:
+            self.page.evaluate("void jupyterapp.commands.execute('notebook:run-cell')")
+            with suppress(AssertionError):
+                expect(prompt).not_to_have_text(before, timeout=20_000)
 
     def printed(self, cell: int) -> Locator:
         """Where the text is that a cell prints."""

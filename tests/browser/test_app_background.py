@@ -79,7 +79,9 @@ class Served:
 
     def wait_until_there(self, app: AppPage) -> None:
         app.wait_for_state(
-            lambda state: state["models"][self.name]["downloaded"] and self.name not in state["downloads"]
+            lambda state: (
+                state["models"].get(self.name, {}).get("downloaded", False) and self.name not in state["downloads"]
+            )
         )
 
 
