@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -372,3 +373,19 @@ def test_other_hosts_say_where_folders_can_be_shared() -> None:
     """A page of another server cannot read this machine's files."""
     with pytest.raises(bl.errors.Unsupported, match=r"cannot share the folder '/models/x': .* browserllm\.connect\(\)"):
         ScriptedHost().share_folder("/models/x")
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_closing_closes_what_is_being_accepted(turns: int) -> None:
+    """However far it was: a client never waits for a server that is closed."""
+    server = await FolderServer(host=HOST, origin=ORIGIN, key=KEY).start()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.close()
+        client.setblocking(False)
+        try:
+            async with asyncio.timeout(20):
+                assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
+        except ConnectionResetError:
+            pass

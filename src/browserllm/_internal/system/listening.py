@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from ..cpython.loops import separate_at_fork
 from . import forks
@@ -58,3 +59,21 @@ def listen(port: int) -> Listener:
         listener.close()
         raise
     return listener
+
+
+class _Socket(Protocol):
+    def fileno(self) -> int: ...
+
+
+async def stop_accepting(sockets: Iterable[_Socket]) -> None:
+    """Accept no more connections on a server's ``sockets``, so that the server can be closed.
+
+    `asyncio.Server.close` fails inside of asyncio for a connection that was accepted a turn of the loop before, and has
+    no transport yet: it would stay open until it is garbage.
+    """
+    loop = asyncio.get_running_loop()
+    for each in sockets:
+        with suppress(NotImplementedError):  # the loop of Windows accepts in another way
+            loop.remove_reader(each.fileno())
+    for _ in range(3):
+        await asyncio.sleep(0)
