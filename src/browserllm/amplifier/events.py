@@ -10,6 +10,8 @@ import time
 import uuid
 from typing import Any
 
+from ..backends.split_characters import CharacterJoiner
+from ..backends.stream import Delta
 from ..errors import describe_error
 from ..types import ChatChunk, ChatRestart, ReasoningDelta, TextDelta, ToolCallDelta
 
@@ -27,6 +29,7 @@ class Events:
         self._block: tuple[str, int] | None = None
         self._blocks = 0
         self._sequence = 0
+        self._halves = CharacterJoiner()
 
     async def emit(self, event: str, data: dict[str, Any]) -> None:
         """Emit an event with the provider's and the model's name."""
@@ -54,18 +57,27 @@ class Events:
             return
         if isinstance(chunk, ChatRestart):
             await self._restart(chunk)
-        elif isinstance(chunk, TextDelta):
-            await self._text("text", 0, chunk.text)
-        elif isinstance(chunk, ReasoningDelta):
-            await self._text("thinking", 0, chunk.reasoning)
+        elif isinstance(chunk, (TextDelta, ReasoningDelta)):
+            await self._words(self._halves.join(chunk))
         elif isinstance(chunk, ToolCallDelta) and (chunk.name or self._block != ("tool_use", chunk.index)):
             await self._begin("tool_use", chunk.index, {"name": chunk.name or ""})
 
     async def end(self) -> None:
-        """End the last block."""
+        """End the answer, and with it the last block."""
+        for half in list(self._halves.rest()):
+            await self._words(half)
+        await self._end_block()
+
+    async def _end_block(self) -> None:
         if self._block is not None:
             (kind, _), self._block = self._block, None
             await self._stream("block_end", {"block_index": self._blocks - 1, "block_type": kind})
+
+    async def _words(self, delta: Delta) -> None:
+        if isinstance(delta, ReasoningDelta):
+            await self._text("thinking", 0, delta.reasoning)
+        elif not isinstance(delta, ChatRestart | ToolCallDelta):
+            await self._text("text", 0, delta if isinstance(delta, str) else delta.text)
 
     async def _text(self, kind: str, index: int, text: str) -> None:
         if not text:
@@ -79,7 +91,7 @@ class Events:
     async def _begin(self, kind: str, index: int, more: dict[str, Any]) -> None:
         if self._block == (kind, index):
             return
-        await self.end()
+        await self._end_block()
         self._block = (kind, index)
         await self._stream("block_start", {"block_index": self._blocks, "block_type": kind, **more})
         self._blocks += 1
@@ -91,6 +103,7 @@ class Events:
             self._block = None
             await self._stream("aborted", {"error": {"type": chunk.hop.code or "restart", "msg": str(chunk.hop)}})
         self._request_id, self._blocks = str(uuid.uuid4()), 0
+        self._halves = CharacterJoiner()
 
     async def _stream(self, name: str, data: dict[str, Any]) -> None:
         await self._hooks.emit(f"llm:stream_{name}", {"request_id": self._request_id, **data})

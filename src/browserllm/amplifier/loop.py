@@ -8,20 +8,29 @@ on every way out, ``prompt:submit``, ``provider:request`` and ``provider:respons
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from .._internal import lazy_asyncio as asyncio
+from ..backends.split_characters import whole_text
 from ..errors import describe_error
 from .cancelling import until_cancelled
+from .json_values import plain_json
 from .kernel import ChatRequest, ChatResponse, HookResult, Message, ToolCall, ToolResult, ToolSpec
 
 MAX_ITERATIONS = 25
 """How often one prompt asks the model, unless the settings say otherwise."""
 
 
+_T = TypeVar("_T")
+
+
 class _Denied(Exception):  # noqa: N818 (no error: an answer)
     """A hook or a person refused."""
+
+
+class _Cancelled(_Denied):
+    """The session was cancelled while a hook or a person was asked, or a tool ran."""
 
 
 class _Call(NamedTuple):
@@ -52,8 +61,11 @@ class Loop:
         self, prompt: str, context: Any, providers: dict[str, Any], tools: dict[str, Any], hooks: Any, **kernel: Any
     ) -> str:
         """Answer one prompt and return the answer's text. Raises what the provider raises."""
+        if not isinstance(prompt, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            # The conversation would have it in every request from now on.
+            raise TypeError(f"the prompt is {prompt!r}; pass a text")
         turn = _Turn(self, context, providers, tools, hooks, kernel.get("coordinator"))
-        return await turn.run(prompt)
+        return await turn.run(whole_text(prompt))
 
 
 class _Turn:
@@ -75,6 +87,8 @@ class _Turn:
         try:
             try:
                 await self._ask_hooks("prompt:submit", {"prompt": prompt})
+            except _Cancelled:
+                raise
             except _Denied as denied:
                 status, response = "completed", f"The prompt was refused: {denied}"
                 return response
@@ -82,6 +96,9 @@ class _Turn:
             response = await self._converse()
             status = "cancelled" if self._is_cancelled() else "completed"
             await self.hooks.emit("prompt:complete", {"prompt": prompt, "response": response})
+            return response
+        except _Cancelled:
+            status = "cancelled"
             return response
         except BaseException:
             status = "cancelled" if self._is_cancelled() else "error"
@@ -158,7 +175,9 @@ class _Turn:
             if tool is None:
                 known = ", ".join(sorted(self.tools)) or "none"
                 raise LookupError(f"there is no tool {call.name!r}; the tools are: {known}")
-            result = await self._execute(tool, arguments)
+            result = _readable(await self._execute(tool, arguments))
+        except _Cancelled as cancelled:
+            return _failed(str(cancelled))
         except _Denied as denied:
             return _failed(f"the call was refused: {denied}")
         except Exception as error:
@@ -168,6 +187,8 @@ class _Turn:
         shown = result.model_dump() if isinstance(result, ToolResult) else {"output": result}
         try:
             said = await self._ask_hooks("tool:post", {**named, "tool_input": arguments, "tool_result": shown})
+        except _Cancelled as cancelled:
+            return _failed(str(cancelled))
         except _Denied as denied:
             return _failed(f"the result was refused: {denied}")
         changed = said.get("tool_result")
@@ -177,33 +198,54 @@ class _Turn:
 
     async def _execute(self, tool: Any, arguments: dict[str, Any]) -> Any:
         """Run a tool; an immediate cancellation of the session does not wait for its end."""
-        token = self._token()
-        if token is None:
-            return await tool.execute(arguments)
         running = asyncio.ensure_future(tool.execute(arguments))
-        cancelled = asyncio.ensure_future(until_cancelled(token, immediately=True))
         try:
-            await asyncio.wait([running, cancelled], return_when=asyncio.FIRST_COMPLETED)
-            if not running.done():
-                raise _Denied("the session was cancelled while the tool ran")
-            return await running
-        finally:
-            running.cancel()
-            cancelled.cancel()
+            return await self._unless_cancelled(running, "while the tool ran", immediately=True)
+        except asyncio.CancelledError as error:
+            if not running.cancelled() or _is_being_cancelled():
+                raise
+            # The tool's own doing, such as waiting for a task that it has cancelled: an error as others.
+            raise RuntimeError("the tool was cancelled by its own code") from error
 
     # Hooks
 
     async def _ask_hooks(self, event: str, data: dict[str, Any], *, may_deny: bool = True) -> dict[str, Any]:
         """Emit an event, let the kernel carry out what the hooks answer, and return the data as they changed it."""
-        answer: HookResult = await self.hooks.emit(event, data)
+        answer: HookResult = await self._unless_cancelled(
+            self.hooks.emit(event, data), "while a hook ran", immediately=True
+        )
         changed = answer.data  # the kernel answers "continue" with the data that hooks modified
         if self.coordinator is not None:
-            answer = await self.coordinator.process_hook_result(answer, event, self.loop.name)
+            asks = answer.action == "ask_user"
+            if asks and self._is_cancelled():
+                raise _Cancelled("the session was cancelled before an approval was asked for")
+            answer = await self._unless_cancelled(
+                self.coordinator.process_hook_result(answer, event, self.loop.name),
+                "while it waited for an approval" if asks else "while a hook ran",
+                immediately=not asks,
+            )
         # What is left to inject is for the next call of the model alone; the rest is in the context now.
         self.ephemeral += [each for each in answer.context_injections if each.ephemeral]
         if answer.action == "deny" and may_deny:
             raise _Denied(answer.reason or "no reason given")
         return changed or data
+
+    async def _unless_cancelled(self, work: Awaitable[_T], when: str, *, immediately: bool) -> _T:
+        """Wait for something that may never end; raise `_Cancelled` when the session is cancelled meanwhile."""
+        token = self._token()
+        # What is done after the cancellation, such as telling its results, is done to its end.
+        if token is None or (token.is_immediate if immediately else token.is_cancelled):
+            return await work
+        running = asyncio.ensure_future(work)
+        cancelled = asyncio.ensure_future(until_cancelled(token, immediately=immediately))
+        try:
+            await asyncio.wait([running, cancelled], return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                raise _Cancelled(f"the session was cancelled {when}")
+            return await running
+        finally:
+            running.cancel()
+            cancelled.cancel()
 
     def _token(self) -> Any:
         return getattr(self.coordinator, "cancellation", None)
@@ -245,6 +287,20 @@ def _as_message(response: ChatResponse, calls: Sequence[ToolCall]) -> dict[str, 
     if len(blocks) == 1 and blocks[0]["type"] == "text" and not calls:
         return {"role": "assistant", "content": blocks[0]["text"]}
     return {"role": "assistant", "content": json.loads(json.dumps(blocks, default=str))}
+
+
+def _readable(result: Any) -> Any:
+    """Return a tool's result as JSON has it. Raises `ValueError` and the like for one that JSON cannot have."""
+    if not isinstance(result, ToolResult):
+        return plain_json(result)
+    said = result.model_dump()
+    plain = plain_json(said)
+    return result if plain == said else ToolResult.model_validate(plain)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _failed(message: str) -> ToolResult:

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import msgspec
 
+from ..backends.split_characters import whole_text
 from ..types import ChatResponse, ReasoningPart, TextPart, ToolCallPart
+from .json_values import plain_json
 from .kernel import ChatResponse as AmplifierResponse
 from .kernel import (
     ContentBlock,
@@ -42,18 +44,21 @@ def convert_response(response: ChatResponse) -> DisplayedResponse:
     shown: list[ContentBlock] = []
     for part in response.message.parts:
         if isinstance(part, TextPart):
-            blocks.append(TextBlock(text=part.text))
-            shown.append(TextContent(text=part.text))
+            text = whole_text(part.text)
+            blocks.append(TextBlock(text=text))
+            shown.append(TextContent(text=text))
         elif isinstance(part, ReasoningPart):
             if part.redacted:
                 blocks.append(RedactedThinkingBlock(data=part.signature or ""))
             else:
-                blocks.append(ThinkingBlock(thinking=part.text, signature=part.signature))
-                shown.append(ThinkingContent(text=part.text))
+                thinking = whole_text(part.text)
+                blocks.append(ThinkingBlock(thinking=thinking, signature=part.signature))
+                shown.append(ThinkingContent(text=thinking))
         elif isinstance(part, ToolCallPart):
             arguments = _arguments(part, response)
-            blocks.append(ToolCallBlock(id=part.id, name=part.name, input=arguments))
-            shown.append(ToolCallContent(id=part.id, name=part.name, arguments=arguments))
+            call_id, name = whole_text(part.id), whole_text(part.name)
+            blocks.append(ToolCallBlock(id=call_id, name=name, input=arguments))
+            shown.append(ToolCallContent(id=call_id, name=name, arguments=arguments))
     calls = [
         ToolCall(id=block.id, name=block.name, arguments=block.input)
         for block in blocks
@@ -65,7 +70,7 @@ def convert_response(response: ChatResponse) -> DisplayedResponse:
         usage=convert_usage(response),
         finish_reason=response.finish_reason,
         metadata=_metadata(response),
-        text=response.text or None,
+        text=whole_text(response.text) or None,
         content_blocks=shown or None,
     )
 
@@ -87,16 +92,19 @@ def convert_usage(response: ChatResponse) -> AmplifierUsage:
 def _arguments(call: ToolCallPart, response: ChatResponse) -> dict[str, Any]:
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         arguments, problem = None, f"are not JSON ({error})"
     else:
         problem = f"are a JSON {type(arguments).__name__} instead of an object"
     if isinstance(arguments, dict):
-        return cast("dict[str, Any]", arguments)
+        try:
+            return cast("dict[str, Any]", plain_json(arguments))
+        except (ValueError, RecursionError) as error:
+            problem = f"cannot be passed on ({error})"
     raise InvalidToolCallError(
-        f"the model called {call.name!r} with arguments that {problem}: {call.arguments[:200]}",
+        f"the model called {call.name!r} with arguments that {problem}: {whole_text(call.arguments[:200])}",
         tool_name=call.name,
-        raw_arguments=call.arguments,
+        raw_arguments=whole_text(call.arguments),
         provider="browserllm",
         model=response.model,
     )

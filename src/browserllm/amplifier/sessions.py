@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from ..backends.base import Backend
+from ..backends.split_characters import whole_text
+from ..errors import InvalidRequest
 from .context import Context
 from .kernel import AmplifierSession
 from .loop import Loop
@@ -99,9 +102,15 @@ def create_session(
     ``system`` is the system prompt. ``tools`` are functions, tools of `browserllm.chat` or Amplifier's own. ``config``
     are further settings of the provider, ``loop`` those of `Loop`. ``modules`` are further modules by id: each is
     mounted after the tools. Hooks are registered on ``session.coordinator.hooks``.
+
+    Raises `InvalidRequest` for tools of the same name, and for what is no tool.
     """
     added = dict(modules or {})
     adapted = [adapt_tool(tool) for tool in tools]
+    names = Counter(tool.name for tool in adapted)
+    for name, count in names.items():
+        if count > 1:
+            raise InvalidRequest(f"two tools are named {name!r}; rename one of them", parameter="tools")
 
     async def mount_tools(coordinator: Any, config: Mapping[str, Any] | None = None) -> None:
         for tool in adapted:
@@ -111,7 +120,7 @@ def create_session(
     plan: dict[str, Any] = {
         "session": {"orchestrator": "loop-browserllm", "context": "context-browserllm"},
         "orchestrator": {"config": dict(loop or {})},
-        "context": {"config": {"system_prompt": system}},
+        "context": {"config": {"system_prompt": whole_text(system)}},
         "tools": [{"module": "tools-given"}] if adapted else [],
         "hooks": [{"module": name} for name in added],
     }

@@ -162,7 +162,9 @@ class AgentSession:
         builtin = answering.tools_of(action.settings, _key_of(action.id), keep=True, keep_list=action.id is not None)
         own = [_ToolOfPage(tool, self.questions) for tool in action.page_tools]
         # A tool of the page takes the place of a built-in one with its name.
-        self._leaving = {tool.tool.name for tool in builtin if tool.leaves_device} - {tool.name for tool in own}
+        names = {tool.name for tool in own}
+        builtin = [tool for tool in builtin if tool.tool.name not in names]
+        self._leaving = {tool.tool.name for tool in builtin if tool.leaves_device}
         self.session = create_session(
             self.backend,
             system=action.settings.system or "",

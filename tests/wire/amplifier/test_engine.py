@@ -41,7 +41,7 @@ def test_a_scenario_tells_the_same_on_both_engines(both: tuple[dict[str, Any], d
     assert "session:start" in [event for event, _ in native[name]]
 
 
-@pytest.mark.parametrize("file", ["test_sessions.py", "test_provider.py"])
+@pytest.mark.parametrize("file", ["test_misbehaviour.py", "test_sessions.py", "test_provider.py"])
 def test_the_other_tests_pass_on_our_engine(file: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", str(HERE / file), "-q", "-p", "no:cacheprovider"],

@@ -58,6 +58,21 @@ async def test_without_a_limit_it_goes_on_until_the_model_answers() -> None:
     assert await execute(Loop({"max_iterations": -1}), {"one": provider(answers)}) == "Done."
 
 
+@pytest.mark.parametrize("prompt", [None, 3, b"Hi"])
+async def test_a_prompt_that_is_no_text_is_refused_and_not_kept(prompt: Any) -> None:
+    context = Context()
+    with pytest.raises(TypeError, match="pass a text"):
+        await Loop().execute(prompt, context, {"one": provider("Hi.")}, {}, HookRegistry())
+    assert context.messages == []
+    assert await execute(Loop(), {"one": provider("Hi.")}, context) == "Hi."
+
+
+async def test_half_a_character_in_a_prompt_is_replaced() -> None:
+    context = Context()
+    await Loop().execute("Half \ud83d", context, {"one": provider("Hi.")}, {}, HookRegistry())
+    assert context.messages[0]["content"] == "Half \ufffd"
+
+
 async def test_a_hook_refuses_a_result() -> None:
     backend = bl.ScriptedBackend([[CALL], "Then not."])
     session = create_session(backend, tools=[Add()])
