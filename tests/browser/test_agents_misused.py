@@ -78,6 +78,27 @@ def test_an_agent_that_is_disposed_while_it_starts_stays_away(page: Page, cloud:
     assert told == ["disposed", "Here."]
 
 
+def test_a_session_that_is_opened_again_belongs_to_the_newer_agent(page: Page, cloud: VendorServer) -> None:
+    """The older one is told, can take it back, and does not end the newer one's session with its own."""
+    model = played(page, cloud, says("One."), says("Two."), says("Three."))
+    told = page.evaluate(
+        """async (model) => {
+          const [first, second] = [1, 2].map(() => new AmplifierWeb({ model, sessionId: "shared" }));
+          await first.init();
+          const one = await first.execute("One");
+          await second.init();
+          const { code, recoverable } = await failureOf(first.execute("Two"));
+          const states = [first.isReady, first.sessionId, second.sessionId];
+          await first.dispose();
+          const two = await second.execute("Two");
+          await second.dispose();
+          return [one, code, recoverable, states, two];
+        }""",
+        model,
+    )
+    assert told == ["One.", "not_ready", True, [False, None, "shared"], "Two."]
+
+
 def test_two_agents_have_their_own_tools_and_messages(page: Page, cloud: VendorServer) -> None:
     """Also when both work at the same time, and one ends."""
     cloud.add("one", calls_of(("first", {})), says("One."))

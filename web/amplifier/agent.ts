@@ -86,7 +86,9 @@ export class AmplifierWeb {
   readonly #tools = new Map<string, Tool>();
   readonly #questions = new Map<string, AbortController>();
   #systemPrompt: string | undefined;
+  /** The handle of this opening of the session, and the session's id. */
   #agent: string | null = null;
+  #session: string | null = null;
   #model: string | null = null;
   readonly #builtin: readonly string[];
   #names: readonly string[];
@@ -123,7 +125,7 @@ export class AmplifierWeb {
   }
 
   get sessionId(): string | null {
-    return this.#agent;
+    return this.#session;
   }
 
   /** The model of this device that `init` has loaded; `null` before, and where a cloud is to answer. */
@@ -155,7 +157,7 @@ export class AmplifierWeb {
       try {
         return await this.#execute(prompt, options);
       } catch (error) {
-        throw amplifierError(error);
+        throw this.#failure(error);
       } finally {
         signal?.removeEventListener("abort", abort);
         this.#running = null;
@@ -275,7 +277,7 @@ export class AmplifierWeb {
     const [session] = await Promise.allSettled([opened, loaded]);
     signal.removeEventListener("abort", stopLoading);
     if (session.status === "rejected") throw session.reason;
-    const agent = session.value.id;
+    const { id, handle: agent } = session.value;
     try {
       const first = await loaded;
       this.#model = first.model;
@@ -292,6 +294,7 @@ export class AmplifierWeb {
       throw error;
     }
     this.#agent = agent;
+    this.#session = id;
     // Without a connection there is no session: Python had it.
     this.#unwatch = service.client.onClose(() => { this.#lost(); });
     if (this.#options.offline) void this.keepForOffline();
@@ -387,14 +390,26 @@ export class AmplifierWeb {
     try {
       return await work();
     } catch (error) {
-      throw amplifierError(error);
+      throw this.#failure(error);
     }
+  }
+
+  /** What is thrown, as the page's error. An agent whose session was opened again elsewhere is not ready any more. */
+  #failure(thrown: unknown): AmplifierError {
+    const error = amplifierError(thrown);
+    if (this.#agent === null || error.code !== "invalid_request" || error.data.parameter !== "agent") return error;
+    this.#lost();
+    return new AmplifierError("not_ready", "the session was opened again elsewhere, or ended", {
+      suggestion: "Await init() to take it back, or use the agent that has it now.",
+      cause: thrown,
+    });
   }
 
   #lost(): void {
     this.#unwatch?.();
     this.#unwatch = null;
     this.#agent = null;
+    this.#session = null;
     this.#starting = null;
   }
 }

@@ -148,6 +148,8 @@ class AgentSession:
         """See `OpenAgent`. Open it with `open`."""
         self.settings = action.settings
         self.fallback = action.fallback
+        self.handle = f"opening#{os.urandom(8).hex()}"
+        """The name of this opening, which is no id."""
         self.questions = Questions(self._tell)
         self._answering = answering
         self.backend = _Current(backend)

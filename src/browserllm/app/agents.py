@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +96,7 @@ class Agents:
             from ..amplifier.bridge import install_bridge
 
             install_bridge(backend)
-        return AgentInfo(id=agent.id, tools=agent.tools)
+        return AgentInfo(id=agent.id, tools=agent.tools, handle=agent.handle)
 
     async def _ask(self, action: AskAgent, emit: Emit) -> AgentAnswer:
         agent = self._find(action.agent)
@@ -131,10 +130,21 @@ class Agents:
         return await self._find(action.agent).history()
 
     async def _close(self, action: CloseAgent) -> None:
-        with suppress(KeyError):
-            await self._agents.pop(action.agent).close()
+        agent = self._agents.get(self._id_of(action.agent))
+        if agent is not None:
+            del self._agents[agent.id]
+            await agent.close()
 
-    def _find(self, agent: str) -> AgentSession:
-        if agent not in self._agents:
-            raise InvalidRequest(f"no agent {agent!r} is open; open one with 'agent.open'", parameter="agent")
-        return self._agents[agent]
+    def _find(self, name: str) -> AgentSession:
+        agent = self._agents.get(self._id_of(name))
+        if agent is None:
+            raise InvalidRequest(
+                f"no agent {name!r} is open: it was closed, or its session was opened again; open one with "
+                "'agent.open'",
+                parameter="agent",
+            )
+        return agent
+
+    def _id_of(self, name: str) -> str:
+        """Return the id of the session that an id or a handle means."""
+        return next((id for id, agent in self._agents.items() if agent.handle == name), name)  # noqa: A001

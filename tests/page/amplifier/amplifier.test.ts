@@ -21,7 +21,7 @@ function app(handlers: Record<string, Handler>): { base: string; calls: { action
   const base = new URL(`/agents-${sites}/`, document.baseURI).href;
   const calls: { action: string; args: Record<string, unknown> }[] = [];
   const known: Record<string, Handler> = {
-    "agent.open": () => ({ id: "s1", tools: ["todo_list", "add"] }),
+    "agent.open": () => ({ id: "s1", handle: "opening#1", tools: ["todo_list", "add"] }),
     "agent.execute": () => answer("Hello."),
     "models.load": () => null,
     ...handlers,
@@ -106,7 +106,7 @@ describe("init", () => {
     };
     const { agent, calls } = await ready({ "models.load": load, "agent.change": () => [] }, { model: "large", fallback: ["medium", "pocket", "cloud:c1"] });
     expect(agent.model).toBe("pocket");
-    expect(calls.find(({ action }) => action === "agent.change")?.args).toEqual({ agent: "s1", model: "pocket", fallback: ["cloud:c1"] });
+    expect(calls.find(({ action }) => action === "agent.change")?.args).toEqual({ agent: "opening#1", model: "pocket", fallback: ["cloud:c1"] });
   });
 
   it("rejects with the first failure when no model of the chain can be loaded", async () => {
@@ -134,8 +134,8 @@ describe("init", () => {
     loaded(null);
     await started;
     expect(calls.filter(({ action }) => action === "agent.change").map(({ args }) => args)).toEqual([
-      { agent: "s1", pageTool: { name: "late", description: "Late." } },
-      { agent: "s1", system: "New." },
+      { agent: "opening#1", pageTool: { name: "late", description: "Late." } },
+      { agent: "opening#1", system: "New." },
     ]);
     expect(agent.getToolNames()).toEqual(["todo_list", "late"]);
   });
@@ -147,7 +147,7 @@ describe("init", () => {
     await vi.waitFor(() => { expect(calls.map(({ action }) => action)).toContain("models.load"); });
     await agent.dispose();
     await failed;
-    expect(calls.at(-1)).toEqual({ action: "agent.close", args: { agent: "s1" } });
+    expect(calls.at(-1)).toEqual({ action: "agent.close", args: { agent: "opening#1" } });
     expect([agent.isReady, agent.sessionId]).toEqual([false, null]);
   });
 
@@ -166,6 +166,24 @@ describe("init", () => {
     expect(opened[1]?.args).toEqual(opened[0]?.args);
   });
 
+  it("is needed again when the session was opened elsewhere", async () => {
+    let open = true;
+    const gone = (): object => {
+      if (!open) throw failure("invalid_request", null, { parameter: "agent" });
+      return answer("Hello.");
+    };
+    const { agent, calls } = await ready({ "agent.execute": gone, "agent.history": gone });
+    for (const call of [() => agent.execute("Hi"), () => agent.getHistory()]) {
+      open = false;
+      await expect(call()).rejects.toMatchObject({ code: "not_ready", recoverable: true, message: "the session was opened again elsewhere, or ended" });
+      expect([agent.isReady, agent.sessionId]).toEqual([false, null]);
+      open = true;
+      await agent.init();
+      expect([agent.isReady, agent.sessionId, await agent.execute("Hi")]).toEqual([true, "s1", "Hello."]);
+    }
+    expect(calls.filter(({ action }) => action === "agent.open")).toHaveLength(3);
+  });
+
   it("says what failed and what to do, closes the session, and may be tried again", async () => {
     let broken = true;
     const { base, calls } = app({
@@ -177,7 +195,7 @@ describe("init", () => {
     const agent = new AmplifierWeb({ base });
     const error = await agent.init().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: "AmplifierError", code: "out_of_memory", recoverable: true, suggestion: "Take a smaller model.", cause: { name: "BrowserLLMError" } });
-    expect(calls.at(-1)).toEqual({ action: "agent.close", args: { agent: "s1" } });
+    expect(calls.at(-1)).toEqual({ action: "agent.close", args: { agent: "opening#1" } });
     broken = false;
     await agent.init();
     expect(agent.isReady).toBe(true);
@@ -228,9 +246,9 @@ describe("a prompt", () => {
     expect(agent.getToolNames()).toEqual(["add", "broken"]);
     await agent.execute("Add");
     expect(calls.filter(({ action }) => action === "agent.reply").map(({ args }) => args)).toEqual(expect.arrayContaining([
-      { agent: "s1", id: "q1", value: 3 },
-      { agent: "s1", id: "q2", error: "TypeError: no" },
-      { agent: "s1", id: "q3", error: "this page has no such tool" },
+      { agent: "opening#1", id: "q1", value: 3 },
+      { agent: "opening#1", id: "q2", error: "TypeError: no" },
+      { agent: "opening#1", id: "q3", error: "this page has no such tool" },
     ]));
     await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "name" } });
     await expect(agent.registerTool({ name: "text", description: "", schema: { type: "string" }, execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "schema" } });
@@ -254,7 +272,7 @@ describe("a prompt", () => {
       says === undefined ? {} : { onApproval },
     );
     await agent.execute("Add");
-    expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "s1", id: "q1", value } });
+    expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "opening#1", id: "q1", value } });
     if (says !== undefined) expect(onApproval).toHaveBeenCalledWith(expect.objectContaining({ prompt: "Run add?", callId: "c1", tool: "add", arguments: { a: 1 }, options: ["Allow", "Deny"] }));
   });
 });
@@ -287,7 +305,7 @@ it("goes on when a function of the page throws, and the console has it", async (
     await agent.init();
     expect(await agent.execute("Hi", { onText: broken, onRestart: broken })).toBe("Hello.");
   });
-  expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "s1", id: "q1", value: 3 } });
+  expect(calls.at(-1)).toEqual({ action: "agent.reply", args: { agent: "opening#1", id: "q1", value: 3 } });
   expect(errors.length).toBeGreaterThanOrEqual(6);
 });
 
@@ -323,7 +341,7 @@ describe("cancelling", () => {
     await expect(agent.execute("Again")).rejects.toMatchObject({ code: "busy" });
     await agent.cancel();
     await ended;
-    expect(calls.at(-1)).toEqual({ action: "agent.cancel", args: { agent: "s1", immediate: true } });
+    expect(calls.at(-1)).toEqual({ action: "agent.cancel", args: { agent: "opening#1", immediate: true } });
     expect([agent.isExecuting, signals.map(({ aborted }) => aborted)]).toEqual([false, [true]]);
     await agent.cancel(); // nothing runs
   });
@@ -348,7 +366,7 @@ describe("cancelling", () => {
     await agent.cancel();
     await running;
     await agent.clearHistory();
-    expect(calls.at(-1)?.args).toEqual({ agent: "s1", clear: true });
+    expect(calls.at(-1)?.args).toEqual({ agent: "opening#1", clear: true });
   });
 
   it("happens by a signal, and when a loop is left", async () => {
@@ -378,9 +396,9 @@ describe("a session", () => {
     await agent.dispose();
     await agent.dispose();
     expect(calls.slice(-3).map(({ action, args }) => [action, args])).toEqual([
-      ["agent.change", { agent: "s1", system: "Be brief." }],
-      ["agent.change", { agent: "s1", clear: true }],
-      ["agent.close", { agent: "s1" }],
+      ["agent.change", { agent: "opening#1", system: "Be brief." }],
+      ["agent.change", { agent: "opening#1", clear: true }],
+      ["agent.close", { agent: "opening#1" }],
     ]);
     expect(agent.isReady).toBe(false);
     await expect(agent.execute("Hi")).rejects.toMatchObject({ code: "disposed" });

@@ -260,6 +260,28 @@ async def test_a_page_that_was_reloaded_opens_its_agent_again() -> None:
     assert [message.text for message in page.backend.requests[1].messages] == ["Again"]
 
 
+async def test_an_agent_whose_session_was_opened_again_reaches_the_newer_one_by_the_id_alone() -> None:
+    """Two parts of a page, or two tabs, that open one session: the older handle neither asks nor closes the newer one."""
+    page = Page(["One.", "Two.", "Three."])
+    first = await page.open(id="s")
+    second = await page.open(id="s")
+    assert first.handle != second.handle
+    for action in (
+        act.AskAgent(agent=first.handle, prompt="Hi"),
+        act.ChangeAgent(agent=first.handle, clear=True),
+        act.AgentHistory(agent=first.handle),
+    ):
+        with pytest.raises(bl.InvalidRequest, match="its session was opened again") as raised:
+            await page.app.call(action)
+        assert raised.value.data["parameter"] == "agent"
+    await page.app.call(act.CloseAgent(agent=first.handle))
+    texts = [(await page.app.call(act.AskAgent(agent=name, prompt="Hi"))).text for name in (second.handle, "s")]
+    assert texts == ["One.", "Two."]
+    await page.app.call(act.CloseAgent(agent=second.handle))
+    with pytest.raises(bl.InvalidRequest, match="no agent 's' is open"):
+        await page.app.call(act.AskAgent(agent="s", prompt="Hi"))
+
+
 async def test_the_system_prompt_of_an_earlier_session_does_not_come_twice() -> None:
     earlier = (
         {"role": "system", "content": "Old."},

@@ -106,10 +106,16 @@ export interface AgentEvent {
   readonly callId: string | null;
 }
 
-/** An open agent: its id for other actions is that of its session. `tools` are the names of its tools. */
+/**
+ * An open agent. `id` is that of its session, `tools` are the names of its tools.
+ *
+ * Other actions take either `id`, which means the session that has it at that time, or `handle`, which means this
+ * opening alone: when the session is opened again, elsewhere on the page or in another tab, it names no agent any more.
+ */
 export interface AgentInfo {
   readonly id: string;
   readonly tools: readonly string[];
+  readonly handle: string;
 }
 
 /** An agent's answer. The tokens are those of all calls of the model; the cost is unknown if one's is. */

@@ -49,10 +49,15 @@ class AgentEvent(Part, frozen=True, kw_only=True):
 
 
 class AgentInfo(Part, frozen=True, kw_only=True):
-    """An open agent: its id for other actions is that of its session. ``tools`` are the names of its tools."""
+    """An open agent. ``id`` is that of its session, ``tools`` are the names of its tools.
+
+    Other actions take either ``id``, which means the session that has it at that time, or ``handle``, which means this
+    opening alone: when the session is opened again, elsewhere on the page or in another tab, it names no agent any more.
+    """
 
     id: str
     tools: tuple[str, ...]
+    handle: str = ""
 
 
 class AgentAnswer(Part, frozen=True, kw_only=True):
