@@ -34,7 +34,7 @@ export interface ApprovalRequest {
 export interface Options {
   /** The address of the site's folder; by default that of this file. */
   readonly base?: string | undefined;
-  /** Who answers: the id of a model, or `cloud:ID`. By default the app's choice, at first the model that comes with the site. */
+  /** Who answers, and no other: the id of a model, or `cloud:ID`. By default the app's choice, at first the model that comes with the site. */
   readonly model?: string | undefined;
   /** Who answers where the one before cannot, in this order. */
   readonly fallback?: readonly string[] | undefined;

@@ -132,10 +132,10 @@ class Routing:
     def backend_of(self, settings: ConversationSettings, fallback: Sequence[str]) -> ChosenBackend:
         """Return the backend that asks the settings' model first, and then those of ``fallback`` in their order.
 
-        They are ids of models or ``cloud:ID``, as in a conversation's settings. Raises `InvalidRequest` for a cloud
-        that does not exist, or is turned off.
+        They are ids of models or ``cloud:ID``, as in a conversation's settings; no other one is asked. Without any name
+        the app's settings choose. Raises `InvalidRequest` for a cloud that does not exist, or is turned off.
         """
-        if not fallback:
+        if not fallback and settings.model is None:
             return self.backend_for(settings)
         wanted = [settings.model or self._app.state.value.settings.model or self._models.default_model(), *fallback]
         backends: list[Backend] = []
@@ -145,8 +145,10 @@ class Routing:
                 backends.append(self._remote[name])
             else:
                 backends.append(self._local(name))
+        # One by itself fails with its own error.
+        alone = len(backends) == 1
         return ChosenBackend(
-            Router(backends, Explicit(), on_interrupted="restart", warm_up=False),
+            backends[0] if alone else Router(backends, Explicit(), on_interrupted="restart", warm_up=False),
             is_private=lambda: settings.private or self._keeps_all_here(),
             on_answering=self._on_answering,
         )
@@ -214,25 +216,26 @@ class Routing:
 
 
 class ChosenBackend(Middleware):
-    """The router for one conversation: with its model, and private if its requests must stay on the device."""
+    """The backend of one conversation, with its model chosen, and private if its requests must stay on the device."""
 
     identity = Middleware.identity
 
-    def __init__(self, router: Router, *, is_private: Callable[[], bool], on_answering: Callable[[int], None]) -> None:
+    def __init__(
+        self, backend: Backend, *, is_private: Callable[[], bool], on_answering: Callable[[int], None]
+    ) -> None:
         """``is_private`` is asked at each request: the user may turn the switch in the middle of a turn.
 
         ``on_answering`` is called with 1 when an answer begins, and with -1 at its end.
         """
-        super().__init__(router)
-        self.router = router
+        super().__init__(backend)
         self._is_private = is_private
         self._on_answering = on_answering
 
     async def generate(self, request: ChatRequest, draft: Draft) -> AsyncGenerator[Delta, None]:
-        """Answer with the router."""
+        """Answer with the backend."""
         self._on_answering(1)
         try:
-            async with aclosing(self.router.generate(self._own(request), draft)) as deltas:
+            async with aclosing(self.backend.generate(self._own(request), draft)) as deltas:
                 async for delta in deltas:
                     yield delta
         finally:
@@ -240,24 +243,24 @@ class ChosenBackend(Middleware):
 
     @delegates_facts
     async def facts(self, request: ChatRequest) -> BackendFacts:
-        """Ask the router."""
-        return await self.router.facts(self._own(request))
+        """Ask the backend."""
+        return await self.backend.facts(self._own(request))
 
     async def estimate_cost(self, prompt: Prompt, **options: Any) -> float | None:
-        """Ask the router."""
-        return await self.router.estimate_cost(self._own(build_request(prompt, options)))
+        """Ask the backend."""
+        return await self.backend.estimate_cost(self._own(build_request(prompt, options)))
 
     async def count_tokens(self, prompt: Prompt, *, model: str | None = None) -> int | None:
-        """Ask the router."""
-        return await self.router.count_tokens(self._own(build_request(prompt, {})))
+        """Ask the backend."""
+        return await self.backend.count_tokens(self._own(build_request(prompt, {})))
 
     async def prepare(self, request: ChatRequest) -> None:
         """Prepare the backend that would answer."""
-        await self.router.prepare(self._own(request))
+        await self.backend.prepare(self._own(request))
 
     async def close(self) -> None:
-        """Do nothing: the router belongs to the app."""
+        """Do nothing: the backend belongs to the app."""
 
     def _own(self, request: ChatRequest) -> ChatRequest:
-        # The conversation's model is the router's: a name in the request would mean a model of every backend.
+        # The conversation's model is chosen: a name in the request would mean a model of every backend.
         return replace(request, model=None, private=request.private or self._is_private())

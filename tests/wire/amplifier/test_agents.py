@@ -261,7 +261,7 @@ async def test_a_page_that_was_reloaded_opens_its_agent_again() -> None:
 
 
 async def test_an_agent_whose_session_was_opened_again_reaches_the_newer_one_by_the_id_alone() -> None:
-    """Two parts of a page, or two tabs, that open one session: the older handle neither asks nor closes the newer one."""
+    """Two parts of a page, or two tabs, open one session: the older handle neither asks nor closes the newer one."""
     page = Page(["One.", "Two.", "Three."])
     first = await page.open(id="s")
     second = await page.open(id="s")

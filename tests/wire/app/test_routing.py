@@ -293,6 +293,24 @@ async def test_a_chain_of_models_is_asked_in_its_order(server: VendorServer) -> 
     await app.app.close()
 
 
+async def test_a_model_that_is_named_alone_is_asked_alone(server: VendorServer) -> None:
+    """An agent's model: where it fails, the device does not answer for a cloud, and no cloud for the device."""
+    failed = bl.errors.OutOfMemory("the GPU is full")
+    app = await hybrid(server, ScriptedHost(fail_load={"webllm": failed, "transformersjs": failed}))
+    for name in ("refuses", "cloud"):
+        await app.cloud(name)
+    await app.settings(neverLeaveDevice=False)
+    routing = room_of(app.app, Routing)
+    with pytest.raises(bl.errors.AuthenticationError):
+        await routing.backend_of(ConversationSettings(model="cloud:refuses"), []).complete("Hi")
+    with pytest.raises(bl.errors.LoadFailed, match="the GPU is full"):
+        await routing.backend_of(ConversationSettings(model="pocket"), []).complete("Hi")
+    with pytest.raises(bl.errors.Unavailable, match="private"):
+        await routing.backend_of(ConversationSettings(model="cloud:cloud", private=True), []).complete("Hi")
+    assert [len(server.asked(name)) for name in ("refuses", "cloud")] == [1, 0]
+    await app.app.close()
+
+
 async def test_an_answer_that_breaks_off_begins_anew_with_the_next_of_a_chain() -> None:
     broken = stream(events(*text_chunks("Half ", "an answer.")[:2]), CUT)
     with VendorServer({"cloud": broken}) as server:

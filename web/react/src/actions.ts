@@ -110,7 +110,7 @@ export interface AgentEvent {
  * An open agent. `id` is that of its session, `tools` are the names of its tools.
  *
  * Other actions take either `id`, which means the session that has it at that time, or `handle`, which means this
- * opening alone: when the session is opened again, elsewhere on the page or in another tab, it names no agent any more.
+ * opening alone: when the session is opened again, on the page or in another tab, it names no agent any more.
  */
 export interface AgentInfo {
   readonly id: string;
