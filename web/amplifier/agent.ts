@@ -219,9 +219,17 @@ export class AmplifierWeb {
   async registerTool(name: string, description: string, schema: Readonly<Record<string, unknown>>, execute: ToolFunction): Promise<void>;
   async registerTool(given: Tool | string, description = "", schema?: Readonly<Record<string, unknown>>, execute?: ToolFunction): Promise<void> {
     const tool = checkTool(typeof given === "string" ? { name: given, description, schema, execute: execute as ToolFunction } : given);
+    const before = this.#tools.get(tool.name);
     this.#tools.set(tool.name, tool);
     // Before the session is open it is kept for then.
-    if (this.#agent !== null) await this.#addTools(this.#agent, [tool]);
+    if (this.#agent === null) return;
+    try {
+      await this.#addTools(this.#agent, [tool]);
+    } catch (error) {
+      if (before) this.#tools.set(tool.name, before);
+      else this.#tools.delete(tool.name);
+      throw error;
+    }
   }
 
   /** The names of the tools: built-in ones first. */

@@ -23,7 +23,11 @@ export interface Tool {
 
 /** Check a tool, as its name is part of what a model writes. */
 export function checkTool(tool: Tool): Tool {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(tool.name)) {
+  const given: unknown = tool;
+  if (typeof given !== "object" || given === null) {
+    throw new AmplifierError("invalid_request", `${String(given)} is not a tool; pass an object with name, description, schema and execute`, { data: { parameter: "tool" } });
+  }
+  if (typeof tool.name !== "string" || !/^[A-Za-z0-9_-]{1,64}$/.test(tool.name)) {
     throw new AmplifierError("invalid_request", `the tool's name ${JSON.stringify(tool.name)} is not valid; use 1 to 64 letters, digits, "_" and "-"`, { data: { parameter: "name" } });
   }
   if (typeof tool.execute !== "function") {

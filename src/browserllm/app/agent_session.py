@@ -15,6 +15,7 @@ from ..amplifier.sessions import create_session
 from ..backends.base import Backend, Middleware
 from ..backends.draft import Draft
 from ..backends.stream import Delta
+from ..constrained.grammars.reduce import reduce_schema
 from ..errors import BrowserLLMError, Cancelled, InvalidOutput, InvalidRequest
 from ..types import ChatRequest, Message
 from .actions import AgentAnswer, AgentEvent, OpenAgent, PageTool
@@ -61,6 +62,10 @@ class _ToolOfPage:
         self.name = tool.name
         self.description = tool.description
         self.input_schema = tool.parameters or {"type": "object", "properties": {}}
+        try:
+            reduce_schema(self.input_schema)  # a wrong one would fail each prompt, and not what gave it
+        except InvalidRequest as error:
+            raise InvalidRequest(f"the parameters of tool {tool.name!r}: {error}", parameter="page_tools") from None
         self._questions = questions
 
     async def execute(self, input: dict[str, Any]) -> ToolResult:  # noqa: A002 (Amplifier's name)

@@ -253,6 +253,8 @@ describe("a prompt", () => {
     await expect(agent.registerTool({ name: "two words", description: "", execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "name" } });
     await expect(agent.registerTool({ name: "text", description: "", schema: { type: "string" }, execute: () => 1 })).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "schema" } });
     await expect(agent.registerTool({ name: "none", description: "" } as never)).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "execute" } });
+    await expect(agent.registerTool({ name: 5, description: "", execute: () => 1 } as never)).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "name" } });
+    await expect(agent.registerTool(null as never)).rejects.toMatchObject({ name: "AmplifierError", code: "invalid_request", message: "null is not a tool; pass an object with name, description, schema and execute" });
     expect(agent.getToolNames()).toEqual(["add", "broken"]);
   });
 
@@ -287,6 +289,17 @@ async function uncaught(work: () => Promise<unknown>): Promise<unknown[]> {
   queue.mockRestore();
   return errors;
 }
+
+it("keeps the tools that it has when another one is refused", async () => {
+  let refused = false;
+  const { agent } = await ready({ "agent.change": () => { if (refused) throw failure("invalid_request"); return ["add"]; } }, { tools: [{ name: "add", description: "Adds.", execute: () => 3 }] });
+  refused = true;
+  for (const name of ["add", "odd"]) {
+    await expect(agent.registerTool({ name, description: "", execute: () => 4 })).rejects.toMatchObject({ code: "invalid_request" });
+  }
+  expect(agent.getToolNames()).not.toContain("odd");
+  expect(agent.getToolNames()).toContain("add");
+});
 
 it("goes on when a function of the page throws, and the console has it", async () => {
   const broken = (): never => { throw new TypeError("the page's own mistake"); };

@@ -388,6 +388,20 @@ async def test_two_calls_are_asked_about_by_their_ids() -> None:
     assert results == {"c1": 3, "c2": 10}
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"properties": "x"}, {"properties": {"a": {"type": "word"}}}, {"properties": {"a": {"$ref": "#/b"}}}]
+)
+async def test_a_schema_that_is_wrong_fails_what_gives_it_and_not_each_prompt(parameters: dict[str, Any]) -> None:
+    page = Page("Hi.")
+    wrong = act.PageTool(name="odd", parameters={"type": "object", **parameters})
+    with pytest.raises(bl.InvalidRequest, match="the parameters of tool 'odd'"):
+        await page.app.call(act.OpenAgent(page_tools=(wrong,)))
+    await page.open()
+    with pytest.raises(bl.InvalidRequest, match="the parameters of tool 'odd'"):
+        await page.app.call(act.ChangeAgent(agent=page.agent, page_tool=wrong))
+    assert (await page.ask()).text == "Hi."
+
+
 async def test_a_tool_of_the_page_takes_the_place_of_a_built_in_one() -> None:
     """It runs in the page, and does not ask because the other one would have sent something away."""
     call = bl.ToolCallPart("c1", "web_fetch", '{"a": 1, "b": 2}')
