@@ -9,17 +9,17 @@ from decimal import Decimal
 from typing import Any, Self
 
 from .._internal import lazy_asyncio as asyncio
-from ..amplifier.kernel import HookResult, InvalidToolCallError, ToolResult
+from ..amplifier.kernel import HookResult, InvalidToolCallError
 from ..amplifier.kernel import Message as AmplifierMessage
 from ..amplifier.sessions import create_session
 from ..backends.base import Backend, Middleware
 from ..backends.draft import Draft
 from ..backends.stream import Delta
-from ..constrained.grammars.reduce import reduce_schema
 from ..errors import BrowserLLMError, Cancelled, InvalidOutput, InvalidRequest
 from ..types import ChatRequest, Message
 from .actions import AgentAnswer, AgentEvent, OpenAgent, PageTool
 from .agent_questions import PageToolFailed, Questions
+from .agent_tools import ToolOfPage
 from .answering import Answering
 from .app import Emit
 from .chat_settings import options_of
@@ -53,27 +53,6 @@ class _Current(Middleware):
 
     async def close(self) -> None:
         """Do nothing: the backend belongs to the app."""
-
-
-class _ToolOfPage:
-    """A tool of Amplifier's that the page runs."""
-
-    def __init__(self, tool: PageTool, questions: Questions) -> None:
-        self.name = tool.name
-        self.description = tool.description
-        self.input_schema = tool.parameters or {"type": "object", "properties": {}}
-        try:
-            reduce_schema(self.input_schema)  # a wrong one would fail each prompt, and not what gave it
-        except InvalidRequest as error:
-            raise InvalidRequest(f"the parameters of tool {tool.name!r}: {error}", parameter="page_tools") from None
-        self._questions = questions
-
-    async def execute(self, input: dict[str, Any]) -> ToolResult:  # noqa: A002 (Amplifier's name)
-        try:
-            output = await self._questions.ask("page-tool", name=self.name, arguments=input)
-        except PageToolFailed as error:
-            return ToolResult(success=False, error={"message": str(error)})
-        return ToolResult(output=output)
 
 
 class _User:
@@ -167,7 +146,7 @@ class AgentSession:
         self._ask = action.ask
         self._user = _User(self.questions, self._tell)
         builtin = answering.tools_of(action.settings, _key_of(action.id), keep=True, keep_list=action.id is not None)
-        own = [_ToolOfPage(tool, self.questions) for tool in action.page_tools]
+        own = [ToolOfPage(tool, self.questions) for tool in action.page_tools]
         # A tool of the page takes the place of a built-in one with its name.
         names = {tool.name for tool in own}
         builtin = [tool for tool in builtin if tool.tool.name not in names]
@@ -248,7 +227,7 @@ class AgentSession:
 
     async def add_tool(self, tool: PageTool) -> None:
         """Add a tool of the page; one of the same name is replaced."""
-        await self._coordinator.mount("tools", _ToolOfPage(tool, self.questions), name=tool.name)
+        await self._coordinator.mount("tools", ToolOfPage(tool, self.questions), name=tool.name)
         self._leaving.discard(tool.name)
 
     async def set_system(self, text: str) -> None:

@@ -402,6 +402,38 @@ async def test_a_schema_that_is_wrong_fails_what_gives_it_and_not_each_prompt(pa
     assert (await page.ask()).text == "Hi."
 
 
+@pytest.mark.parametrize(
+    ("arguments", "output", "error"),
+    [
+        ('{"a": 1, "b": 2, "note": null}', 3, None),
+        ('{"a": "one", "b": 2}', None, "the arguments do not fit: expected `number`, got `string` - at `$.a`"),
+        ("{}", None, "the arguments do not fit: "),
+    ],
+)
+async def test_a_tool_of_the_page_gets_arguments_that_fit_its_schema(
+    arguments: str, output: Any, error: str | None
+) -> None:
+    """A cloud may write others; null for what may be left out is fine."""
+    page = Page([[bl.ToolCallPart("c1", "sum", arguments)], "Done."])
+    properties = {"a": {"type": "number"}, "b": {"type": "number"}, "note": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": ["a", "b"]}
+    own = act.PageTool(name="sum", parameters=schema)
+    page.agent = (await page.app.call(act.OpenAgent(page_tools=(own,)))).id
+    await page.ask()
+    result = await page.until("tool-result")
+    assert result.output == output
+    assert (result.error or "").startswith(error or "") and (result.error is None) is (error is None)
+    assert ("page-tool" in page.types()) is (error is None)
+
+
+async def test_a_tool_of_the_page_with_a_schema_that_cannot_be_checked_runs_all_the_same() -> None:
+    page = Page([[CALL], "Done."])
+    letters = {"type": "object", "properties": {"a": {"type": ["string", "number"], "pattern": "\\p{Lu}"}, "b": {}}}
+    page.agent = (await page.app.call(act.OpenAgent(page_tools=(act.PageTool(name="add", parameters=letters),)))).id
+    await page.ask()
+    assert (await page.until("tool-result")).output == 3
+
+
 async def test_a_tool_of_the_page_takes_the_place_of_a_built_in_one() -> None:
     """It runs in the page, and does not ask because the other one would have sent something away."""
     call = bl.ToolCallPart("c1", "web_fetch", '{"a": 1, "b": 2}')
