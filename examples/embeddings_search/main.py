@@ -37,7 +37,7 @@ def cosine(one: list[float], other: list[float]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("question", nargs="?", default="Where is the key?")
-    parser.add_argument("--model", default="all-MiniLM-L6-v2", help="an embedding model of the catalog (23 MB)")
+    parser.add_argument("--model", default="all-MiniLM-L6-v2", help="an embedding model of the catalog")
     parser.add_argument("--address", help="the folder or address of another one")
     given = parser.parse_args()
     asyncio.run(main(given.question, given.model, given.address))

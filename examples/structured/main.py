@@ -3,9 +3,14 @@
 import asyncio
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 import browserllm as bl
+
+Die = Annotated[int, Meta(ge=1, le=6)]
+"""A whole number from 1 to 6: the grammar has such limits, too."""
 
 
 @dataclass
@@ -13,7 +18,7 @@ class Animal:
     """What the model has to fill in."""
 
     name: str
-    legs: int
+    legs: Annotated[int, Meta(ge=0, le=8)]
     lives_in: Literal["water", "forest", "house"]
 
 
@@ -26,7 +31,7 @@ async def main(prompt: str) -> None:
         animal = await bl.generate(llm, prompt, output=Animal, max_tokens=120, temperature=0)
         print(f"{animal.name}: {animal.legs} legs, lives in: {animal.lives_in}")
         assert isinstance(animal, Animal)
-        print(await bl.generate(llm, "Three numbers.", output=tuple[int, int, int], max_tokens=60))
+        print(await bl.generate(llm, "Roll three dice.", output=tuple[Die, Die, Die], max_tokens=60))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ def test_the_numbers_about_models_are_those_of_the_catalog() -> None:
     assert f"({len(builds)} builds of {len(of_webllm)} models)" in MODELS
     assert len(of_both) == 14
     assert "for fourteen models" in MODELS.replace("\n", " ")
+    sizes = [build.download_bytes // 1_000_000 for build in bl.models.Catalog().get("all-MiniLM-L6-v2").artifacts]
+    searched = (DOCS.parent / "examples" / "embeddings_search" / "README.md").read_text(encoding="utf-8")
+    assert f"(all-MiniLM-L6-v2, {min(sizes)} to {max(sizes)} MB" in searched
 
 
 class Rerouted(HttpClient):
