@@ -114,3 +114,17 @@ def test_the_security_policy_says_how_to_report() -> None:
     reporting = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Reporting\n")[2]
     assert "private" in reporting
     assert "newest release" in reporting
+
+
+def test_npm_gets_the_addresses_of_files() -> None:
+    """Without a dot in front, npm takes ``dist/name.tgz`` for a repository on GitHub."""
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "web" / "react" / "README.md", *(ROOT / "examples").rglob("*.md")]
+    commands = [
+        command
+        for page in pages
+        if "node_modules" not in page.parts
+        for command in re.findall(r"npm (?:publish|install)[^\n`]*", page.read_text(encoding="utf-8"))
+    ]
+    files = [word for command in commands for word in command.split() if ".tgz" in word]
+    assert len(files) >= 3
+    assert [file for file in files if not file.startswith(("./", "../"))] == []
