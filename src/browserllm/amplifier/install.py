@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
+import time
 from importlib import import_module
 
 _ENGINE = "amplifier_core._engine"
+_SETTLE_S = 0.02
+"""How long Python waits at its end: what the native threads have left to do then takes far less."""
 
 
 def install_engine(*, force: bool = False) -> bool:
@@ -24,3 +28,13 @@ def install_engine(*, force: bool = False) -> bool:
         return False
     sys.modules[_ENGINE] = ours
     return True
+
+
+def settle_at_exit() -> None:
+    """Let the native engine's threads finish what they do before Python ends; does nothing with our engine.
+
+    A thread that then still has an object of Python's aborts the whole process, after everything was done. The threads
+    cannot be joined: https://github.com/PyO3/pyo3-async-runtimes/issues/40.
+    """
+    if sys.modules[_ENGINE] is not sys.modules.get(f"{__package__}.engine"):
+        atexit.register(time.sleep, _SETTLE_S)

@@ -3,9 +3,9 @@
 
 import sys
 
-if sys.platform == "emscripten":
-    from .install import install_engine
+from .install import install_engine, settle_at_exit
 
+if sys.platform == "emscripten":
     install_engine()
 
 try:
@@ -52,6 +52,8 @@ except ModuleNotFoundError as error:
         else "pip install 'browserllm[amplifier]'"
     )
     raise ModuleNotFoundError(f"browserllm.amplifier needs amplifier-core: {how}", name=error.name) from error
+
+settle_at_exit()
 
 __all__ = [
     "AbortError",

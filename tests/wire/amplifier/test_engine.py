@@ -52,3 +52,19 @@ def test_the_other_tests_pass_on_our_engine(file: str) -> None:
         check=False,
     )
     assert done.returncode == 0 and re.search(r"^\d\d passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_python_waits_for_native_threads_at_its_end_and_for_none_of_ours(force: bool) -> None:
+    """A native thread that is still at work when Python is gone would abort the process."""
+    program = f"""
+import time
+time.sleep = lambda seconds: print(f"waits {{seconds}} s")
+from browserllm.amplifier.install import install_engine
+if {force}:
+    install_engine(force=True)
+import browserllm.amplifier.kernel
+print("ends")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split("\n") == (["ends", ""] if force else ["ends", "waits 0.02 s", ""])
