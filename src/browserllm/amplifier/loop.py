@@ -93,6 +93,11 @@ class _Turn:
                 status, response = "completed", f"The prompt was refused: {denied}"
                 return response
             await self.context.add_message({"role": "user", "content": prompt})
+            learn = getattr(self.provider, "learn_window", None)
+            if learn is not None:  # ours: the context is cut to it
+                await self._unless_cancelled(
+                    learn(), "while the model's context window was asked for", immediately=False
+                )
             response = await self._converse()
             status = "cancelled" if self._is_cancelled() else "completed"
             await self.hooks.emit("prompt:complete", {"prompt": prompt, "response": response})

@@ -38,12 +38,15 @@ async def list_models(settings: Settings) -> list[ModelInfo]:
     return listed
 
 
-def known_window(settings: Settings) -> int:
-    """Return the context window of the configured model, in tokens, or one that nearly every model has."""
+def known_window(settings: Settings) -> int | None:
+    """Return the context window of the configured model, in tokens; `None` for a given backend's own model."""
+    given = settings.backend is not None
+    if given and settings.model is None:
+        return None
     try:
         return Catalog().get(settings.model or "pocket").context_window or _UNKNOWN_WINDOW
     except BrowserLLMError:  # a model of a given backend, or one that only its loading will find missing
-        return _UNKNOWN_WINDOW
+        return None if given else _UNKNOWN_WINDOW
 
 
 def max_output_tokens(window: int) -> int:

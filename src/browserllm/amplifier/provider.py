@@ -12,7 +12,7 @@ from .._internal import lazy_asyncio as asyncio
 from ..backends.base import Backend
 from ..backends.stream import ChatStream
 from ..errors import BrowserLLMError
-from ..types import ChatRequest, ChatResponse
+from ..types import ChatRequest, ChatResponse, Message
 from .backends import source_of
 from .cancelling import until_cancelled
 from .events import Events
@@ -44,12 +44,19 @@ class BrowserLLMProvider:
         self.coordinator = coordinator
         self._source = source_of(self.settings)
         self._streams: set[ChatStream] = set()
+        self._window: int | None = None
+        self._window_asked = False
+        """Whether the given backend was asked for its context window."""
         if self._token is not None:
             self._token.on_cancel(self._stop_all)
 
     def get_info(self) -> ProviderInfo:
-        """Return what the provider is, and the context window that Amplifier plans with."""
-        window = known_window(self.settings)
+        """Return what the provider is, and the context window that Amplifier plans with, if it is known."""
+        window = self._window or known_window(self.settings)
+        plan: dict[str, Any] = {}
+        if window is not None:
+            plan["context_window"] = window
+            plan["max_output_tokens"] = self.settings.max_tokens or max_output_tokens(window)
         return ProviderInfo(
             id=self.name,
             display_name="browserllm",
@@ -57,8 +64,7 @@ class BrowserLLMProvider:
             capabilities=["streaming", "tools", "thinking", "json_mode", "local"],
             defaults={
                 "model": self.settings.model or "pocket",
-                "context_window": window,
-                "max_output_tokens": self.settings.max_tokens or max_output_tokens(window),
+                **plan,
                 "temperature": self.settings.temperature,
                 "timeout": self.settings.timeout,
             },
@@ -86,6 +92,11 @@ class BrowserLLMProvider:
                 ),
             ],
         )
+
+    async def learn_window(self) -> None:
+        """Ask a given backend for its context window, which `get_info` names from then on; starts nothing."""
+        if isinstance(self.settings.backend, Backend):
+            await self._learn_window(self.settings.backend)
 
     async def list_models(self) -> list[ModelInfo]:
         """Return the models to choose from: those of the given backend, else the catalog. Starts no browser."""
@@ -139,6 +150,8 @@ class BrowserLLMProvider:
         if self._is_cancelled():
             raise self._aborted(request)
         backend = await self._source.backend()
+        if not self._window_asked and self.settings.backend is not None:
+            await self._learn_window(backend)
         async with self._stopped_by_token(backend, request) as stream:
             async for chunk in stream:
                 await events.chunk(chunk)
@@ -147,6 +160,12 @@ class BrowserLLMProvider:
             raise self._aborted(request)
         await events.end()
         return response
+
+    async def _learn_window(self, backend: Backend) -> None:
+        asked = ChatRequest(messages=[Message("user", "")], model=self.settings.model, private=self.settings.private)
+        self._window_asked = True
+        with suppress(BrowserLLMError):  # what is wrong with the backend is for its answer to say
+            self._window = (await backend.facts(asked)).context_window
 
     @asynccontextmanager
     async def _stopped_by_token(self, backend: Backend, request: ChatRequest) -> AsyncGenerator[ChatStream]:

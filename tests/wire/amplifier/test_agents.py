@@ -17,6 +17,7 @@ from browserllm.app.app import App
 from browserllm.app.chat_rooms import ChatRooms
 from browserllm.app.notices import Notices
 from browserllm.app.state import ConversationSettings, Settings
+from browserllm.backends import BackendFacts
 from browserllm.errors import DeviceLost
 from browserllm.stores.memory import MemoryStore
 from browserllm.testing.script import HANG
@@ -310,6 +311,25 @@ async def test_the_history_stays_while_a_prompt_is_answered() -> None:
         await running
     await page.app.call(act.ChangeAgent(agent=page.agent, clear=True))
     assert await page.app.call(act.AgentHistory(agent=page.agent)) == []
+
+
+async def test_an_agent_remembers_what_the_window_of_its_model_holds() -> None:
+    """Not what the small built-in model holds; and after a change of the model what the other one does."""
+    page = Page(["Yes."] * 8)
+    windows = iter([100_000] * 6 + [2048])
+
+    def backend_of(settings: ConversationSettings, fallback: Sequence[str]) -> bl.Backend:
+        facts = BackendFacts(leaves_device=False, needs_network=False, context_window=next(windows, 2048))
+        page.backend = bl.ScriptedBackend(["Yes."], facts=facts)
+        return page.backend
+
+    page.agents._backend_of = backend_of
+    await page.open()
+    sent: list[int] = []
+    for number in range(6):
+        await page.ask(f"Question {number} " + "word " * 200)
+        sent.append(len(page.backend.requests[-1].messages))
+    assert sent == [1, 3, 5, 7, 9, 5]
 
 
 async def test_the_models_of_an_agent_can_be_changed() -> None:

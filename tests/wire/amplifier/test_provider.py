@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +15,7 @@ from amplifier_core.llm_errors import AbortError, InvalidToolCallError, LLMTimeo
 
 import browserllm as bl
 from browserllm.amplifier import BrowserLLMProvider, mount
+from browserllm.backends import BackendFacts
 from browserllm.testing.script import HANG
 from browserllm.types import ReasoningDelta, Usage
 
@@ -264,6 +267,28 @@ def test_the_info_says_what_amplifier_plans_with() -> None:
     assert info.defaults["context_window"] > info.defaults["max_output_tokens"] > 0
     assert BrowserLLMProvider({"max_tokens": 100}).get_info().defaults["max_output_tokens"] == 100
     assert {field.id for field in info.config_fields} == {"model", "fallback", "private"}
+
+
+async def test_the_info_names_the_window_of_a_given_backend_once_it_is_known() -> None:
+    """And no other one: Amplifier would leave out what the model could read."""
+    large = bl.ScriptedBackend(
+        "Hi.", facts=BackendFacts(leaves_device=False, needs_network=False, context_window=100_000)
+    )
+    provider = BrowserLLMProvider({"backend": large})
+    assert "context_window" not in provider.get_info().defaults
+    await provider.learn_window()
+    assert provider.get_info().defaults["context_window"] == 100_000
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[bl.Backend]:
+        yield large
+
+    later = BrowserLLMProvider({"backend": opened})
+    await later.learn_window()
+    assert "context_window" not in later.get_info().defaults, "nothing is opened before the first request"
+    await later.complete(asking())
+    assert later.get_info().defaults["max_output_tokens"] == 25_000
+    await later.close()
 
 
 async def test_closing_stops_what_runs_and_leaves_a_given_backend_open() -> None:

@@ -10,6 +10,7 @@ from amplifier_core import AmplifierSession, HookResult, ToolResult
 
 import browserllm as bl
 from browserllm.amplifier import Context, create_session
+from browserllm.backends import BackendFacts
 from browserllm.testing.script import HANG
 
 EVENTS = (
@@ -53,9 +54,9 @@ def add(a: int, b: int) -> int:
 CALL = bl.ToolCallPart("c1", "add", '{"a": 1, "b": 2}')
 
 
-def opened(answers: Any, **options: Any) -> Watched:
+def opened(answers: Any, *, facts: BackendFacts | None = None, **options: Any) -> Watched:
     """Return a session over a script."""
-    backend = bl.ScriptedBackend(answers)
+    backend = bl.ScriptedBackend(answers, facts=facts)
     return Watched(create_session(backend, **{"tools": [add], **options}), backend)
 
 
@@ -263,6 +264,16 @@ async def test_cancelling_while_a_tool_runs(immediate: bool) -> None:
     assert (bool(cancelled), len(watched.backend.requests)) == (immediate, 1)
     assert ("cancelled while the tool ran" if immediate else "ended") in stored[-1]["content"]
     assert dict(watched.events)["orchestrator:complete"]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("window", "kept"), [(100_000, 11), (2048, 5), (None, 11)])
+async def test_a_conversation_is_cut_to_the_window_of_the_backend_that_answers(window: int | None, kept: int) -> None:
+    facts = BackendFacts(leaves_device=False, needs_network=False, context_window=window)
+    watched = opened(["Yes."] * 6, facts=facts)
+    async with watched.session as session:
+        for number in range(6):
+            await session.execute(f"Question {number} " + "word " * 200)
+    assert len(watched.backend.requests[-1].messages) == kept
 
 
 async def test_a_long_conversation_keeps_what_fits() -> None:
