@@ -25,6 +25,8 @@ from .app import Emit
 from .chat_settings import options_of
 
 ALLOW, DENY = "Allow", "Deny"
+_CANCELLED = "Cancelled"
+"""What is answered in the user's place when the agent is cancelled; it counts as no."""
 _ALLOWED = frozenset({"allow", "allow once", "allow always"})
 """What Amplifier takes for a yes, in lower case."""
 APPROVAL_S = 300.0
@@ -88,6 +90,8 @@ class _User:
             answer, why = DENY, f"the user could not be asked: {error}"
         if answer.lower() in _ALLOWED:
             return answer
+        if answer == _CANCELLED:
+            why = "the agent was cancelled before the user decided"
         if call:
             self._tell(refused(call, why))
         return DENY
@@ -223,7 +227,7 @@ class AgentSession:
         """Stop the model; running tools end first, unless ``immediate``. Without a running prompt it does nothing."""
         if self._task is not None:
             await self._coordinator.request_cancel(immediate)
-            self.questions.withdraw("approval", DENY)
+            self.questions.withdraw("approval", _CANCELLED)
 
     async def add_tool(self, tool: PageTool) -> None:
         """Add a tool of the page; one of the same name is replaced."""

@@ -165,6 +165,8 @@ async def test_cancelling_stops_the_model_and_takes_questions_back(phase: str, i
     assert len(page.backend.stopped) == (phase == "decode")
     told = page.types()
     assert told.count("tool-call") == told.count("tool-result")
+    if phase == "approval":
+        assert (await page.until("tool-result")).error == "the agent was cancelled before the user decided"
     assert ("question-withdrawn" in page.types()) is (phase == "approval" or (phase == "tool" and immediate))
     page.runs = True
     assert (await page.ask("Again")).text == "Whole."
