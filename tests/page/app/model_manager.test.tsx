@@ -23,6 +23,7 @@ test("a model is downloaded with its progress, paused, resumed and loaded", asyn
   await user.click(within(row("SmolVLM 256M Instruct")).getByRole("button", { name: "Download SmolVLM 256M Instruct" }));
   await advance(2000);
   expect(row("SmolVLM 256M Instruct").textContent).toContain("Downloading · 125 MB of 250 MB · 62.5 MB/s · 2 sec left");
+  expect(within(row("SmolVLM 256M Instruct")).getByRole("progressbar", { name: "SmolVLM 256M Instruct: 50% downloaded" })).toBeDefined();
 
   await user.click(within(row("SmolVLM 256M Instruct")).getByRole("button", { name: "Pause the download of SmolVLM 256M Instruct" }));
   await advance(4000);

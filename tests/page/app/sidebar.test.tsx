@@ -239,9 +239,9 @@ describe("the sidebar", () => {
 
   it.each([
     [{ added: ["x"], joined: [], present: [] }, "1 conversation imported", "#/chat/x"],
-    [{ added: [], joined: [], present: ["x", "y", "z"] }, "3 were there already", ""],
-    [{ added: ["x", "y"], joined: ["z"], present: ["w"] }, "2 conversations imported · 1 was there and got new messages · 1 was there already", "#/chat/x"],
-    [{ added: [], joined: ["z"], present: [] }, "1 was there and got new messages", "#/chat/z"],
+    [{ added: [], joined: [], present: ["x", "y", "z"] }, "3 conversations were there already", ""],
+    [{ added: ["x", "y"], joined: ["z"], present: ["w"] }, "2 conversations imported · 1 conversation got new messages · 1 conversation was there already", "#/chat/x"],
+    [{ added: [], joined: ["z"], present: [] }, "1 conversation got new messages", "#/chat/z"],
     [{ added: [], joined: [], present: [] }, "The file has no conversations.", ""],
   ])("says what became of the conversations of a file: %j", async (result, text, hash) => {
     location.hash = "";

@@ -38,7 +38,7 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
           {local ? strings.local : strings.cloud}
         </Badge>
         <span className="answer-model">{model}</span>
-        {answer.tokensPerS !== null && <span className="answer-speed">{strings.speed(formatRate(answer.tokensPerS, language))}</span>}
+        {answer.tokensPerS !== null && answer.completionTokens > 0 && <span className="answer-speed">{strings.speed(formatRate(answer.tokensPerS, language))}</span>}
         {failed > 0 && (
           <Badge tone="warn">
             {strings.hops}: {failed}
