@@ -54,6 +54,19 @@ test("a model that does not exist is an error once the models are known, until a
   expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket", error: null });
 });
 
+test("a model that does not exist is an error also where the app has loaded its built-in one meanwhile", async () => {
+  const { src, app } = site({ state: { loaded: [make("Loaded", { model: "pocket", engine: "webllm", device: "webgpu" })] } });
+  const { element } = widget(src, { model: "nonsense" });
+  button(element, "Start").click();
+  await app.advance(5000);
+  expect(words(element, "error-message")).toBe("No model, or more than one, begins with “nonsense”.");
+  expect(words(element, "error-remedy")).toContain("pocket");
+  element.getControls().find((control) => control.kind === "select")?.run("pocket");
+  button(element, "Try again").click();
+  await app.advance(5000);
+  expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket", error: null });
+});
+
 test("with auto-load, too, a model that does not exist is an error that names some that do", async () => {
   const { src, app } = site();
   const { element, events } = widget(src, { model: "nonsense", "auto-load": "" });
