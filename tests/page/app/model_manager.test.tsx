@@ -53,6 +53,11 @@ test("the list is by family, each model with its plain name; a search leaves few
   expect(row("Qwen3 4B")).toBeDefined();
 });
 
+test("a download that has just begun says so: no other one is ahead of it", async () => {
+  await manager({ state: deviceState({ downloads: { "phi-4": make("Download", { model: "phi-4", state: "waiting" }) } }) });
+  expect(row("Phi 4 Mini").textContent).toContain("Starting");
+});
+
 test("several downloads go on at once, each with its own buttons", async () => {
   const user = userEvent.setup();
   const { app, advance } = await manager({ pace: { downloadMs: 4000 } });

@@ -28,6 +28,14 @@ test("nothing is started until the user presses Start, and then the model that n
   expect(words(element, "badge-device")).toBe("GPU");
 });
 
+test("a model that the processor runs in place of a GPU is marked as running on the CPU", async () => {
+  const { src, app } = site({ state: { loaded: [make("Loaded", { model: "pocket", engine: "webllm", device: "webgpu", adapter: "google swiftshader (software)" })] } });
+  const { element } = widget(src);
+  button(element, "Start").click();
+  await app.advance(1000);
+  expect(words(element, "badge-device")).toBe("CPU");
+});
+
 test("a model that must be downloaded waits for the user, with its size on the button", async () => {
   const { src, app } = site();
   const { element } = widget(src, { model: "small" });

@@ -84,6 +84,7 @@ export const chat: Strings["chat"] = {
   warnings: "Hinweise",
   engineOn: (engine, device) => `${engine} auf ${device}`,
   devices: { webgpu: "der GPU", wasm: "der CPU", cpu: "der CPU" },
+  softwareGpu: "dem Prozessor, der eine GPU ersetzt",
 
   tool: (name) => `Werkzeug ${name}`,
   toolStates: {
