@@ -12,6 +12,8 @@ import { TEXTS } from "./texts.ts";
 /** Who may answer: this device alone, clouds alone, or as the app's settings rank them. */
 export type Mode = Settings["mode"];
 
+const MODES: readonly Mode[] = ["local", "cloud", "auto"];
+
 export interface Message {
   readonly role: "system" | "user" | "assistant";
   /** Text, or text and files. */
@@ -110,6 +112,7 @@ export class LocalLLM extends EventTarget {
 
   /** Answer messages; the last one is the user's. Cancel by `signal`. */
   readonly chat = async (messages: readonly Message[], options: ChatOptions = {}): Promise<Generated> => {
+    checkMessages(messages);
     const { onToken, onReasoning, onRestart, signal, ...given } = options;
     const service = this.#service;
     const request = async (): Promise<Generated> => {
@@ -182,8 +185,9 @@ export class LocalLLM extends EventTarget {
 
   /** Say who may answer from now on; the setting is kept. Rejects if the user's privacy setting forbids it. */
   readonly setMode = async (mode: Mode, { allowCloud = false }: ModeOptions = {}): Promise<void> => {
+    if (!MODES.includes(mode)) throw refused("mode", `the mode '${mode}' does not exist`, `Use ${MODES.join(", ")}.`);
     await this.#service.start();
-    if (mode !== "local" && this.#service.state.settings.neverLeaveDevice && !allowCloud) throw forbidden(mode);
+    if (mode !== "local" && this.#service.state.settings.neverLeaveDevice && !allowCloud) throw refused("mode", `the mode cannot be '${mode}' while the setting “never leave this device” is on`, "Ask the user, then call setMode with { allowCloud: true }.", "This stays on your device");
     await this.#service.call("settings.update", { changes: { mode, ...(mode !== "local" && allowCloud ? { neverLeaveDevice: false } : {}) } });
   };
 
@@ -254,13 +258,12 @@ function plain({ role, content }: Message): { readonly role: Message["role"]; re
   return { role, parts: typeof content === "string" ? [{ type: "text", text: content }] : content };
 }
 
-function forbidden(mode: Mode): BrowserLLMError {
-  return new BrowserLLMError({
-    code: "invalid_request",
-    title: "This stays on your device",
-    message: `the mode cannot be '${mode}' while the setting “never leave this device” is on`,
-    remedy: "Ask the user, then call setMode with { allowCloud: true }.",
-    actions: ["open_settings"],
-    data: { parameter: "mode", given: mode },
-  });
+/** Scripts without types may give anything. */
+function checkMessages(messages: unknown): void {
+  const isMessage = (one: Partial<Message> | null): boolean => one?.role !== undefined && one.content !== undefined;
+  if (!Array.isArray(messages) || !messages.every(isMessage)) throw refused("messages", "chat() takes an array of { role, content }", "For one prompt, call complete(prompt).");
+}
+
+function refused(parameter: string, message: string, remedy: string, title = "That did not work"): BrowserLLMError {
+  return new BrowserLLMError({ code: "invalid_request", title, message, remedy, actions: [], data: { parameter } });
 }

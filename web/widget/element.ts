@@ -289,13 +289,15 @@ export class LocalLLMWidget extends Base {
     } catch {
       return; // the connection's error is shown
     }
-    if (this.#attached?.service !== service || isInUse(service)) return;
+    if (this.#attached?.service !== service || service.loading !== null) return;
     const id = chosenModel(service, this.#asked);
+    // Said also while the app loads its built-in model, as it does at each start.
     if (id !== null && !service.state.models[id]) {
       service.fail(unknownModel(id, service.state));
       return;
     }
     if (service.error?.code === "model_not_found") service.fail(null); // another one was chosen since
+    if (isInUse(service)) return;
     if (id !== null && (service.state.models[id]?.downloaded || this.autoLoad)) service.show(id);
   }
 

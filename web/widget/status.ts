@@ -2,6 +2,7 @@
 
 import type { AppState, Download, ErrorInfo } from "@browserllm/react/state";
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from "../app/format.ts";
+import { isSoftware } from "../app/software.ts";
 import { findModel, loadedModel, modelName, unknownWords } from "./models.ts";
 import type { Service } from "./service.ts";
 import type { WidgetLanguage } from "./languages.ts";
@@ -159,7 +160,7 @@ export function badgesOf(service: Service, { texts }: Words): { readonly name: "
   const loaded = loadedModel(state);
   if (!loaded) return [];
   const label = state.engines.find(({ name }) => name === loaded.engine)?.label ?? loaded.engine;
-  const gpu = loaded.device.includes("gpu");
+  const gpu = loaded.device.includes("gpu") && !isSoftware(loaded.adapter);
   return [
     { name: "engine", text: label, title: loaded.engine },
     { name: "device", text: gpu ? texts.gpu : texts.cpu, title: loaded.adapter ?? state.device?.gpu?.name ?? loaded.device },

@@ -9,7 +9,7 @@ from typing import Literal
 from .._internal import lazy_asyncio as asyncio
 from ..models import engines
 from ..models.catalog.card import Artifact, ModelCard
-from ..models.catalog.catalog import Catalog
+from ..models.catalog.catalog import POCKET, Catalog
 from ..models.choosing import engine_names, fit_options
 from ..models.fit import fit, memory_need
 from ..models.machine import MIB
@@ -102,7 +102,13 @@ class Judge:
     def _tiers(self, catalog: Catalog) -> dict[str, Tier]:
         found = tiers(catalog, self._facts, **self._options)
         # On a device that runs few models one of them has several tiers: the first counts.
-        return {found.genius.model: "genius", found.smart.model: "smart", found.quick.model: "quick"}
+        chosen: dict[str, Tier] = {
+            found.genius.model: "genius",
+            found.smart.model: "smart",
+            found.quick.model: "quick",
+        }
+        chosen.pop(POCKET.id, None)  # it stands in where nothing else suits, and is no recommendation
+        return chosen
 
 
 def describe_storage(storage: Storage, downloading: Collection[str]) -> StorageInfo:

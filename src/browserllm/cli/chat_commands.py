@@ -264,7 +264,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _described(session: Session) -> str:
-    said = f" System message: {_short(session.system)}." if session.system else ""
+    said = f" System message: {_short(session.system)!r}." if session.system else ""
     options = {name: value for name, value in session.options.items() if value is not None}
     return said + (f" Options: {_short(repr(options))}." if options else "")
 

@@ -325,6 +325,18 @@ describe("an answer", () => {
     expect(facts.split(" · ").filter((fact) => fact.includes("cost"))).toEqual([said]);
   });
 
+  it("does not claim a GPU where the processor stands in for one", async () => {
+    const info = make("AnswerInfo", { where: "local", backend: "local", engine: "webllm", device: "webgpu", adapter: "google swiftshader (software)" });
+    await chat([question, { ...answer, answer: info }]);
+    await userEvent.click(screen.getByRole("button", { name: /^Details of this answer/ }));
+    expect(document.querySelector(".answer-facts")?.textContent).toContain("WebLLM on the processor, which stands in for a GPU");
+  });
+
+  it("has no speed if not a word of it was written", async () => {
+    await chat([question, { ...answer, status: "stopped", answer: make("AnswerInfo", { where: "local", backend: "local", tokensPerS: 0, completionTokens: 0 }) }]);
+    expect(screen.getByRole("button", { name: /^Details of this answer/ }).textContent).not.toContain("tokens/s");
+  });
+
   it("can be answered again, continued and deleted, but not while another one is written", async () => {
     const stopped = { ...answer, status: "stopped" as const };
     const { advance, callsOf } = await chat([question, stopped], { answers: ["one two three"] });

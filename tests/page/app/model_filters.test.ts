@@ -16,6 +16,12 @@ test("what is on the device comes first, then what is recommended, then what fit
   expect(ids({})).toHaveLength(models.length);
 });
 
+test("of models that do not fit, the smaller ones come first", () => {
+  const none = models.map((model) => ({ ...model, fit: "no" as const, tier: null, downloaded: false }));
+  const sizes = listed(none, NO_FILTERS).map(({ parameters }) => parameters ?? 0);
+  expect(sizes).toEqual([...sizes].sort((a, b) => a - b));
+});
+
 test("every word of the search must occur in the name, the family, the id or the licence", () => {
   expect(ids({ text: "QWEN 4b" })).toEqual(["qwen3-4b"]);
   expect(ids({ text: "gemma terms" })).toEqual(["gemma-3-1b"]);

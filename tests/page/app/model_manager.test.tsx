@@ -23,6 +23,7 @@ test("a model is downloaded with its progress, paused, resumed and loaded", asyn
   await user.click(within(row("SmolVLM 256M Instruct")).getByRole("button", { name: "Download SmolVLM 256M Instruct" }));
   await advance(2000);
   expect(row("SmolVLM 256M Instruct").textContent).toContain("Downloading · 125 MB of 250 MB · 62.5 MB/s · 2 sec left");
+  expect(within(row("SmolVLM 256M Instruct")).getByRole("progressbar", { name: "SmolVLM 256M Instruct: 50% downloaded" })).toBeDefined();
 
   await user.click(within(row("SmolVLM 256M Instruct")).getByRole("button", { name: "Pause the download of SmolVLM 256M Instruct" }));
   await advance(4000);
@@ -50,6 +51,11 @@ test("the list is by family, each model with its plain name; a search leaves few
   await user.type(screen.getByRole("textbox", { name: "Search models" }), "qwen3 4b");
   expect(families()).toEqual([]);
   expect(row("Qwen3 4B")).toBeDefined();
+});
+
+test("a download that has just begun says so: no other one is ahead of it", async () => {
+  await manager({ state: deviceState({ downloads: { "phi-4": make("Download", { model: "phi-4", state: "waiting" }) } }) });
+  expect(row("Phi 4 Mini").textContent).toContain("Starting");
 });
 
 test("several downloads go on at once, each with its own buttons", async () => {

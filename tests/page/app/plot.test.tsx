@@ -50,6 +50,12 @@ test("it is summed up in words, and every sample is in a table", async () => {
   ]);
 });
 
+test("a single answer is summed up as one", async () => {
+  await show(<SessionPlot />, { state: deviceState({ samples: samples.slice(0, 1) }) });
+  const speed = screen.getByRole("img", { name: "Speed (tokens/s)" });
+  expect(document.getElementById(speed.getAttribute("aria-describedby") ?? "")?.textContent).toBe("Speed (tokens/s): 1 answer, 30");
+});
+
 test("arrow keys go from point to point and say each of them", async () => {
   await show(<SessionPlot />, { state: deviceState({ samples }) });
   const speed = screen.getByRole("img", { name: "Speed (tokens/s)" });

@@ -1,13 +1,16 @@
 // @vitest-environment happy-dom
-import { screen } from "@testing-library/react";
+import { cleanup, screen } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, it } from "vitest";
+import { RouteProvider } from "../../../web/app/chat/route.tsx";
 import { ErrorPanel } from "../../../web/app/error_panel.tsx";
+import { Header } from "../../../web/app/shell/header.tsx";
 import { Notices } from "../../../web/app/shell/notices.tsx";
 import { ar } from "../../../web/app/strings/ar/index.ts";
 import { de } from "../../../web/app/strings/de/index.ts";
 import { LanguageContext } from "../../../web/app/strings/index.ts";
 import { errorIn, noticeIn, type PythonWords } from "../../../web/app/strings/python.ts";
-import { completeDom, make, sampleState, show } from "./helpers.tsx";
+import { completeDom, make, sampleState, show, stateWith } from "./helpers.tsx";
 
 beforeEach(completeDom);
 
@@ -23,7 +26,7 @@ describe("what Python says", () => {
   it("is said in the page's language, by its code and data", () => {
     expect(errorIn(error("context_exceeded", { prompt_tokens: 9000, context_window: 4096 }), de.python)).toMatchObject({
       title: "Das Gespräch ist zu lang",
-      message: "Es hat etwa 9.000 Token, und das Modell liest höchstens 4.096.",
+      message: "Es hat etwa 9.000 Tokens, und das Modell liest höchstens 4.096.",
       inEnglish: false,
     });
     expect(errorIn(error("unavailable", { reason: "offline" }), de.python).title).toBe("Du bist offline");
@@ -61,6 +64,28 @@ describe("what Python says", () => {
     expect(screen.getByText(ar.python?.errors["load_failed"]?.title ?? "")).toBeTruthy();
     const english = screen.getByText("English message");
     expect([english.lang, english.dir]).toEqual(["en", "ltr"]);
+  });
+
+  it("is shown so in the menu of models, where its reason is always the same", async () => {
+    const why = async (reason: string): Promise<string[]> => {
+      const route = make("RouteInfo", { policy: "local_first", ranked: [make("RouteChoice", { backend: "local", where: "local", model: "pocket", reason })] });
+      const { app, advance } = await show(
+        <LanguageContext value={{ code: "de", strings: de }}>
+          <RouteProvider conversation="c">
+            <Header conversation="c" view={null} sidebarShown onSidebar={() => undefined} onSettings={() => undefined} />
+          </RouteProvider>
+        </LanguageContext>,
+        { state: stateWith([], { route }) },
+      );
+      app.on("chat.explain", () => route);
+      await advance();
+      await userEvent.click(screen.getByRole("button", { name: "Modell: Pocket" }));
+      const said = [...document.querySelectorAll(".menu-heading p")].map((line) => line.textContent);
+      cleanup();
+      return said;
+    };
+    expect(await why("on this device, and loaded")).toEqual(["Pocket würde antworten", "Auf diesem Gerät, und bereit"]);
+    expect(await why("first token after 12 ms")).toEqual(["Pocket würde antworten", "First token after 12 ms"]);
   });
 
   it("is shown so in a notice", async () => {

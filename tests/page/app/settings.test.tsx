@@ -1,10 +1,12 @@
 // @vitest-environment happy-dom
 /** The settings: each is kept at once, and what is not accepted goes back. */
 
-import { fireEvent, screen, within } from "@testing-library/react";
+import { cleanup, fireEvent, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import Settings from "../../../web/app/settings/settings.tsx";
+import { de } from "../../../web/app/strings/de/index.ts";
+import { LanguageContext } from "../../../web/app/strings/index.ts";
 import { scriptedError, type ScriptedOptions } from "../../../web/react/src/testing.ts";
 import { make, show, type Shown } from "./helpers.tsx";
 import { completePage, deviceState, violations } from "./views.tsx";
@@ -34,6 +36,27 @@ test("the examples are offered where this page has its own Python, which they ne
   app.change((state) => ({ ...state, python: "process" }));
   await advance();
   expect(screen.queryByRole("link", link)).toBeNull();
+});
+
+test("what is said of settings and keys is true of the place that keeps them", async () => {
+  const user = userEvent.setup();
+  const inProcess = { state: { ...deviceState(), python: "process" as const, clouds: { c: cloud } } };
+  await section("general", inProcess);
+  expect(screen.getByText("Python keeps the settings in your data folder.")).toBeDefined();
+  cleanup();
+  await section("clouds", inProcess);
+  expect(screen.getByText("key until Python ends")).toBeDefined();
+  await user.click(screen.getByRole("button", { name: "Add a cloud" }));
+  expect(screen.getByText("The key is in the memory of the Python process only, and gone when that ends.")).toBeDefined();
+  await user.click(screen.getByRole("switch", { name: "Keep the key in your data folder" }));
+  expect(screen.getByText(/^The key is written into your data folder/)).toBeDefined();
+  expect(document.body.textContent).not.toMatch(/in this browser|page is closed/);
+});
+
+test("the engine of the browser's own model has a name in each language", async () => {
+  const engines = [make("Engine", { name: "prompt-api", label: "The browser's own model", available: true, reason: null }), make("Engine", { name: "webllm", label: "WebLLM", available: true, reason: null })];
+  await show(<LanguageContext value={{ code: "de", strings: de }}><Settings id="device" /></LanguageContext>, { state: deviceState({ engines }) });
+  expect([...document.querySelectorAll(".engines strong")].map((name) => name.textContent)).toEqual(["Das Modell des Browsers", "WebLLM"]);
 });
 
 test("a choice that Python does not accept goes back, with the reason", async () => {

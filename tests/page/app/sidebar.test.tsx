@@ -3,9 +3,13 @@ import { act, fireEvent, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { groupsOf } from "../../../web/app/shell/groups.ts";
+import { Palette } from "../../../web/app/palette/palette.tsx";
 import { goTo } from "../../../web/app/router.ts";
 import { Shell } from "../../../web/app/shell/shell.tsx";
 import { fileNameFor } from "../../../web/app/shell/transfer.ts";
+import { de } from "../../../web/app/strings/de/index.ts";
+import { LanguageContext } from "../../../web/app/strings/index.ts";
+import { AddIcon } from "../../../web/app/ui/icons.tsx";
 import { scriptedError } from "../../../web/react/src/testing.ts";
 import { completeDom, make, message, sampleState, show, type Shown, stateWith, text } from "./helpers.tsx";
 
@@ -79,6 +83,14 @@ describe("the sidebar", () => {
       await advance();
       expect(callsOf("conversations.open")).toEqual([{ id: "x" }]);
     });
+  });
+
+  it("says truly where conversations are kept", async () => {
+    const { app, advance } = await shell([]);
+    expect(screen.getByText(/They are kept in this browser only/)).toBeTruthy();
+    app.change((state) => ({ ...state, python: "notebook" }));
+    await advance();
+    expect(screen.getByText(/Python keeps them in your data folder/)).toBeTruthy();
   });
 
   it("renames, pins and moves", async () => {
@@ -227,9 +239,9 @@ describe("the sidebar", () => {
 
   it.each([
     [{ added: ["x"], joined: [], present: [] }, "1 conversation imported", "#/chat/x"],
-    [{ added: [], joined: [], present: ["x", "y", "z"] }, "3 were there already", ""],
-    [{ added: ["x", "y"], joined: ["z"], present: ["w"] }, "2 conversations imported · 1 was there and got new messages · 1 was there already", "#/chat/x"],
-    [{ added: [], joined: ["z"], present: [] }, "1 was there and got new messages", "#/chat/z"],
+    [{ added: [], joined: [], present: ["x", "y", "z"] }, "3 conversations were there already", ""],
+    [{ added: ["x", "y"], joined: ["z"], present: ["w"] }, "2 conversations imported · 1 conversation got new messages · 1 conversation was there already", "#/chat/x"],
+    [{ added: [], joined: ["z"], present: [] }, "1 conversation got new messages", "#/chat/z"],
     [{ added: [], joined: [], present: [] }, "The file has no conversations.", ""],
   ])("says what became of the conversations of a file: %j", async (result, text, hash) => {
     location.hash = "";
@@ -274,6 +286,11 @@ describe("shortcuts and the palette", () => {
     await userEvent.type(screen.getByRole("combobox"), "keyboard");
     await userEvent.keyboard("{ArrowDown}{ArrowUp}{Enter}");
     expect(screen.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeTruthy();
+  });
+
+  it("writes keys as the language does", async () => {
+    await show(<LanguageContext value={{ code: "de", strings: de }}><Palette commands={[{ id: "new", label: "Neu", icon: AddIcon, keys: "Ctrl Shift O", run: () => undefined }]} onClose={() => undefined} /></LanguageContext>);
+    expect(document.querySelector("kbd")?.textContent).toBe("Strg Umschalt O");
   });
 
   it("goes to the message box with /, but types it where a person types", async () => {

@@ -8,9 +8,22 @@ import { rank } from "../../../web/app/palette/rank.ts";
 import { shortcutOf } from "../../../web/app/palette/use_shortcuts.ts";
 import { readNumber, readSchema } from "../../../web/app/panel/fields.ts";
 import { hashOf, placeOf } from "../../../web/app/router.ts";
+import { ar } from "../../../web/app/strings/ar/index.ts";
 import { de } from "../../../web/app/strings/de/index.ts";
 import { en } from "../../../web/app/strings/en/index.ts";
 import { languageFor } from "../../../web/app/strings/index.ts";
+
+describe("texts", () => {
+  it.each([en, de, ar])("call the setting that keeps all on the device by its name", ({ conversation, settings }) => {
+    for (const text of [conversation.privateForced, settings.neverForced, settings.cloudsIntro, settings.cloudsNever]) expect(text).toContain(settings.never);
+  });
+
+  it("call presets the same in the settings and in a conversation, and say du, in German", () => {
+    const words = JSON.stringify(de) + (de.python?.notices.storage_lost({}) ?? "");
+    expect(words).not.toContain("Voreinstellung");
+    expect(words).not.toMatch(/\w+en Sie\b/);
+  });
+});
 
 describe("announcements", () => {
   it("say whole sentences only, each once, and the rest at the end", () => {

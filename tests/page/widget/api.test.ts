@@ -53,6 +53,16 @@ test("init without a model takes the app's choice if it is on the device, else t
   expect(progress).toHaveBeenCalledWith(expect.objectContaining({ model: "large", fraction: 0.5 }));
 });
 
+test("what is not a list of messages, or not a mode, is refused as the documentation says", async () => {
+  const { api, app } = site();
+  const untyped = api as unknown as Record<"chat" | "complete" | "setMode", (given: unknown) => Promise<unknown>>;
+  await expect(untyped.chat("Hello")).rejects.toMatchObject({ name: "BrowserLLMError", code: "invalid_request", remedy: "For one prompt, call complete(prompt)." });
+  await expect(untyped.chat([{ role: "user", content: "Hello" }, "Hello"])).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "messages" } });
+  await expect(untyped.complete(undefined)).rejects.toMatchObject({ code: "invalid_request", data: { parameter: "messages" } });
+  await expect(untyped.setMode("lokal")).rejects.toMatchObject({ code: "invalid_request", message: "the mode 'lokal' does not exist", remedy: "Use local, cloud, auto." });
+  expect(app.calls).toEqual([]);
+});
+
 test("an aborted answer rejects at once and is cancelled", async () => {
   const { api, app } = site({ answers: ["A long answer that takes its time."] });
   const abort = new AbortController();

@@ -28,6 +28,14 @@ test("nothing is started until the user presses Start, and then the model that n
   expect(words(element, "badge-device")).toBe("GPU");
 });
 
+test("a model that the processor runs in place of a GPU is marked as running on the CPU", async () => {
+  const { src, app } = site({ state: { loaded: [make("Loaded", { model: "pocket", engine: "webllm", device: "webgpu", adapter: "google swiftshader (software)" })] } });
+  const { element } = widget(src);
+  button(element, "Start").click();
+  await app.advance(1000);
+  expect(words(element, "badge-device")).toBe("CPU");
+});
+
 test("a model that must be downloaded waits for the user, with its size on the button", async () => {
   const { src, app } = site();
   const { element } = widget(src, { model: "small" });
@@ -51,6 +59,19 @@ test("a model that does not exist is an error once the models are known, until a
   button(element, "Try again").click();
   await app.advance(1000);
   await app.advance(1000); // the list of models, then the load
+  expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket", error: null });
+});
+
+test("a model that does not exist is an error also where the app has loaded its built-in one meanwhile", async () => {
+  const { src, app } = site({ state: { loaded: [make("Loaded", { model: "pocket", engine: "webllm", device: "webgpu" })] } });
+  const { element } = widget(src, { model: "nonsense" });
+  button(element, "Start").click();
+  await app.advance(5000);
+  expect(words(element, "error-message")).toBe("No model, or more than one, begins with “nonsense”.");
+  expect(words(element, "error-remedy")).toContain("pocket");
+  element.getControls().find((control) => control.kind === "select")?.run("pocket");
+  button(element, "Try again").click();
+  await app.advance(5000);
   expect(element.getStatus()).toMatchObject({ state: "idle", model: "pocket", error: null });
 });
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import browserllm as bl
 from browserllm.app import actions as act
@@ -68,6 +69,13 @@ async def test_the_tiers_are_those_of_this_device() -> None:
     assert all(model.fit == "good" for model in tiers.values())
     sizes = [tiers[tier].parameters or 0 for tier in ("quick", "smart", "genius")]
     assert sizes == sorted(sizes)
+    await app.app.close()
+
+
+async def test_the_built_in_model_is_not_recommended_where_no_other_can_be_had() -> None:
+    """Offline, before the first download, nothing has a tier."""
+    app = await opened(ScriptedHost(facts=replace(GPU, online=False)))
+    assert [model.id for model in app.state.models.values() if model.tier is not None] == []
     await app.app.close()
 
 

@@ -45,6 +45,18 @@ def test_every_code_that_python_sends_has_its_sentence(language: str) -> None:
     assert keys(language, "notices") == notice_codes()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_that_is_always_the_same_has_its_words(language: str) -> None:
+    """Those that a policy gives as one text: the others have numbers or names in them."""
+    policies = (ROOT / "src/browserllm/backends/router/policies.py").read_text()
+    fixed = {"it is the only one", *re.findall(r'_choice\(candidate, "([^"]+)"', policies)}
+    fixed |= set(re.findall(r'"(on this device[^"]*(?<! )|free|not measured yet)"', policies))
+    text = (STRINGS / language / "python.ts").read_text()
+    found = re.search(r"^  routes: \{\n(.*?)^  \},$", text, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    assert set(re.findall(r'^    "?([^":]+)"?: "', found[1], re.MULTILINE)) == fixed
+
+
 def test_there_are_languages_besides_english() -> None:
     assert {"de", "ar"} <= set(LANGUAGES)
 

@@ -192,7 +192,7 @@ def test_a_saved_conversation_goes_on(chat: Open, tmp_path: Path) -> None:
     for reply, said in (("n", "There is no system message"), ("y", "System message: Be brief")):
         with chat("talk") as terminal:
             terminal.type(f"/load {saved}\r")
-            terminal.wait_for(r"Be brief.*Use that, too\? \[y/N\] ")
+            terminal.wait_for(r"System message: 'Be brief\.'\..*Use that, too\? \[y/N\] ")
             terminal.ask(reply, "Loaded 1 turn .*> One.*First answer")
             terminal.ask("/system", said)
             terminal.ask("Two", "free")

@@ -3,6 +3,7 @@ import { type JSX, useId, useState } from "react";
 import { formatCost, formatCount, formatDuration, formatRate } from "../format.ts";
 import { FromPython } from "../from_python.tsx";
 import { useEngineName } from "../models/use_engine_name.ts";
+import { isSoftware } from "../software.ts";
 import { useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge } from "../ui/index.ts";
 import { ChevronRightIcon, CloudIcon, DeviceIcon } from "../ui/icons.tsx";
@@ -22,7 +23,7 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
   // What the settings exclude is as the person wants it, and no news under each answer.
   const failed = hops.filter((hop) => !hop.wanted).length;
   const facts = [
-    answer.engine === null ? null : answer.device === null ? engineName(answer.engine) : strings.engineOn(engineName(answer.engine), strings.devices[answer.device] ?? answer.device),
+    answer.engine === null ? null : answer.device === null ? engineName(answer.engine) : strings.engineOn(engineName(answer.engine), isSoftware(answer.adapter) ? strings.softwareGpu : (strings.devices[answer.device] ?? answer.device)),
     answer.adapter,
     answer.firstTokenMs === null ? null : strings.firstToken(formatDuration(answer.firstTokenMs, language)),
     strings.tokens(formatCount(answer.promptTokens, language), formatCount(answer.completionTokens, language)),
@@ -38,7 +39,7 @@ export function AnswerLine({ answer }: { readonly answer: AnswerInfo }): JSX.Ele
           {local ? strings.local : strings.cloud}
         </Badge>
         <span className="answer-model">{model}</span>
-        {answer.tokensPerS !== null && <span className="answer-speed">{strings.speed(formatRate(answer.tokensPerS, language))}</span>}
+        {answer.tokensPerS !== null && answer.completionTokens > 0 && <span className="answer-speed">{strings.speed(formatRate(answer.tokensPerS, language))}</span>}
         {failed > 0 && (
           <Badge tone="warn">
             {strings.hops}: {failed}

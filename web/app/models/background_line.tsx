@@ -24,7 +24,7 @@ export function BackgroundLine({ model, name, fetch, onCancel }: BackgroundLineP
   return (
     <div className="download-line download-running">
       <div className="download-bar">
-        <Progress value={share} label={strings.progress(name, formatPercent(share ?? 0, language))} />
+        <Progress value={share} label={strings.announceProgress(name, formatPercent(share ?? 0, language))} />
         <p className="download-facts">{facts.join(" · ")}</p>
       </div>
       {phase === "fetching" && (

@@ -63,7 +63,7 @@ export function DownloadLine({ download, name }: DownloadLineProps): JSX.Element
   return (
     <div className={`download-line download-${state}`}>
       <div className="download-bar">
-        <Progress value={state === "waiting" && receivedBytes === 0 ? 0 : share} label={strings.progress(name, formatPercent(share ?? 0, language))} />
+        <Progress value={state === "waiting" && receivedBytes === 0 ? 0 : share} label={strings.announceProgress(name, formatPercent(share ?? 0, language))} />
         <p className="download-facts">{facts.join(" · ")}</p>
       </div>
       <div className="download-buttons">

@@ -76,12 +76,12 @@ type Order = (a: Model, b: Model) => number;
 
 const byName: Order = (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true });
 
-/** What is here, then what is recommended, then what fits, the larger one first: it gives better answers. */
+/** What is here, then what is recommended, then what fits, the larger one first: it gives better answers. Of what does not fit, the smaller one comes nearest. */
 const byUse: Order = (a, b) =>
   Number(b.downloaded) - Number(a.downloaded) ||
   tierRank(a) - tierRank(b) ||
   FITS.indexOf(a.fit) - FITS.indexOf(b.fit) ||
-  (b.parameters ?? 0) - (a.parameters ?? 0) ||
+  ((b.parameters ?? 0) - (a.parameters ?? 0)) * (a.fit === "no" ? -1 : 1) ||
   byName(a, b);
 
 function tierRank({ tier }: Model): number {

@@ -5,6 +5,7 @@ import { goTo } from "../router.ts";
 import { useStrings } from "../strings/index.ts";
 import { ChatIcon, type Icon } from "../ui/icons.tsx";
 import { rank } from "./rank.ts";
+import { keysIn } from "./shortcuts.tsx";
 import "./palette.css";
 
 export interface Command {
@@ -103,7 +104,7 @@ export function Palette({ commands, onClose }: PaletteProps): JSX.Element {
             <span className="palette-label" dir="auto">
               {command.label}
             </span>
-            {command.keys !== undefined && <kbd>{command.keys}</kbd>}
+            {command.keys !== undefined && <kbd>{keysIn(strings.keyNames, command.keys).join(" ")}</kbd>}
           </li>
         ))}
       </ul>

@@ -20,6 +20,11 @@ export const SHORTCUTS = {
   shortcuts: "?",
 } as const;
 
+/** Returns the keys of a shortcut, as a language writes them. */
+export function keysIn(names: Readonly<Record<string, string>>, keys: string): string[] {
+  return keys.split(" ").map((key) => names[key] ?? key);
+}
+
 /** The list of keyboard shortcuts. */
 export function Shortcuts({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const { shortcuts, keys, keyNames } = useStrings().shell;
@@ -30,8 +35,8 @@ export function Shortcuts({ onClose }: { readonly onClose: () => void }): JSX.El
           <div key={name}>
             <dt>{keys[name]}</dt>
             <dd>
-              {SHORTCUTS[name].split(" ").map((key) => (
-                <kbd key={key}>{keyNames[key] ?? key}</kbd>
+              {keysIn(keyNames, SHORTCUTS[name]).map((key) => (
+                <kbd key={key}>{key}</kbd>
               ))}
             </dd>
           </div>

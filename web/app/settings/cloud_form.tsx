@@ -4,6 +4,7 @@ import { ErrorPanel } from "../error_panel.tsx";
 import { infoOf } from "../errors.ts";
 import { useStrings } from "../strings/index.ts";
 import { Button, Dialog, Select, Switch, TextField } from "../ui/index.ts";
+import { useKeeper } from "../use_keeper.ts";
 
 type Vendor = ArgsOf<"clouds.save">["vendor"];
 
@@ -19,6 +20,7 @@ interface CloudFormProps {
 export function CloudForm({ cloud, onClose }: CloudFormProps): JSX.Element {
   const strings = useStrings();
   const words = strings.settings;
+  const keys = words.keys[useKeeper()];
   const call = useCall();
   const form = useId();
   const [vendor, setVendor] = useState<Vendor>(() => VENDORS.find((one) => one === cloud?.vendor) ?? "openai");
@@ -90,7 +92,7 @@ export function CloudForm({ cloud, onClose }: CloudFormProps): JSX.Element {
               maxLength={1000}
               onChange={(event) => { setKey(event.target.value); }}
             />
-            <Switch label={words.keepKey} note={keep ? words.keepKeyOn : words.keepKeyOff} checked={keep} disabled={keyFixed} onChange={setKeep} />
+            <Switch label={keys.keep} note={keep ? keys.kept : keys.notKept} checked={keep} disabled={keyFixed} onChange={setKeep} />
           </>
         )}
         <TextField

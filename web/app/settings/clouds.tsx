@@ -6,6 +6,7 @@ import { useStrings } from "../strings/index.ts";
 import { Badge, Button, Confirm, IconButton, Switch } from "../ui/index.ts";
 import { AddIcon, CheckIcon, EditIcon, TrashIcon } from "../ui/icons.tsx";
 import { useAction } from "../use_action.ts";
+import { useKeeper } from "../use_keeper.ts";
 import { CloudForm } from "./cloud_form.tsx";
 import { useSetting } from "./use_setting.ts";
 
@@ -50,6 +51,7 @@ type Tested = { readonly state: "idle" | "asking" | "works" } | { readonly state
 function CloudCard({ cloud }: { readonly cloud: Cloud }): JSX.Element {
   const strings = useStrings();
   const words = strings.settings;
+  const keeper = useKeeper();
   const act = useAction();
   const { tested, test } = useTest(cloud.id);
   const [open, setOpen] = useState<"form" | "delete" | null>(null);
@@ -64,7 +66,7 @@ function CloudCard({ cloud }: { readonly cloud: Cloud }): JSX.Element {
             {baseUrl !== null && ` · ${baseUrl}`}
           </p>
         </div>
-        <Badge tone={cloud.key === "device" ? "warn" : "plain"}>{words.keyStates[cloud.key]}</Badge>
+        <Badge tone={cloud.key === "device" ? "warn" : "plain"}>{cloud.key === "none" ? words.noKey : words.keys[keeper][cloud.key]}</Badge>
       </div>
       <Switch
         label={words.enabledOf(label)}

@@ -3,6 +3,7 @@ import type { JSX } from "react";
 import { ErrorPanel } from "../error_panel.tsx";
 import { asSentence, formatBytes, formatCount } from "../format.ts";
 import { FromPython } from "../from_python.tsx";
+import { useEngineName } from "../models/use_engine_name.ts";
 import { SessionPlot } from "../plot/session_plot.tsx";
 import { type Strings, useLanguageCode, useStrings } from "../strings/index.ts";
 import { Badge, Button, useToast } from "../ui/index.ts";
@@ -18,6 +19,7 @@ export function ThisDevice(): JSX.Element {
   const toast = useToast();
   const device = useSelector((state) => state.device);
   const engines = useSelector((state) => state.engines);
+  const engineName = useEngineName();
   const version = useSelector((state) => state.version);
   const python = useSelector((state) => state.python);
   const refresh = async (): Promise<void> => {
@@ -47,7 +49,7 @@ export function ThisDevice(): JSX.Element {
         {engines.map((engine) => (
           <li key={engine.name}>
             <div>
-              <strong><FromPython>{engine.label}</FromPython></strong>
+              <strong>{engineName(engine.name)}</strong>
               {engine.reason !== null && <p className="field-note"><FromPython>{asSentence(engine.reason)}</FromPython></p>}
             </div>
             <Badge tone={engine.available ? "good" : "plain"} icon={engine.available ? CheckIcon : WarningIcon}>

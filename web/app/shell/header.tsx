@@ -1,5 +1,5 @@
 import { type AppState, type Conversation, type RouteChoice, type RouteInfo, shallowEqual, useSelector } from "@browserllm/react";
-import type { JSX } from "react";
+import type { JSX, ReactNode } from "react";
 import { formatBytes, formatCount } from "../format.ts";
 import { answeringModel } from "../chat/answering_model.ts";
 import { useRoute } from "../chat/route.tsx";
@@ -90,11 +90,15 @@ function ModelMenu({ conversation }: { readonly conversation: string | null }): 
   ];
   const names = useSelector((state) => state.clouds);
   const who = (option: RouteChoice): string => (option.where === "cloud" ? (names[option.backend.slice("cloud:".length)]?.label ?? option.backend) : option.model === null ? option.backend : (known[option.model]?.name ?? option.model));
+  const why = (reason: string): ReactNode => {
+    const translated = strings.python?.routes[reason];
+    return translated === undefined ? <FromPython>{sentence(reason)}</FromPython> : sentence(translated);
+  };
   const heading =
     route === null ? undefined : (
       <>
         <p>{route.ranked[0] ? strings.header.routeFirst(who(route.ranked[0])) : strings.header.routeNone}</p>
-        {route.ranked[0] && <p><FromPython>{sentence(route.ranked[0].reason)}</FromPython></p>}
+        {route.ranked[0] && <p>{why(route.ranked[0].reason)}</p>}
         {route.excluded.slice(0, 3).map((choice) => (
           <p key={`${choice.backend} ${choice.model ?? ""}`}>
             {who(choice)}: <FromPython>{choice.reason}</FromPython>

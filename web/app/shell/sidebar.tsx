@@ -18,6 +18,7 @@ import {
   SidebarIcon,
   TrashIcon,
 } from "../ui/icons.tsx";
+import { useKeeper } from "../use_keeper.ts";
 import { VIEWS } from "../views.tsx";
 import { groupsOf } from "./groups.ts";
 import { SearchResults } from "./search_results.tsx";
@@ -35,6 +36,7 @@ interface SidebarProps {
 /** The list of conversations, the way to search them, and the other views. */
 export function Sidebar({ place, actions, search, onHide, onNewChat, onShortcuts }: SidebarProps): JSX.Element {
   const strings = useStrings();
+  const keeper = useKeeper();
   const shown = useSelector((state) => state.conversations);
   const offline = useSelector((state) => state.device?.online === false);
   const [text, setText] = useState("");
@@ -82,7 +84,7 @@ export function Sidebar({ place, actions, search, onHide, onNewChat, onShortcuts
         {text.trim() !== "" ? (
           <SearchResults text={text.trim()} />
         ) : count === 0 ? (
-          <p className="sidebar-empty">{strings.shell.none}</p>
+          <p className="sidebar-empty">{strings.shell.none[keeper]}</p>
         ) : (
           groupsOf(shown, Date.now()).map(({ name, folder, conversations }) => (
             <Section key={name ?? `folder ${folder ?? ""}`} title={name === null ? (folder ?? "") : strings.shell[name]} folder={folder !== null}>

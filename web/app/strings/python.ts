@@ -23,6 +23,8 @@ export interface PythonWords {
   readonly tooOldForCpu: string;
   /** What to do about that, with the version that is needed. */
   readonly how: Readonly<Record<string, (version: string) => string>>;
+  /** Why a backend would answer, by what Python says in English. What is not here has numbers or names in it, and stays English. */
+  readonly routes: Readonly<Record<string, string>>;
   readonly notices: Readonly<Record<Exclude<Notice["code"], "">, (data: Data) => string>>;
 }
 

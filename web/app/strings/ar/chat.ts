@@ -81,6 +81,7 @@ export const chat: Strings["chat"] = {
   warnings: "ملاحظات",
   engineOn: (engine, device) => `${own(engine)} على ${device}`,
   devices: { webgpu: "معالج الرسوميات", wasm: "المعالج", cpu: "المعالج" },
+  softwareGpu: "المعالج بدلًا من معالج الرسوميات",
 
   tool: (name) => `الأداة ${own(name)}`,
   toolStates: {

@@ -71,6 +71,7 @@ export const models: Strings["models"] = {
   memory: (size) => `الذاكرة ${own(size)}`,
   bundled: "جزء من التطبيق",
   browsers: "يأتي مع المتصفح",
+  browserEngine: "نموذج المتصفح نفسه",
   custom: "أضفتَه أنت",
   estimate: (time) => `نحو ${own(time)} بهذا الاتصال`,
   estimateOf: (time) => `يستغرق ذلك نحو ${own(time)} بهذا الاتصال.`,
@@ -87,7 +88,7 @@ export const models: Strings["models"] = {
   details: "التفاصيل",
   detailsOf: (name) => `تفاصيل ${own(name)}`,
 
-  states: { waiting: "ينتظر دوره", running: "يجري التنزيل", paused: "متوقف مؤقتًا", verifying: "يجري فحص الملفات", failed: "فشل" },
+  states: { waiting: "يبدأ", running: "يجري التنزيل", paused: "متوقف مؤقتًا", verifying: "يجري فحص الملفات", failed: "فشل" },
   progress: (received, total) => `${own(received)} من ${own(total)}`,
   speed: (rate) => own(`${rate}/ث`),
   left: (time) => `بقي ${own(time)}`,

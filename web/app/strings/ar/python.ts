@@ -81,6 +81,17 @@ export const python: PythonWords = {
     chrome_vulkan: () => `وعلى Linux فعّل أيضًا «Unsafe WebGPU Support» و«Vulkan» في ${own("chrome://flags")}.`,
     chrome_gpu: () => `تجد المزيد في ${own("chrome://gpu")} تحت WebGPU Status.`,
   },
+  routes: {
+    free: "مجاني",
+    "in the cloud": "في السحابة",
+    "it is the only one": "لا خيار غيره",
+    "not measured yet": "لم يُقَس بعد",
+    "on this device": "على هذا الجهاز",
+    "on this device, and loaded": "على هذا الجهاز وجاهز",
+    "on this device, if no cloud answers": "على هذا الجهاز، إن لم تُجب أي سحابة",
+    "on this device, not loaded yet": "على هذا الجهاز، ولم يُحمَّل بعد",
+    "unknown cost": "التكلفة غير معروفة",
+  },
   notices: {
     cloud_damaged: (data) => `تعذّرت قراءة الخدمة السحابية «${name(data["name"])}». أعدّها من جديد.`,
     device_not_read: () => "تعذّر النظر في الجهاز.",

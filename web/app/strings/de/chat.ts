@@ -74,7 +74,7 @@ export const chat: Strings["chat"] = {
   details: "Angaben zu dieser Antwort",
   speed: (tokens) => `${tokens} Tokens/s`,
   firstToken: (time) => `erstes Token nach ${time}`,
-  tokens: (prompt, completion) => `${prompt} Token gelesen, ${completion} geschrieben`,
+  tokens: (prompt, completion) => `${prompt} Tokens gelesen, ${completion} geschrieben`,
   cached: (count) => `${count} davon aus dem Zwischenspeicher`,
   cost: (amount) => `Kosten ${amount}`,
   costUnknown: "Kosten nicht bekannt",
@@ -84,6 +84,7 @@ export const chat: Strings["chat"] = {
   warnings: "Hinweise",
   engineOn: (engine, device) => `${engine} auf ${device}`,
   devices: { webgpu: "der GPU", wasm: "der CPU", cpu: "der CPU" },
+  softwareGpu: "dem Prozessor, der eine GPU ersetzt",
 
   tool: (name) => `Werkzeug ${name}`,
   toolStates: {

@@ -14,7 +14,7 @@ export const header: Strings["header"] = {
   routeFirst: (name) => `${name} würde antworten`,
   routeNone: "Noch kann nichts antworten",
   excluded: "Kann nicht antworten",
-  context: (used, all) => `${used} von ${all} Token des Kontextfensters sind belegt`,
+  context: (used, all) => `${used} von ${all} Tokens des Kontextfensters sind belegt`,
   private: "Privat",
   privateNote: "Nichts aus diesem Gespräch verlässt dieses Gerät.",
   mayLeave: "Darf das Gerät verlassen",

@@ -70,6 +70,7 @@ export const models: Strings["models"] = {
   memory: (size) => `${size} Arbeitsspeicher`,
   bundled: "Teil der App",
   browsers: "Gehört zum Browser",
+  browserEngine: "Das Modell des Browsers",
   custom: "Von dir hinzugefügt",
   estimate: (time) => `etwa ${time} mit dieser Verbindung`,
   estimateOf: (time) => `Das dauert mit dieser Verbindung etwa ${time}.`,
@@ -86,7 +87,7 @@ export const models: Strings["models"] = {
   details: "Details",
   detailsOf: (name) => `Details zu ${name}`,
 
-  states: { waiting: "Wartet", running: "Wird heruntergeladen", paused: "Angehalten", verifying: "Dateien werden geprüft", failed: "Fehlgeschlagen" },
+  states: { waiting: "Beginnt", running: "Wird heruntergeladen", paused: "Angehalten", verifying: "Dateien werden geprüft", failed: "Fehlgeschlagen" },
   progress: (received, total) => `${received} von ${total}`,
   speed: (rate) => `${rate}/s`,
   left: (time) => `noch ${time}`,

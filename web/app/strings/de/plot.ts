@@ -7,7 +7,7 @@ export const plot: Strings["plot"] = {
   memory: "Arbeitsspeicher der Modelle",
   none: "Sobald ein Modell auf diesem Gerät geantwortet hat, stehen hier seine Geschwindigkeit und sein Arbeitsspeicher.",
   point: (model, time, value) => `${model}, ${time}: ${value}`,
-  summary: (name, points, low, high, last) => `${name}: ${points} Antworten, von ${low} bis ${high}, die letzte ${last}`,
+  summary: (name, points, low, high, last) => points === "1" ? `${name}: 1 Antwort, ${last}` : `${name}: ${points} Antworten, von ${low} bis ${high}, die letzte ${last}`,
   showTable: "Als Tabelle zeigen",
   table: "Alle Antworten dieser Sitzung",
   time: "Zeit",
@@ -15,5 +15,5 @@ export const plot: Strings["plot"] = {
   answers: "Antworten",
   tokens: "Geschriebene Tokens",
   meanSpeed: "Mittlere Geschwindigkeit",
-  meanAnswer: "Mittlere Antwort",
+  meanAnswer: "Mittlere Dauer",
 };

@@ -14,7 +14,7 @@ export const python: PythonWords = {
     context_exceeded: {
       title: "Das Gespräch ist zu lang",
       message: ({ prompt_tokens: tokens, context_window: window }) =>
-        typeof tokens === "number" && typeof window === "number" ? `Es hat etwa ${formatCount(tokens, "de")} Token, und das Modell liest höchstens ${formatCount(window, "de")}.` : null,
+        typeof tokens === "number" && typeof window === "number" ? `Es hat etwa ${formatCount(tokens, "de")} Tokens, und das Modell liest höchstens ${formatCount(window, "de")}.` : null,
       remedy: "Beginne ein neues Gespräch, oder nimm ein Modell mit größerem Kontextfenster.",
     },
     device_lost: { title: "Die Grafikkarte ist ausgefallen", remedy: "Versuche es noch einmal. Geschieht das oft, aktualisiere den Grafiktreiber." },
@@ -79,6 +79,17 @@ export const python: PythonWords = {
     chrome_vulkan: () => "Schalte unter Linux auch „Unsafe WebGPU Support“ und „Vulkan“ in chrome://flags ein.",
     chrome_gpu: () => "Mehr steht auf chrome://gpu unter WebGPU Status.",
   },
+  routes: {
+    free: "kostet nichts",
+    "in the cloud": "in der Cloud",
+    "it is the only one": "nichts anderes kommt in Frage",
+    "not measured yet": "noch nicht gemessen",
+    "on this device": "auf diesem Gerät",
+    "on this device, and loaded": "auf diesem Gerät, und bereit",
+    "on this device, if no cloud answers": "auf diesem Gerät, wenn keine Cloud antwortet",
+    "on this device, not loaded yet": "auf diesem Gerät, noch nicht geladen",
+    "unknown cost": "Kosten nicht bekannt",
+  },
   notices: {
     cloud_damaged: ({ name }) => `Die Cloud „${String(name)}“ ließ sich nicht lesen. Richte sie neu ein.`,
     device_not_read: () => "Das Gerät ließ sich nicht ansehen.",
@@ -89,7 +100,7 @@ export const python: PythonWords = {
     gpu_lost: ({ name }) => `Die Grafikkarte ist ausgefallen, und mit ihr ${String(name)}. Die nächste Nachricht lädt das Modell wieder.`,
     model_damaged: ({ name }) => `Das Modell, das du als „${String(name)}“ hinzugefügt hast, ließ sich nicht lesen.`,
     models_not_listed: () => "Die Modelle dieses Geräts ließen sich nicht alle auflisten.",
-    storage_lost: () => "Der Browser hat gelöscht, was hier gespeichert war. Das offene Gespräch ist noch in diesem Tab: Exportieren Sie es, bevor Sie den Tab schließen.",
+    storage_lost: () => "Der Browser hat gelöscht, was hier gespeichert war. Das offene Gespräch ist noch in diesem Tab: Exportiere es, bevor du den Tab schließt.",
     no_storage: () => "Dieser Browser behält nichts für diese Seite: Gespräche und Einstellungen sind weg, wenn sie geschlossen wird.",
     not_deleted: () => "Ein gelöschtes Gespräch ist noch gespeichert; beim nächsten Besuch wird noch einmal versucht, es zu löschen.",
     not_downloaded: ({ name }) => `${String(name)} ließ sich nicht herunterladen.`,

@@ -82,6 +82,7 @@ export const chat = {
   warnings: "Notes",
   engineOn: (engine: string, device: string) => `${engine} on ${device}`,
   devices: { webgpu: "the GPU", wasm: "the CPU", cpu: "the CPU" } as Readonly<Record<string, string>>,
+  softwareGpu: "the processor, which stands in for a GPU",
 
   tool: (name: string) => `Tool ${name}`,
   toolStates: {

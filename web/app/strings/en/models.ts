@@ -68,6 +68,7 @@ export const models = {
   memory: (size: string) => `${size} of memory`,
   bundled: "Part of the app",
   browsers: "Comes with the browser",
+  browserEngine: "The browser's own model",
   custom: "Added by you",
   estimate: (time: string) => `about ${time} on this connection`,
   estimateOf: (time: string) => `This takes about ${time} on this connection.`,
@@ -84,7 +85,7 @@ export const models = {
   details: "Details",
   detailsOf: (name: string) => `Details of ${name}`,
 
-  states: { waiting: "Waits for its turn", running: "Downloading", paused: "Paused", verifying: "Checking the files", failed: "Failed" },
+  states: { waiting: "Starting", running: "Downloading", paused: "Paused", verifying: "Checking the files", failed: "Failed" },
   progress: (received: string, total: string) => `${received} of ${total}`,
   speed: (rate: string) => `${rate}/s`,
   left: (time: string) => `${time} left`,

@@ -5,7 +5,7 @@ export const plot = {
   memory: "Memory of the models",
   none: "Once a model on this device has answered, its speed and memory are plotted here.",
   point: (model: string, time: string, value: string) => `${model}, ${time}: ${value}`,
-  summary: (name: string, points: string, low: string, high: string, last: string) => `${name}: ${points} answers, from ${low} to ${high}, the last one ${last}`,
+  summary: (name: string, points: string, low: string, high: string, last: string) => points === "1" ? `${name}: 1 answer, ${last}` : `${name}: ${points} answers, from ${low} to ${high}, the last one ${last}`,
   showTable: "Show as a table",
   table: "All answers of this session",
   time: "Time",
@@ -13,5 +13,5 @@ export const plot = {
   answers: "Answers",
   tokens: "Tokens written",
   meanSpeed: "Mean speed",
-  meanAnswer: "Mean answer",
+  meanAnswer: "Mean time",
 };
