@@ -41,8 +41,9 @@ class Conversations:
     """Keeps the conversations. `start` reads the list; `close` waits until everything is written.
 
     Other rooms change a thread with `put_thread` and then call `changed`. ``on_removed`` are called with the id of a
-    conversation that was deleted, here or in another tab. ``marked`` are those that are deleted but can be brought
-    back, with the time; ``arriving`` those that another tab was creating at the start, with its last sign of life.
+    conversation that was deleted, here or in another tab, ``on_opened`` with that of one that was read to be shown.
+    ``marked`` are those that are deleted but can be brought back, with the time; ``arriving`` those that another tab
+    was creating at the start, with its last sign of life.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Conversations:
         )
         self.new_id = new_id or (lambda: os.urandom(8).hex())
         self.on_removed: list[Callable[[str], None]] = []
+        self.on_opened: list[Callable[[str], None]] = []
         self.marked: dict[str, float] = {}
         self.arriving: dict[str, float] = {}
         self._app = app
@@ -164,6 +166,8 @@ class Conversations:
         self.get(conversation)  # it may have been deleted in the meantime
         if conversation not in state.value.threads:
             state.put(self._held.pop(conversation, thread), "threads", conversation)
+            for opened in self.on_opened:
+                opened(conversation)
 
     async def read(self, conversation: str) -> Thread:
         """Return the messages of a conversation, from memory or from the store, without opening it."""

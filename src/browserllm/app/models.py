@@ -53,6 +53,7 @@ class Models:
         self._notices = notices
         self._refreshing: asyncio.Task[None] | None = None
         self._again = False
+        self._custom: set[str] = set()
         self._memory: dict[str, int | None] = {}
         self._speed = _Mean()
         self._duration = _Mean()
@@ -87,11 +88,23 @@ class Models:
             self._refreshing = self._app.spawn(self._look())
         await asyncio.shield(self._refreshing)
 
+    async def reload(self) -> None:
+        """Look again at everything, also at the custom models that another tab has added or removed."""
+        await self.restore_custom()
+        await self.refresh()
+
     async def restore_custom(self) -> None:
-        """Add the custom models of earlier visits to the catalog."""
-        for key, raw in await self._store.items(CUSTOM):
-            if is_left_alone(key, raw, self._notices):
+        """Bring the custom models of earlier visits and of other tabs into the catalog, and take out removed ones."""
+        known = set(self._custom)
+        stored = dict(await self._store.items(CUSTOM))
+        loaded = {CUSTOM + one.model for one in self._app.state.value.loaded}
+        for key in known - stored.keys() - loaded:
+            self._custom.discard(key)
+            self.manager.catalog.remove(key.removeprefix(CUSTOM))
+        for key, raw in stored.items():
+            if key in self._custom or is_left_alone(key, raw, self._notices):
                 continue
+            self._custom.add(key)
             try:
                 self.manager.catalog.add(decode_json(raw, ModelCard))
             except (msgspec.DecodeError, RecursionError, InvalidRequest) as error:
@@ -178,6 +191,7 @@ class Models:
         for card in gone:
             self.manager.catalog.remove(card.id)
             await self._store.delete(CUSTOM + card.id)
+            self._custom.discard(CUSTOM + card.id)
         await self._show_loaded()
         await self.refresh()
         return float(stored)
@@ -204,6 +218,7 @@ class Models:
             raise
         if action.source is None:
             await self.manager.download(card.id)  # its files are here: this records whose they are
+        self._custom.add(CUSTOM + card.id)
         await self._store.put(CUSTOM + card.id, msgspec.json.encode(card))
         await self.refresh()
         return card.id

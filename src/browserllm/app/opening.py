@@ -97,7 +97,7 @@ class Rooms:
         shared = {
             "settings": Shared(_settings, self.settings.reload),
             "clouds": Shared(_clouds, self.clouds.start),
-            "models": Shared(_downloaded, self.models.refresh),
+            "models": Shared(_models, self.models.reload),
         }
         self.tabs = Tabs(self.app, self.chats.conversations, self.notices, shared, tabs.tabs_send)
         tabs.tabs_set_handler(self.tabs.on_text)
@@ -252,5 +252,8 @@ def _clouds(state: AppState) -> dict[str, Cloud]:
     return state.clouds
 
 
-def _downloaded(state: AppState) -> frozenset[str]:
-    return frozenset(name for name, model in state.models.items() if model.downloaded)
+def _models(state: AppState) -> frozenset[tuple[str, bool]]:
+    """Return the models that are downloaded, and those that the user has added."""
+    return frozenset(
+        (name, model.downloaded) for name, model in state.models.items() if model.downloaded or model.custom
+    )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .._internal.nesting import decode_json
+from ..page.host import report
 from .app import App
 from .conversations import Conversations
 from .notices import Notices
@@ -27,7 +28,7 @@ class Shared(NamedTuple):
 class News(msgspec.Struct, frozen=True, kw_only=True):
     """What a tab has written: the name of a shared part, or ``conversation`` with its id.
 
-    ``answering``: an answer of that tab is still in progress there.
+    ``answering``: an answer of that tab is still in progress there. ``opened`` asks who is answering a conversation.
     """
 
     what: str
@@ -54,6 +55,7 @@ class Tabs:
         self._post = post
         self._is_open = True
         conversations.records.on_written.append(self._conversation_written)
+        conversations.on_opened.append(self._conversation_opened)
         # What another tab has changed changes here, too, and is told once more; that reload changes nothing.
         self._unsubscribes = [
             app.state.subscribe(part.select, lambda _, name=name: self._tell(News(what=name)))
@@ -64,6 +66,7 @@ class Tabs:
         """Tell nothing more, and take no news: the page keeps its channel."""
         self._is_open = False
         self._conversations.records.on_written.remove(self._conversation_written)
+        self._conversations.on_opened.remove(self._conversation_opened)
         for unsubscribe in self._unsubscribes:
             unsubscribe()
 
@@ -77,6 +80,9 @@ class Tabs:
             return
         if news.what == "conversation":
             self._reload(news, lambda: self._conversations.reload(news.id, elsewhere=news.answering))
+        elif news.what == "opened":
+            if (thread := self._conversations.thread(news.id)) is not None and thread.answering:
+                self._conversation_written(news.id)
         elif part := self._shared.get(news.what):
             self._reload(news, part.reload)
 
@@ -87,6 +93,12 @@ class Tabs:
     def _conversation_written(self, conversation: str) -> None:
         thread = self._conversations.thread(conversation)  # also while it is closed
         self._tell(News(what="conversation", id=conversation, answering=bool(thread and thread.answering)))
+
+    def _conversation_opened(self, conversation: str) -> None:
+        try:
+            self._tell(News(what="opened", id=conversation))
+        except Exception as error:  # it is open all the same
+            report(error, "other tabs could not be asked who is answering")
 
     def _tell(self, news: News) -> None:
         self._post(msgspec.json.encode(news).decode())

@@ -24,6 +24,36 @@ SAVE_EVERY_MS = 1000
 """How often an unfinished answer is written."""
 
 
+class _Saving:
+    """Writes an unfinished answer about once a second, also when nothing more comes after the text that is shown."""
+
+    def __init__(self, now_ms: Callable[[], float], save: Callable[[], None]) -> None:
+        self._now_ms = now_ms
+        self._save = save
+        self._saved_at = now_ms()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def changed(self) -> None:
+        """Write the answer now, or when it is time."""
+        passed = self._now_ms() - self._saved_at
+        if passed >= SAVE_EVERY_MS:
+            self._write()
+        elif self._timer is None:
+            wait_ms = SAVE_EVERY_MS - max(0.0, passed)  # the time of day may have been set back
+            self._timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._write)
+
+    def end(self) -> None:
+        """Write nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _write(self) -> None:
+        self.end()
+        self._saved_at = self._now_ms()
+        self._save()
+
+
 class Turn:
     """The ``answer`` to a ``question`` (ids of messages). ``continues``: it goes on with the text that is there.
 
@@ -46,7 +76,7 @@ class Turn:
         self._app = app
         self._conversations = conversations
         self._started_at = time.perf_counter()
-        self._saved_at = app.now_ms()
+        self._saving = _Saving(app.now_ms, self._save)
         parts = self._message.parts if continues else ()
         text = self.text
         self.live = LiveAnswer(self._show, parts=parts, join=(lambda: Joint(text)) if continues else None)
@@ -117,6 +147,7 @@ class Turn:
         if self.ended.is_set():
             return
         self.ended.set()
+        self._saving.end()
         self._unwatch()
         self._set_question("done")
         parts = self.live.end()
@@ -156,13 +187,12 @@ class Turn:
         return found or ChatMessage(id=self.answer, role="assistant", parent=self.question)
 
     def _show(self, parts: tuple[MessagePart, ...]) -> None:
-        message = replace(self._message, parts=parts)
-        self._conversations.put_message(self.conversation, message)
-        now = self._app.now_ms()
-        thread = self.thread
-        if now - self._saved_at >= SAVE_EVERY_MS and thread is not None and self.answer in thread.messages:
-            self._saved_at = now
-            self._conversations.records.save(self.conversation, message)
+        self._conversations.put_message(self.conversation, replace(self._message, parts=parts))
+        self._saving.changed()
+
+    def _save(self) -> None:
+        if (thread := self.thread) is not None and self.answer in thread.messages:
+            self._conversations.records.save(self.conversation, thread.messages[self.answer])
 
     def _change(self, message: ChatMessage, **fields: Any) -> None:
         thread = self.thread

@@ -13,11 +13,30 @@ import { completePage } from "./views.tsx";
 vi.mock("../../../web/app/chat/chat.tsx", () => ({
   Chat: ({ id }: { id: string | null }): JSX.Element => {
     if (id === "c") throw new Error("a mistake in the view");
+    const notFetched = NOT_FETCHED[Number(id)];
+    if (id !== null && notFetched !== undefined) throw new TypeError(notFetched);
     return <p>the new chat</p>;
   },
 }));
 
+const NOT_FETCHED = vi.hoisted(() => [
+  "Failed to fetch dynamically imported module: https://site.test/assets/models-BYUBIlfr.js",
+  "error loading dynamically imported module: https://site.test/assets/models-BYUBIlfr.js",
+  "Importing a module script failed.",
+  "Unable to preload CSS for https://site.test/assets/sides-C3SMMsAa.css",
+]);
+
 beforeEach(completePage);
+
+test.each([...NOT_FETCHED.keys()])("a part of the app that cannot be fetched is named with the way out (browser %i)", async (browser) => {
+  vi.spyOn(console, "error").mockImplementation(() => undefined);
+  location.hash = `#chat/${browser}`;
+  await show(<LanguageContext value={{ code: "de", strings: de }}><Shell /></LanguageContext>, { state: stateWith([]) });
+  const panel = screen.getByRole("group", { name: "Das hat nicht geklappt" });
+  expect(panel.textContent).toContain(de.problems.partNotFetched);
+  expect(panel.textContent).toContain("Seite neu laden");
+  expect(panel.textContent).not.toContain("site.test");
+});
 
 test("a view that fails says so, and another address works again", async () => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);

@@ -60,6 +60,19 @@ describe("SiteCache", () => {
     expect([...second.memory.stored.keys()]).toEqual([`${CACHE_PREFIX}2`]);
   });
 
+  it("answers with a file that only the version before has, for a tab that is still of that version", async () => {
+    const first = site("1", { "index.html": "old", "assets/view-1.js": "old view" }, ["index.html", "assets/view-1.js"]);
+    await first.cache.install();
+    const second = site("2", { "index.html": "new", "assets/view-2.js": "new view" }, ["index.html"], first.memory);
+    await second.cache.install();
+    const text = async (path: string): Promise<string> => (await second.cache.answer(path, request(path))).text();
+    expect(await text("assets/view-1.js")).toBe("old view");
+    expect(await text("index.html")).toBe("new");
+    expect(await text("assets/view-2.js")).toBe("new view");
+    await second.cache.removeOld();
+    expect((await second.cache.answer("assets/view-1.js", request("assets/view-1.js"))).status).toBe(404);
+  });
+
   it("does not install a version of which a file is missing or has other bytes", async () => {
     const missing = site("1", { "index.html": "page" }, ["index.html"]);
     const files = { version: "1", files: [{ path: "gone.js", sha256: sha256("gone"), core: true }] };

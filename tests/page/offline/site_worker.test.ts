@@ -65,6 +65,25 @@ describe("SiteWorker", () => {
     expect(reload).not.toHaveBeenCalled();
   });
 
+  it("goes on offering the new version in a tab that another one has updated, and loads that tab again when asked", async () => {
+    const { worker, container, registration, reload } = page();
+    await worker.start("/sw.js");
+    const waiting = registration.fetchVersion();
+    registration.waiting = null;
+    waiting.dispatchEvent(new Event("statechange"));
+    container.dispatchEvent(new Event("controllerchange"));
+    expect(worker.getStatus().updateReady).toBe(true);
+    expect(reload).not.toHaveBeenCalled();
+    worker.update();
+    expect(reload).toHaveBeenCalledTimes(1);
+  });
+
+  it("tells the worker that a page has opened, so that what no tab needs any more can go", async () => {
+    const { worker, container } = page();
+    await worker.start("/sw.js");
+    expect(container.controller?.postMessage).toHaveBeenCalledWith({ type: "opened" });
+  });
+
   it("asks the worker to keep what a visit used", async () => {
     const { worker, active } = page();
     await worker.keep(["too-early.js"]);

@@ -234,9 +234,14 @@ async def test_two_whole_apps_share_what_is_stored() -> None:
     await until(lambda: "a" in two.state.value.clouds)
     assert (one.state.value.clouds["a"].key, two.state.value.clouds["a"].key) == ("memory", "none")
     await one.call(act.AddModel(source=folder("tiny"), id="tiny"))
-    await two.call(act.AddModel(source=folder("tiny"), id="tiny"))
+    await until(lambda: "tiny" in two.state.value.models)
     await one.call(act.DownloadModel(model="tiny"))
     await until(lambda: two.state.value.models["tiny"].downloaded)
+    await two.call(act.UpdateSettings(changes={"model": "tiny"}))
+    while await one.call(act.DeleteModel(model="tiny")) > 0:
+        pass
+    await until(lambda: "tiny" not in two.state.value.models)
+    assert two.state.value.notices == ()
     conversation = await one.call(act.CreateConversation(title="Rome"))
     await until(lambda: conversation in two.state.value.conversations)
     # A tab that closes tells nothing more, and takes no news.

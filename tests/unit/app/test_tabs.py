@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
-from browserllm.app.actions import CreateConversation, DeleteConversation, UpdateConversation
+from browserllm.app import threads
+from browserllm.app.actions import CreateConversation, DeleteConversation, OpenConversation, UpdateConversation
 from browserllm.app.app import App
 from browserllm.app.conversation_actions import ConversationActions
 from browserllm.app.conversations import Conversations
 from browserllm.app.deletion import Deletions
 from browserllm.app.notices import Notices
+from browserllm.app.state import ChatMessage
 from browserllm.app.tabs import Shared, Tabs
 from browserllm.errors import Unavailable
 from browserllm.stores import KeyValueStore, MemoryStore
@@ -134,7 +137,28 @@ async def test_a_failure_to_tell_the_others_keeps_nothing_from_being_written() -
     assert {entry.id: entry.pinned for entry in again.app.state.value.conversations.values()} == dict.fromkeys(
         ids, True
     )
-    assert set(reported) == {"other tabs could not be told of a change"}
+    assert set(reported) == {
+        "other tabs could not be told of a change",
+        "other tabs could not be asked who is answering",
+    }
+
+
+async def test_a_tab_that_opens_a_conversation_learns_that_another_one_is_answering_it() -> None:
+    """At once, not only with the next words of the answer; no other tab is asked to read it again for nothing."""
+    one, two = two_tabs()
+    conversation = await one.app.call(CreateConversation(title="Rome"))
+    await two.until(lambda: conversation in two.app.state.value.conversations)
+    await one.app.call(OpenConversation(id=conversation))
+    messages = (ChatMessage(id="q", role="user"), ChatMessage(id="a", role="assistant", parent="q", status="streaming"))
+    thread = threads.build(conversation, messages, "a")
+    one.conversations.put_thread(replace(thread, status="streaming", answering="a"))
+    await one.conversations.records.write_messages(conversation, {message.id: message for message in messages})
+    await two.app.call(OpenConversation(id=conversation))
+    await two.until(lambda: two.app.state.value.threads[conversation].elsewhere)
+    assert two.app.state.value.threads[conversation].messages["a"].status == "streaming"
+    assert not one.app.state.value.threads[conversation].elsewhere
+    await one.conversations.close()
+    await two.conversations.close()
 
 
 async def test_a_closed_tab_tells_nothing_more() -> None:

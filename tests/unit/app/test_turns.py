@@ -313,6 +313,24 @@ async def test_a_partial_answer_outlives_the_page() -> None:
     await chats.app.close()
 
 
+@pytest.mark.parametrize("clock_jumps_s", [0, -3600])
+async def test_the_last_words_before_a_silence_outlive_the_page(
+    monkeypatch: pytest.MonkeyPatch, clock_jumps_s: float
+) -> None:
+    """A model that says nothing more, or a wrong time of day, keeps them from being written no longer than usual."""
+    monkeypatch.setattr("browserllm.app.turn.SAVE_EVERY_MS", 1)
+    chats = Chats([["One two", HANG]])
+    conversation = await chats.create()
+    await chats.send(conversation, "a")
+    chats.now_s += clock_jumps_s
+    await chats.streaming(conversation, "One two")
+    await chats.until(lambda: any(b"One two" in value for value in chats.store._values.values()))
+    again = await chats.again().start()
+    await again.app.call(act.OpenConversation(id=conversation))
+    assert again.texts(conversation) == [("user", "a", "done"), ("assistant", "One two", "stopped")]
+    await chats.app.close()
+
+
 async def test_closing_the_app_in_the_middle_of_a_turn_writes_what_has_arrived() -> None:
     chats = Chats([["One two", HANG]], store=SlowStore())
     conversation = await chats.create()

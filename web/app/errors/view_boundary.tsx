@@ -35,13 +35,17 @@ export class ViewBoundary extends Component<ViewBoundaryProps, ViewBoundaryState
 }
 
 function Failed({ error }: { readonly error: unknown }): JSX.Element {
-  const { shell, chat } = useStrings();
+  const { shell, chat, problems } = useStrings();
   const message = error instanceof Error ? error.message : String(error);
-  const info: ErrorInfo = { code: "internal", title: chat.failed, message, remedy: null, actions: ["reload"], data: {} };
+  const notFetched = NOT_FETCHED.test(message);
+  const info: ErrorInfo = { code: "internal", title: chat.failed, message: notFetched ? "" : message, remedy: null, actions: ["reload"], data: {} };
   return (
     <main id="main" className="page" tabIndex={-1}>
-      <ErrorPanel error={info} />
+      <ErrorPanel error={info} {...(notFetched && { before: problems.partNotFetched })} />
       <Button onClick={() => { goTo("chat"); }}>{shell.newChat}</Button>
     </main>
   );
 }
+
+/** What browsers, and Vite for styles, say when a part of the app cannot be fetched. */
+const NOT_FETCHED = /dynamically imported module|importing a module script failed|preload css/i;

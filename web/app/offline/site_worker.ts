@@ -3,7 +3,7 @@
 import { Listeners } from "@browserllm/react/listeners";
 
 export interface SiteStatus {
-  /** A new version has been fetched, and takes over when `update` is called or the last tab is closed. */
+  /** A new version has been fetched, and takes over when `update` is called or the last tab is closed; or another tab has let it. */
   readonly updateReady: boolean;
   /** The browser offers to install the site as an app. */
   readonly canInstall: boolean;
@@ -25,6 +25,8 @@ export class SiteWorker {
   #registration: ServiceWorkerRegistration | null = null;
   #install: InstallPrompt | null = null;
   #updating = false;
+  /** Another tab has let a new version take over: this page is of the one before. */
+  #outdated = false;
   readonly #listeners = new Listeners();
   readonly #page: Page;
 
@@ -46,9 +48,13 @@ export class SiteWorker {
   async start(script: string): Promise<void> {
     const container = this.#page.serviceWorker;
     if (container === undefined) return;
+    let controlled = container.controller !== null;
     container.addEventListener("controllerchange", () => {
       // The first worker takes this page over, too; only an update needs a new page.
       if (this.#updating) this.#page.reload();
+      else if (controlled) this.#outdated = true;
+      controlled = true;
+      this.#set({ updateReady: this.#outdated });
     });
     try {
       this.#registration = await container.register(script, { updateViaCache: "none" });
@@ -57,15 +63,20 @@ export class SiteWorker {
       return;
     }
     const registration = this.#registration;
-    const look = (): void => { this.#set({ updateReady: registration.waiting !== null && container.controller !== null }); };
+    const look = (): void => { this.#set({ updateReady: this.#outdated || (registration.waiting !== null && container.controller !== null) }); };
     registration.addEventListener("updatefound", () => {
       registration.installing?.addEventListener("statechange", look);
     });
     look();
+    container.controller?.postMessage({ type: "opened" });
   }
 
   /** Let the new version take over; the page is loaded again. */
   update(): void {
+    if (this.#outdated) {
+      this.#page.reload();
+      return;
+    }
     this.#updating = true;
     this.#registration?.waiting?.postMessage({ type: "update" });
   }

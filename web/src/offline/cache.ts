@@ -40,9 +40,12 @@ export class SiteCache {
     for (const name of await this.#olderNames()) await this.#caches.delete(name);
   }
 
-  /** The response to a request for a file, from this device if it is there. */
+  /**
+   * The response to a request for a file, from this device if it is there. A file that only the versions before have is
+   * theirs: a tab of such a version is still open, and the server may no longer have it.
+   */
   async answer(path: string, request: Request): Promise<Response> {
-    const found = await (await this.#own()).match(this.#key(path));
+    const found = (await (await this.#own()).match(this.#key(path))) ?? (await this.#ofBefore(path));
     if (found === undefined) return isolated(await this.#fetch(request));
     const header = request.headers.get("range");
     if (header === null) return found;
@@ -72,6 +75,15 @@ export class SiteCache {
     // The bytes are those of the file: what they were packed with on the way is undone.
     headers.delete("Content-Encoding");
     await own.put(key, isolated(new Response(response.body, { headers })));
+  }
+
+  async #ofBefore(path: string): Promise<Response | undefined> {
+    if (this.has(path)) return undefined;
+    for (const cache of await this.#older()) {
+      const found = await cache.match(this.#key(path));
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   #own(): Promise<Cache> {

@@ -3,7 +3,7 @@
  * models that the browser has fetched while the site was closed.
  *
  * The build puts `self.BROWSERLLM_FILES = {...};` above this code, so that a changed file makes a changed worker. A page may
- * send `{type: "update"}` (take over now), `{type: "keep", urls}` (keep these files; answers a port with whether they are) and `{type: "version"}`.
+ * send `{type: "update"}` (take over now), `{type: "opened"}` (a page is there), `{type: "keep", urls}` (keep these files; answers a port with whether they are) and `{type: "version"}`.
  */
 
 import { Arrivals } from "./arrivals.ts";
@@ -14,10 +14,10 @@ import { SHARED_CACHE, pathOf, type SiteFiles } from "./files.ts";
 /** The parts of a service worker's scope that are used here; TypeScript's libraries offer a page's. */
 interface Scope {
   readonly BROWSERLLM_FILES: SiteFiles;
-  readonly registration: { readonly scope: string };
+  readonly registration: { readonly scope: string; readonly installing: unknown; readonly waiting: unknown };
   readonly clients: {
     claim(): Promise<void>;
-    matchAll(options: { includeUncontrolled: boolean }): Promise<readonly { postMessage(message: unknown): void }[]>;
+    matchAll(options: { includeUncontrolled: boolean; type?: "window" }): Promise<readonly { postMessage(message: unknown): void }[]>;
     openWindow(url: string): Promise<unknown>;
   };
   skipWaiting(): Promise<void>;
@@ -49,12 +49,23 @@ worker.addEventListener("install", (event) => {
 });
 
 worker.addEventListener("activate", (event) => {
-  event.waitUntil(site.removeOld().then(() => worker.clients.claim()));
+  event.waitUntil(removeOld().then(() => worker.clients.claim()));
 });
+
+/**
+ * Delete the versions before this one. Not while several tabs are open: one may be of such a version, and fetches parts of itself
+ * when it needs them. Nor while a later version is on its way: it has a cache already.
+ */
+async function removeOld(): Promise<void> {
+  const tabs = await worker.clients.matchAll({ includeUncontrolled: true, type: "window" });
+  const { installing, waiting } = worker.registration;
+  if (tabs.length <= 1 && installing === null && waiting === null) await site.removeOld();
+}
 
 worker.addEventListener("message", (event) => {
   const data = event.data as { readonly type?: unknown; readonly urls?: unknown } | null;
   if (data?.type === "update") event.waitUntil(worker.skipWaiting());
+  if (data?.type === "opened") event.waitUntil(removeOld());
   if (data?.type === "version") event.ports[0]?.postMessage(worker.BROWSERLLM_FILES.version);
   if (data?.type === "keep" && Array.isArray(data.urls)) {
     const paths = data.urls.map((url) => pathOf(new URL(String(url), scope), scope)).filter((path) => path !== null);
@@ -68,7 +79,7 @@ worker.addEventListener("fetch", (event) => {
   const { request } = event;
   const path = pathOf(new URL(request.url), scope);
   if (path === "share" && request.method === "POST") event.respondWith(takeShared(request));
-  else if (request.method === "GET" && path !== null && site.has(path)) event.respondWith(site.answer(path, request));
+  else if (request.method === "GET" && path !== null && (site.has(path) || path.startsWith("assets/"))) event.respondWith(site.answer(path, request));
 });
 
 const arrivals = new Arrivals(new BackgroundRecords(caches, scope), caches, navigator.locks);

@@ -10,6 +10,7 @@ export const problems: Strings["problems"] = {
   pythonTitle: "Python konnte nicht starten",
   pythonText: (reason) => `Die App ist in Python geschrieben, das in dieser Seite läuft. Es startete nicht: ${reason}`,
   pythonRemedy: "Versuche es noch einmal. Hilft das nicht, lade die Seite neu; vielleicht hält ein Blocker oder ein strenges Netz ihre Dateien (.wasm) zurück.",
+  partNotFetched: "Dieser Teil der App konnte nicht geholt werden: Das Netz fehlt, oder die Seite hat eine neuere Version. Prüfe die Verbindung und lade die Seite neu.",
   nothingTitle: "Hier kann kein Modell laufen",
   nothingText: "Keine der Engines läuft in diesem Browser, und keine Cloud ist eingerichtet.",
   details: "Angaben für einen Bericht",

@@ -8,6 +8,7 @@ export const problems = {
   pythonTitle: "Python could not start",
   pythonText: (reason: string) => `The app is written in Python, which runs in this page. It did not start: ${reason}`,
   pythonRemedy: "Try again. If that does not help, reload the page; a blocker or a strict network may keep back its files (.wasm).",
+  partNotFetched: "This part of the app could not be fetched: the network is gone, or the site has a newer version. Check the connection, and reload the page.",
   nothingTitle: "No model can run here",
   nothingText: "None of the engines works in this browser, and no cloud is set up.",
   details: "Details for a report",
