@@ -389,3 +389,15 @@ async def test_closing_closes_what_is_being_accepted(turns: int) -> None:
                 assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
         except ConnectionResetError:
             pass
+
+
+async def test_a_close_that_is_cancelled_has_stopped_listening(model: Path) -> None:
+    """The socket is not left to the garbage collector."""
+    server = await FolderServer(host=HOST, origin=ORIGIN, key=KEY).start()
+    closing = asyncio.get_running_loop().create_task(server.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", server.port)

@@ -86,8 +86,10 @@ class FolderServer:
     async def close(self) -> None:
         """Stop listening, and close all connections."""
         if self._server is not None:
-            await stop_accepting(self._server.sockets)
-            self._server.close()
+            try:
+                await stop_accepting(self._server.sockets)
+            finally:
+                self._server.close()
         await self._connections.close()
 
     def share(self, folder: str | os.PathLike[str]) -> str:

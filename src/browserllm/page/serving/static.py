@@ -155,8 +155,10 @@ class SiteServer:
     async def close(self) -> None:
         """Stop listening, and close all connections."""
         if self._server is not None:
-            await stop_accepting(self._server.sockets)
-            self._server.close()
+            try:
+                await stop_accepting(self._server.sockets)
+            finally:
+                self._server.close()
             await self._connections.close()
             await self._server.wait_closed()
 
