@@ -123,7 +123,11 @@ def test_a_whole_file_is_imported_once(app: AppPage, tmp_path: Path) -> None:
     file = tmp_path / "all.json"
     file.write_text(app.call("conversations.export"))
     choose(app, file)
-    expect(app.page.get_by_text(f"{len(before)} {'was' if len(before) == 1 else 'were'} there already")).to_be_visible()
+    expect(
+        app.page.get_by_text(
+            f"{len(before)} {'conversation was' if len(before) == 1 else 'conversations were'} there already"
+        )
+    ).to_be_visible()
     assert app.state()["conversations"] == before
     app.call("conversations.delete", id="*")
     choose(app, file)
