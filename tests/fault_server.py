@@ -26,7 +26,7 @@ from functools import cache
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from browserllm._internal.system.listening import stop_accepting
+from browserllm._internal.system.listening import stop_listening
 from loop_end import end_the_rest
 
 PIECE_BYTES = 256 * 1024
@@ -299,8 +299,7 @@ class FaultServer:
     async def _shut(self) -> None:
         assert self._server is not None
         server, self._server = self._server, None
-        await stop_accepting(server.sockets)
-        server.close()
+        await stop_listening(server)
         for writer in list(self._writers):
             writer.transport.abort()
         await end_the_rest()

@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 
 import pytest
 
-from browserllm._internal.system.listening import stop_accepting
+from browserllm._internal.system.listening import stop_listening
 from loop_end import end_the_rest
 
 PATIENCE_S = 20
@@ -185,8 +185,7 @@ class VendorServer:
         self.url = f"http{'' if self._tls is None else 's'}://127.0.0.1:{self.port}"
 
     async def _shut(self) -> None:
-        await stop_accepting(self._server.sockets)
-        self._server.close()
+        await stop_listening(self._server)
         # What a client never read is not waited for: the loop is about to end.
         await end_the_rest()
         await self._server.wait_closed()

@@ -19,7 +19,7 @@ import pytest
 import browserllm as bl
 from browserllm._internal.http.client import HttpRequest, Timeouts
 from browserllm._internal.http.sockets import SocketClient, resolve
-from browserllm._internal.system.listening import stop_accepting
+from browserllm._internal.system.listening import stop_listening
 from browserllm._internal.threads import Threads
 from browserllm.chat import tools
 from browserllm.chat.tools import FunctionTool
@@ -321,6 +321,5 @@ async def test_a_client_looks_names_up_in_our_threads(go_on: threading.Event) ->
     finally:
         go_on.set()
         await client.close()
-        await stop_accepting(server.sockets)
-        server.close()
+        await stop_listening(server)
         await asyncio.gather(*stuck)

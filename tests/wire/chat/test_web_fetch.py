@@ -22,7 +22,7 @@ import browserllm as bl
 from browserllm._internal.http.client import HttpClient, HttpRequest, HttpResponse
 from browserllm._internal.http.guard import HostList, check_public_url, why_not_public
 from browserllm._internal.http.sockets import SocketClient, resolve
-from browserllm._internal.system.listening import stop_accepting
+from browserllm._internal.system.listening import stop_listening
 from browserllm.chat.builtin.fetch import PageFetcher, tool_of
 from cases import cases
 from certificates import Certificates, make_certificates
@@ -107,8 +107,7 @@ async def a_web(tls: Certificates, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         yield web
     finally:
         await web.close()
-        await stop_accepting(server.sockets)
-        server.close()
+        await stop_listening(server)
         await server.wait_closed()
 
 

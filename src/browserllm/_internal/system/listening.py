@@ -65,15 +65,25 @@ class _Socket(Protocol):
     def fileno(self) -> int: ...
 
 
-async def stop_accepting(sockets: Iterable[_Socket]) -> None:
-    """Accept no more connections on a server's ``sockets``, so that the server can be closed.
+class _Server(Protocol):
+    @property
+    def sockets(self) -> Iterable[_Socket]: ...
+
+    def close(self) -> None: ...
+
+
+async def stop_listening(server: _Server) -> None:
+    """Close a server, after every connection that it is accepting has a transport.
 
     `asyncio.Server.close` fails inside of asyncio for a connection that was accepted a turn of the loop before, and has
-    no transport yet: it would stay open until it is garbage.
+    no transport yet: it would stay open until it is garbage. The server is closed also if this is cancelled.
     """
     loop = asyncio.get_running_loop()
-    for each in sockets:
-        with suppress(NotImplementedError):  # the loop of Windows accepts in another way
-            loop.remove_reader(each.fileno())
-    for _ in range(3):
-        await asyncio.sleep(0)
+    try:
+        for each in server.sockets:
+            with suppress(NotImplementedError):  # the loop of Windows accepts in another way
+                loop.remove_reader(each.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)
+    finally:
+        server.close()

@@ -22,7 +22,7 @@ from typing import BinaryIO, Self
 from urllib.parse import unquote
 
 from ..._internal.formatting import system_text
-from ..._internal.system.listening import listen, stop_accepting
+from ..._internal.system.listening import listen, stop_listening
 from ..._internal.system.opening import open_real
 from ..._internal.system.private_files import own_folder
 from ..._internal.threads import Threads
@@ -86,10 +86,7 @@ class FolderServer:
     async def close(self) -> None:
         """Stop listening, and close all connections."""
         if self._server is not None:
-            try:
-                await stop_accepting(self._server.sockets)
-            finally:
-                self._server.close()
+            await stop_listening(self._server)
         await self._connections.close()
 
     def share(self, folder: str | os.PathLike[str]) -> str:

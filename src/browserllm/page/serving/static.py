@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from ..._internal.formatting import system_text
-from ..._internal.system.listening import listen, stop_accepting
+from ..._internal.system.listening import listen, stop_listening
 from ..._internal.system.opening import open_linked, open_real
 from ..._internal.threads import Threads
 from ...errors import Unavailable
@@ -155,10 +155,7 @@ class SiteServer:
     async def close(self) -> None:
         """Stop listening, and close all connections."""
         if self._server is not None:
-            try:
-                await stop_accepting(self._server.sockets)
-            finally:
-                self._server.close()
+            await stop_listening(self._server)
             await self._connections.close()
             await self._server.wait_closed()
 

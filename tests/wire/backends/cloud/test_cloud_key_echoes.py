@@ -21,7 +21,7 @@ from rich.traceback import Traceback
 
 import browserllm as bl
 from browserllm._internal.http.client import HttpClient, HttpRequest, HttpResponse
-from browserllm._internal.system.listening import stop_accepting
+from browserllm._internal.system.listening import stop_listening
 
 KEY = "sk-proj-" + "q7Z/x+2_" * 12 + "Tt=="
 """Long, as they are today, and with characters that servers escape."""
@@ -111,8 +111,7 @@ async def server(reply: bytes, *, holds: bool = False) -> AsyncGenerator[str, No
     try:
         yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
     finally:
-        await stop_accepting(running.sockets)
-        running.close()
+        await stop_listening(running)
         await running.wait_closed()
 
 
