@@ -1,4 +1,4 @@
-/** The files that the workers of the engine have fetched, which no other worker's `performance` lists. */
+/** The files that the engine's workers have fetched: the browser lists them in that worker's own `performance` alone. */
 
 const others = new Set<string>();
 
